@@ -1,0 +1,30 @@
+/** The choice that a misspelt name was probably meant to be: one letter in five may be wrong, or one at all. */
+export function closest(name: string, choices: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(name.length / 5)) + 1;
+  for (const choice of choices) {
+    const distance = editDistance(name.toLowerCase(), choice.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [choice, distance];
+  }
+  return best;
+}
+
+/** `(did you mean 'x'?)` with a space before it, or nothing. */
+export function didYouMean(name: string, choices: Iterable<string>): string {
+  const choice = closest(name, choices);
+  return choice === undefined ? '' : ` (did you mean '${choice}'?)`;
+}
+
+/** Levenshtein: letters to add, drop or replace. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[to.length]!;
+}

@@ -1,0 +1,228 @@
+import { faultCode } from '../arch/fault.ts';
+import {
+  ACCESSES,
+  AMALGAMATIONS,
+  BOTH_SIZES_CACHED,
+  CONFLICT_ABORTS,
+  CONFLICTS_AVOIDED,
+  EVICTIONS,
+  FILLS,
+  HITS,
+  MISSES,
+  REDONE,
+  STALE_USES,
+  WALK_CACHE_HITS,
+  WALKS,
+} from './counters.ts';
+import type { Cpu } from './cpu.ts';
+import { ahead, CPU_APPLIED, CPU_HAZARD, issued } from './dvm.ts';
+import { applyUpTo, catchUp, isStaleUse, overtaken } from './maintenance.ts';
+import { classify, outcomeOf } from './multiple-match.ts';
+import type { Regime } from './regime.ts';
+import {
+  dropEntry,
+  FLAG_CONTIGUOUS,
+  FLAG_SPECULATIVE,
+  FLAG_WITHDRAWN,
+  freeWay,
+  GLOBAL,
+  lookup,
+  MISS,
+  putEntry,
+  SEVERAL,
+  setOf,
+  sizeOf,
+  translateBy,
+} from './tlb.ts';
+import { note } from './trace.ts';
+import { lookupTable, putTable } from './walk-cache.ts';
+import { walk, walkFrom } from './walker.ts';
+
+/**
+ * Kernel addresses from here up are physical memory seen through fixmap slots: a window private to the CPU that edits
+ * tables nobody has mapped yet. It translates by subtraction and is never cached.
+ */
+export const FIXMAP = 2 ** 52;
+
+const TRANSLATION_L0 = faultCode('translation', 0);
+const PERMISSION_L0 = faultCode('permission', 0);
+const TLB_CONFLICT = faultCode('tlb-conflict');
+
+/**
+ * One translation by this CPU's TLB and walker, done again when a TLBI's completion overtook it. Returns the physical
+ * address, or the negated fault code. `right`: the one bit of the rights byte the access needs.
+ */
+export function translate(cpu: Cpu, va: number, right: number): number {
+  for (;;) {
+    catchUp(cpu);
+    const pa = translateOnce(cpu, va, right);
+    if (!overtaken(cpu)) return pa;
+    cpu.counts[REDONE]!++;
+  }
+}
+
+/** As `translate`, without looking at the DVM log: the caller does that around it. */
+export function translateOnce(cpu: Cpu, va: number, right: number): number {
+  cpu.counts[ACCESSES]!++;
+  if (va >= FIXMAP) return va - FIXMAP;
+  if (!cpu.mmuOn) return va;
+  const regime = regimeFor(cpu, va);
+  if (regime === undefined) return -TRANSLATION_L0;
+  cpu.lastVa = va;
+  let way = lookup(cpu.tlb, va, regime.asid);
+  if (way >= 0) cpu.counts[HITS]!++;
+  else if (way === MISS) {
+    cpu.counts[MISSES]!++;
+    way = walkAndFill(cpu, regime, va, 0);
+    if (way < 0) return way;
+  } else {
+    const pa = resolveSeveral(cpu, va);
+    if (pa !== CHOSEN) return pa;
+    way = cpu.way;
+  }
+  cpu.way = way;
+  if ((cpu.tlb.rights[way]! & right) === 0) return -(PERMISSION_L0 + ((cpu.tlb.attributes[way]! >> 5) & 3));
+  if ((cpu.tlb.flags[way]! & FLAG_WITHDRAWN) !== 0) cpu.observer.withdrawnUse(cpu, va, way);
+  if (ahead(issued(cpu.dvm), cpu.words[CPU_APPLIED]!) > 0 && isStaleUse(cpu, way)) cpu.counts[STALE_USES]!++;
+  return translateBy(cpu.tlb, way, va);
+}
+
+/** The regime an access to `va` uses: between a write to TTBRn_EL1 and the next ISB the old one or the new one. */
+function regimeFor(cpu: Cpu, va: number): Regime | undefined {
+  const next = va < 0 ? cpu.unsynchronised1 : cpu.unsynchronised0;
+  if (next !== undefined && cpu.choose(2, 'context-sync') === 1) return next;
+  return va < 0 ? cpu.regime1 : cpu.regime0;
+}
+
+/**
+ * Walks for `va` and caches what it finds: the way it went to, or the negated fault code (faults are never cached).
+ * `extraFlags`: `FLAG_SPECULATIVE` for walks no program asked for.
+ */
+export function walkAndFill(cpu: Cpu, regime: Regime, va: number, extraFlags: number): number {
+  const { walk: walked, walkCache, port, counts } = cpu;
+  counts[WALKS]!++;
+  port.freedPa = 0;
+  const cached = va >= regime.start && va < regime.end ? cachedTable(cpu, regime, va) : -1;
+  if (cached >= 0) {
+    counts[WALK_CACHE_HITS]!++;
+    walkFrom(
+      port,
+      regime,
+      va,
+      walkCache.level[cached]!,
+      walkCache.tablePa[cached]!,
+      walkCache.tableBits[cached]!,
+      walked,
+    );
+  } else walk(port, regime, va, walked);
+  if (port.freedPa !== 0 && !overtaken(cpu)) cpu.observer.freedWalk(cpu, va, port.freedPa);
+  if (walked.fault !== 0) return -walked.fault;
+  if (walked.level > regime.startLevel)
+    putTable(
+      walkCache,
+      va,
+      walked.level,
+      regime.pageShift + regime.stride * (4 - walked.level),
+      regime.asid,
+      walked.tables[walked.level]!,
+      walked.limits,
+    );
+  return fill(cpu, regime, va, extraFlags);
+}
+
+function cachedTable(cpu: Cpu, regime: Regime, va: number): number {
+  for (let level = 3; level > regime.startLevel; level--) {
+    const at = lookupTable(cpu.walkCache, va, level, regime.pageShift + regime.stride * (4 - level), regime.asid);
+    if (at >= 0) return at;
+  }
+  return -1;
+}
+
+/** Caches the walk's result. A contiguous run may be cached whole or in part, from any member. */
+function fill(cpu: Cpu, regime: Regime, va: number, extraFlags: number): number {
+  const { tlb, walk: walked, counts } = cpu;
+  const run = walked.contiguousShift > walked.sizeShift && cpu.choose(4, 'speculate') !== 3;
+  const shift = run ? walked.contiguousShift : walked.sizeShift;
+  const asid = walked.nG === 1 ? regime.asid : GLOBAL;
+  let way = freeWay(tlb, va, shift, asid);
+  if (way < 0) {
+    counts[EVICTIONS]!++;
+    way = setOf(tlb, va, shift) + cpu.choose(tlb.ways, 'evict');
+  }
+  counts[FILLS]!++;
+  putEntry(
+    tlb,
+    way,
+    va,
+    walked.pa,
+    shift,
+    asid,
+    walked.rights,
+    walked.attrIndx | (walked.sh << 3) | (walked.level << 5),
+    extraFlags | (walked.contiguousShift > walked.sizeShift ? FLAG_CONTIGUOUS : 0),
+    walked.descriptorPa,
+    walked.low,
+    walked.high,
+    cpu.step,
+  );
+  return way;
+}
+
+/** `resolveSeveral` picked one whole entry: `cpu.way`. */
+const CHOSEN = Number.NEGATIVE_INFINITY;
+
+/** Several entries match: what this CPU's class makes of it. */
+function resolveSeveral(cpu: Cpu, va: number): number {
+  const { tlb, counts, observer } = cpu;
+  counts[BOTH_SIZES_CACHED]!++;
+  const outcome = outcomeOf(cpu.model.conflicts, classify(tlb), cpu.choose);
+  if (outcome === 'abort') {
+    counts[CONFLICT_ABORTS]!++;
+    observer.multipleMatch(cpu, va, outcome, -1);
+    return -TLB_CONFLICT;
+  }
+  const winner = tlb.matched[cpu.choose(tlb.matchCount, 'winner')]!;
+  if (outcome === 'one') {
+    counts[CONFLICTS_AVOIDED]!++;
+    cpu.way = winner;
+    observer.multipleMatch(cpu, va, outcome, translateBy(tlb, winner, va));
+    return CHOSEN;
+  }
+  // An amalgamation takes the output address of one entry and the page offset of another.
+  counts[AMALGAMATIONS]!++;
+  const other = tlb.matched[tlb.matched[0] === winner ? 1 : 0]!;
+  const pa = tlb.pa[winner]! + ((va - tlb.tag[other]!) % Math.min(sizeOf(tlb, winner), sizeOf(tlb, other)));
+  observer.multipleMatch(cpu, va, outcome, pa);
+  return pa;
+}
+
+/** A walk no program asked for: the adversary caches `va` if it can, beside whatever is cached already. */
+export function speculativeFill(cpu: Cpu, va: number): void {
+  const regime = va < 0 ? cpu.regime1 : cpu.regime0;
+  if (!cpu.mmuOn || regime === undefined) return;
+  catchUp(cpu);
+  const before = lookup(cpu.tlb, va, regime.asid);
+  const way = walkAndFill(cpu, regime, va, FLAG_SPECULATIVE);
+  if (way < 0) return;
+  if (overtaken(cpu)) {
+    dropEntry(cpu.tlb, way);
+    return;
+  }
+  if (before !== MISS && lookup(cpu.tlb, va, regime.asid) === SEVERAL) {
+    cpu.counts[BOTH_SIZES_CACHED]!++;
+    note(cpu.trace, 'speculative-fill', cpu.tlb.shift[way]!, va, 0n, cpu.tlb.leafPa[way]!);
+  }
+}
+
+/** Brackets an access that cannot be redone: a DSB elsewhere waits for it. Returns false when it must be retried. */
+export function enterHazard(cpu: Cpu): boolean {
+  Atomics.add(cpu.words, CPU_HAZARD, 1);
+  if (!overtaken(cpu)) return true;
+  leaveHazard(cpu);
+  applyUpTo(cpu, issued(cpu.dvm));
+  return false;
+}
+
+export function leaveHazard(cpu: Cpu): void {
+  Atomics.add(cpu.words, CPU_HAZARD, 1);
+}

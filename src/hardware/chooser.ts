@@ -1,0 +1,47 @@
+/**
+ * All chance of the simulated hardware goes through one door: `choose(bound)` answers an integer in [0, bound). On
+ * threads the door is a seeded generator per CPU; under a scheduler it is part of the schedule. By convention 0 is the
+ * tame answer (nothing happens, the first one), so that smaller schedules are calmer ones.
+ */
+export type Choose = (bound: number, kind: Chance) => number;
+
+/** What is left to chance. */
+export type Chance =
+  | 'evict'
+  | 'drain'
+  | 'speculate'
+  | 'walk-cache'
+  | 'deliver'
+  | 'conflict'
+  | 'winner'
+  | 'visibility'
+  | 'context-sync'
+  | 'allocation'
+  | 'interrupt'
+  | 'noise'
+  | 'program';
+
+/** xorshift32 over a non-zero 32-bit state; the same seed gives the same answers. */
+export function seededChooser(seed: number): Choose {
+  let state = mix(seed) || 1;
+  return (bound) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % bound;
+  };
+}
+
+/** One seed out of several numbers: neighbouring inputs give unrelated seeds. */
+export function seedOf(...parts: readonly number[]): number {
+  let hash = 0x9e3779b9;
+  for (const part of parts) hash = mix(hash ^ mix(part | 0) ^ mix(Math.floor(part / 2 ** 32) | 0));
+  return hash >>> 0;
+}
+
+function mix(x: number): number {
+  let h = x | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}

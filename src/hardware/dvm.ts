@@ -1,0 +1,155 @@
+import { CPU_WORDS, DVM_RECORD_BYTES, type Layout } from './layout.ts';
+import { CONTROL_DVM_COMPLETED, CONTROL_DVM_ISSUED, type Memory } from './memory.ts';
+
+/**
+ * Broadcast TLB maintenance (Distributed Virtual Memory messages). A TLBI is a record in a shared log under a global
+ * ticket; it wakes nobody. Each CPU applies the log in order, when it likes, but no later than the record's completion:
+ * a DSB publishes the ticket up to which everything must have been applied. A CPU compares its own position with the
+ * log before and after it uses a translation; an access that was overtaken by a completion is done again, so it counts
+ * as before the TLBI or not at all. Parked CPUs therefore cost nothing. Tickets are 32-bit and wrap; only differences
+ * are compared. A CPU that fell behind by more than the log holds drops everything.
+ */
+export interface Dvm {
+  readonly records: number;
+  readonly start: Float64Array;
+  readonly end: Float64Array;
+  /** Four words a record: `FLAGS`, `ASID`, `ISSUER`, `PUBLISHED` (ticket + 1). */
+  readonly words: Int32Array;
+  readonly control: Int32Array;
+  /** Every CPU's words, for the hazards. */
+  readonly cpuWords: Int32Array;
+  readonly cpuCount: number;
+}
+
+const FLAGS = 0;
+const ASID = 1;
+const ISSUER = 2;
+const PUBLISHED = 3;
+
+/** Flags of a record. The level hint (TTL) sits in bits 9:8 with bit 10 set when there is one. */
+export const TLBI_LAST_LEVEL = 1;
+export const TLBI_ALL = 2;
+export const TLBI_ANY_ASID = 4;
+/** Every non-global entry of the ASID. */
+export const TLBI_BY_ASID = 8;
+/** No invalidation: the kernel announces that translations of the range replaced before this point are out of use. */
+export const TLBI_AUDIT = 16;
+export const TLBI_HINTED = 1 << 10;
+export const TLBI_HINT_SHIFT = 8;
+
+/** Words of `cpuWords`, `CPU_WORDS` a CPU. */
+export const CPU_STATUS = 0;
+export const CPU_APPLIED = 1;
+/** Odd while the CPU is in an access that cannot be redone. */
+export const CPU_HAZARD = 2;
+export const CPU_IRQ_PENDING = 3;
+export const CPU_IRQ_MASKED = 4;
+export const CPU_ONLINE = 5;
+export const CPU_POWER = 6;
+export const CPU_STATE = 7;
+export const CPU_WAIT_KIND = 8;
+/** Bumped whenever the CPU gets anywhere: what the watchdog looks at. */
+export const CPU_PROGRESS = 9;
+export const CPU_BBM = 10;
+export const CPU_WALKS = 11;
+export const CPU_DONE = 12;
+
+export function attachDvm(memory: Memory, layout: Layout): Dvm {
+  const { buffer } = memory;
+  const n = layout.dvmLogRecords;
+  if (DVM_RECORD_BYTES !== 32) throw new Error('a DVM record is two doubles and four words');
+  return {
+    records: n,
+    start: new Float64Array(buffer, layout.dvmLog, n),
+    end: new Float64Array(buffer, layout.dvmLog + n * 8, n),
+    words: new Int32Array(buffer, layout.dvmLog + n * 16, n * 4),
+    control: memory.control,
+    cpuWords: new Int32Array(buffer, layout.cpuWords, layout.cpuCount * CPU_WORDS),
+    cpuCount: layout.cpuCount,
+  };
+}
+
+/** Appends a TLBI of `[start, end)` and returns its ticket. */
+export function issue(dvm: Dvm, issuer: number, flags: number, start: number, end: number, asid: number): number {
+  const ticket = Atomics.add(dvm.control, CONTROL_DVM_ISSUED, 1);
+  const at = (ticket >>> 0) % dvm.records;
+  const word = at * 4;
+  Atomics.store(dvm.words, word + PUBLISHED, 0);
+  dvm.start[at] = start;
+  dvm.end[at] = end;
+  dvm.words[word + FLAGS] = flags;
+  dvm.words[word + ASID] = asid;
+  dvm.words[word + ISSUER] = issuer;
+  Atomics.store(dvm.words, word + PUBLISHED, (ticket + 1) | 0);
+  return (ticket + 1) | 0;
+}
+
+/** Position of the log's end: everything before it has been issued. */
+export function issued(dvm: Dvm): number {
+  return Atomics.load(dvm.control, CONTROL_DVM_ISSUED);
+}
+
+/** Position up to which every CPU must have applied the log before it completes another access. */
+export function completed(dvm: Dvm): number {
+  return Atomics.load(dvm.control, CONTROL_DVM_COMPLETED);
+}
+
+/** Signed distance from position `from` to position `to`. */
+export function ahead(to: number, from: number): number {
+  return (to - from) | 0;
+}
+
+/** One applied record. `everything` stands for a record that was overwritten or is still being written. */
+export interface DvmRecord {
+  flags: number;
+  start: number;
+  end: number;
+  asid: number;
+  issuer: number;
+}
+
+export function record(): DvmRecord {
+  return { flags: 0, start: 0, end: 0, asid: 0, issuer: 0 };
+}
+
+/** Reads the record at `position` into `out`; false when it is no longer, or not yet, there: then drop everything. */
+export function readRecord(dvm: Dvm, position: number, out: DvmRecord): boolean {
+  const at = (position >>> 0) % dvm.records;
+  const word = at * 4;
+  if (Atomics.load(dvm.words, word + PUBLISHED) !== ((position + 1) | 0)) return false;
+  out.flags = dvm.words[word + FLAGS]!;
+  out.start = dvm.start[at]!;
+  out.end = dvm.end[at]!;
+  out.asid = dvm.words[word + ASID]!;
+  out.issuer = dvm.words[word + ISSUER]!;
+  return Atomics.load(dvm.words, word + PUBLISHED) === ((position + 1) | 0);
+}
+
+/**
+ * The second half of a DSB: from here on no access may complete with a translation that a TLBI before `position` removes.
+ * Waits for accesses that cannot be redone and were under way; `relax` is called while it waits.
+ */
+export function complete(dvm: Dvm, self: number, position: number, relax: (spins: number) => void): void {
+  const { control, cpuWords } = dvm;
+  for (let seen = completed(dvm); ahead(position, seen) > 0; ) {
+    const before = Atomics.compareExchange(control, CONTROL_DVM_COMPLETED, seen, position);
+    if (before === seen) break;
+    seen = before;
+  }
+  for (let cpu = 0, word = CPU_HAZARD; cpu < dvm.cpuCount; cpu++, word += CPU_WORDS) {
+    if (cpu === self) continue;
+    const hazard = Atomics.load(cpuWords, word);
+    if ((hazard & 1) === 0) continue;
+    for (let spins = 1; Atomics.load(cpuWords, word) === hazard; spins++) relax(spins);
+  }
+}
+
+/** The record removes an entry that translates `[start, end)` at `level` for `asid` (-1: global). */
+export function removes(r: DvmRecord, start: number, end: number, level: number, asid: number): boolean {
+  if ((r.flags & TLBI_AUDIT) !== 0) return false;
+  if ((r.flags & TLBI_ALL) !== 0) return true;
+  if ((r.flags & TLBI_BY_ASID) !== 0) return asid === r.asid;
+  if (asid !== -1 && (r.flags & TLBI_ANY_ASID) === 0 && asid !== r.asid) return false;
+  if ((r.flags & TLBI_HINTED) !== 0 && ((r.flags >> TLBI_HINT_SHIFT) & 3) !== level) return false;
+  return start < r.end && end > r.start;
+}

@@ -1,0 +1,26 @@
+import type { Cpu } from './cpu.ts';
+import { CPU_IRQ_PENDING } from './dvm.ts';
+import { CPU_WORDS } from './layout.ts';
+
+/** Interrupts a CPU can have pending, as bits of its pending word. */
+export const IPI_RESCHEDULE = 1;
+export const IPI_CALL_FUNC = 2;
+export const IPI_CPU_STOP = 4;
+export const IRQ_TIMER = 8;
+
+/** An interrupt is pending and the CPU takes interrupts. */
+export function interruptDue(cpu: Cpu): boolean {
+  return !cpu.irqMasked && Atomics.load(cpu.words, CPU_IRQ_PENDING) !== 0;
+}
+
+/** Reads and clears what is pending. */
+export function acknowledge(cpu: Cpu): number {
+  return Atomics.exchange(cpu.words, CPU_IRQ_PENDING, 0);
+}
+
+/** Makes interrupts pending on CPU `target`, and wakes it if it sleeps. */
+export function raise(cpu: Cpu, target: number, bits: number): void {
+  const word = target * CPU_WORDS + CPU_IRQ_PENDING;
+  Atomics.or(cpu.dvm.cpuWords, word, bits);
+  Atomics.notify(cpu.dvm.cpuWords, word);
+}

@@ -1,0 +1,222 @@
+import type { Layout } from './layout.ts';
+
+/**
+ * Physical memory behind one narrow door. RAM is as large as the board says, but only the frames of the kernel image
+ * and of the page-table pool are backed; RAM nobody backs answers with a value derived from its physical address, so
+ * that a wrong translation is always visible. Instructions and walkers reach shared words through this file only; a
+ * weaker memory model would take its place here.
+ */
+export interface Memory {
+  readonly buffer: SharedArrayBuffer;
+  readonly words: BigUint64Array;
+  readonly halves: Uint32Array;
+  /** The whole buffer as 32-bit words: what waiting and waking speak of. */
+  readonly int32: Int32Array;
+  readonly control: Int32Array;
+  readonly banks: readonly { readonly base: number; readonly end: number }[];
+  readonly pageShift: number;
+  readonly pageBytes: number;
+  readonly imagePa: number;
+  readonly imageBytes: number;
+  readonly imageWord: number;
+  readonly imageFrames: number;
+  readonly poolPa: number;
+  readonly poolBytes: number;
+  readonly poolWord: number;
+  readonly poolFrames: number;
+  /** Per frame: what it is (`FRAME_FREE`, `FRAME_TABLE`, `FRAME_DATA`). */
+  readonly frameState: Int32Array;
+  /** Per frame four words: `FRAME_PENDING`, `FRAME_GENERATION`, `FRAME_LEVEL`, `FRAME_ROOT`. */
+  readonly frameMeta: Int32Array;
+  /** Per frame: the virtual address that entry 0 of the table translates. */
+  readonly frameVa: Float64Array;
+}
+
+export const FRAME_FREE = 0;
+export const FRAME_TABLE = 1;
+export const FRAME_DATA = 2;
+
+/** Words of `frameMeta`, four a frame. PENDING holds 1 + the CPU whose fill of the page is not yet visible, or 0. */
+export const FRAME_PENDING = 0;
+export const FRAME_GENERATION = 1;
+export const FRAME_LEVEL = 2;
+/** 1 + the frame of the root table this table hangs from; 0 while it hangs nowhere. */
+export const FRAME_ROOT = 3;
+
+/** Words of `control`. */
+export const CONTROL_STEP = 0;
+export const CONTROL_DVM_ISSUED = 1;
+export const CONTROL_DVM_COMPLETED = 2;
+export const CONTROL_ALLOC_CURSOR = 3;
+export const CONTROL_ALLOCATED = 4;
+export const CONTROL_PENDING_FILLS = 5;
+export const CONTROL_HINT_CURSOR = 6;
+export const CONTROL_EVENT = 7;
+export const CONTROL_STOP = 8;
+export const CONTROL_CHECK_LOCK = 9;
+export const CONTROL_PAUSE = 10;
+export const CONTROL_POWERED = 11;
+export const CONTROL_VIOLATIONS = 12;
+export const CONTROL_PEAK_ALLOCATED = 13;
+export const CONTROL_ALLOC_ATTEMPTS = 14;
+
+/** What SLUB writes into freed objects; read as a descriptor it leads nowhere. */
+export const POISON_HALF = 0x6b6b6b6b;
+
+/** What this file needs of the host's WebAssembly: shared memory of up to 4 GiB that is committed as it is touched. */
+declare const WebAssembly: {
+  readonly Memory: new (descriptor: { initial: number; maximum: number; shared: true }) => { readonly buffer: unknown };
+};
+
+/** A fresh buffer of `layout.totalBytes`, all zero. */
+export function allocateBuffer(layout: Layout): SharedArrayBuffer {
+  const pages = Math.ceil(layout.totalBytes / 65536);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  return memory.buffer as SharedArrayBuffer;
+}
+
+export function attachMemory(
+  buffer: SharedArrayBuffer,
+  layout: Layout,
+  banks: readonly { base: number; bytes: number }[],
+): Memory {
+  const pageBytes = 2 ** layout.pageShift;
+  return {
+    buffer,
+    words: new BigUint64Array(buffer),
+    halves: new Uint32Array(buffer),
+    int32: new Int32Array(buffer),
+    control: new Int32Array(buffer, layout.control, 64),
+    banks: banks.map(({ base, bytes }) => ({ base, end: base + bytes })),
+    pageShift: layout.pageShift,
+    pageBytes,
+    imagePa: layout.imagePa,
+    imageBytes: layout.imageFrames * pageBytes,
+    imageWord: layout.backing / 8,
+    imageFrames: layout.imageFrames,
+    poolPa: layout.poolPa,
+    poolBytes: layout.poolFrames * pageBytes,
+    poolWord: (layout.backing + layout.imageFrames * pageBytes) / 8,
+    poolFrames: layout.poolFrames,
+    frameState: new Int32Array(buffer, layout.frameState, layout.frames),
+    frameMeta: new Int32Array(buffer, layout.frameMeta, layout.frames * 4),
+    frameVa: new Float64Array(buffer, layout.frameVa, layout.frames),
+  };
+}
+
+/** Index into `words` of the 64-bit word at `pa`, or -1 where nothing backs it. */
+export function wordOf(memory: Memory, pa: number): number {
+  let offset = pa - memory.poolPa;
+  if (offset >= 0 && offset < memory.poolBytes) return memory.poolWord + Math.floor(offset / 8);
+  offset = pa - memory.imagePa;
+  if (offset >= 0 && offset < memory.imageBytes) return memory.imageWord + Math.floor(offset / 8);
+  return -1;
+}
+
+/** Number of the frame that holds `pa`, or -1. */
+export function frameOf(memory: Memory, pa: number): number {
+  let offset = pa - memory.poolPa;
+  if (offset >= 0 && offset < memory.poolBytes) return memory.imageFrames + Math.floor(offset / memory.pageBytes);
+  offset = pa - memory.imagePa;
+  if (offset >= 0 && offset < memory.imageBytes) return Math.floor(offset / memory.pageBytes);
+  return -1;
+}
+
+export function framePa(memory: Memory, frame: number): number {
+  return frame < memory.imageFrames
+    ? memory.imagePa + frame * memory.pageBytes
+    : memory.poolPa + (frame - memory.imageFrames) * memory.pageBytes;
+}
+
+export function inRam(memory: Memory, pa: number): boolean {
+  for (const bank of memory.banks) if (pa >= bank.base && pa < bank.end) return true;
+  return false;
+}
+
+/** True for a word of a live page-table page: stores to it go through the store buffer. */
+export function isTableWord(memory: Memory, pa: number): boolean {
+  const frame = frameOf(memory, pa);
+  return frame >= 0 && memory.frameState[frame] === FRAME_TABLE;
+}
+
+/** The 64-bit word at `pa`; derived from the address where nothing backs it. `pa`: 8-byte aligned. */
+export function read(memory: Memory, pa: number): bigint {
+  const word = wordOf(memory, pa);
+  return word < 0 ? derivedValue(pa) : Atomics.load(memory.words, word);
+}
+
+/** Stores and returns what was there before. Only backed memory can be written. */
+export function exchange(memory: Memory, pa: number, value: bigint): bigint {
+  return Atomics.exchange(memory.words, backedWord(memory, pa), value);
+}
+
+export function compareExchange(memory: Memory, pa: number, expected: bigint, value: bigint): bigint {
+  return Atomics.compareExchange(memory.words, backedWord(memory, pa), expected, value);
+}
+
+export function fetchAdd(memory: Memory, pa: number, value: bigint): bigint {
+  return Atomics.add(memory.words, backedWord(memory, pa), value);
+}
+
+function backedWord(memory: Memory, pa: number): number {
+  const word = wordOf(memory, pa);
+  if (word < 0) throw new Error(`a store to physical ${pa.toString(16)}, which no frame backs: allocate the page first`);
+  return word;
+}
+
+/** What RAM that nobody backs holds at `pa`. */
+export function derivedValue(pa: number): bigint {
+  const low = Math.imul((pa | 0) ^ 0x5bd1e995, 0x9e3779b1) >>> 0;
+  const high = Math.imul(Math.floor(pa / 2 ** 32) ^ low, 0x85ebca6b) >>> 0;
+  return (BigInt(high) << 32n) | BigInt(low);
+}
+
+/**
+ * The walker's side of the door: one single-copy-atomic 64-bit read. A plain element read of a BigUint64Array is one
+ * 64-bit move on the 64-bit hosts we run on and five times faster than `Atomics.load`; walker reads need atomicity, not
+ * order, and the order a walk needs (parent before child) is an address dependency. test/hardware/memory.test.ts looks
+ * for torn reads.
+ */
+export interface WalkerPort {
+  readonly halves: Uint32Array;
+  fetch(pa: number): boolean;
+  /** Set by `fetch` when it read a page that is not allocated; the reader clears it. */
+  freedPa: number;
+}
+
+/** `sees(frame)` decides whether this walker already sees a fill that its CPU has not yet made visible to everybody. */
+export function walkerPort(memory: Memory, sees: (frame: number) => boolean): WalkerPort {
+  const word64 = new BigUint64Array(1);
+  const halves = new Uint32Array(word64.buffer);
+  const { words, frameState, frameMeta, control, poolPa, poolBytes, poolWord, imagePa, imageBytes, imageWord } = memory;
+  const { pageShift, imageFrames } = memory;
+  const frameScale = 2 ** -pageShift;
+  const port: WalkerPort = {
+    halves,
+    freedPa: 0,
+    fetch(pa) {
+      let frame: number;
+      let offset = pa - poolPa;
+      if (offset >= 0 && offset < poolBytes) {
+        word64[0] = words[poolWord + offset / 8]!;
+        frame = imageFrames + Math.floor(offset * frameScale);
+      } else {
+        offset = pa - imagePa;
+        if (offset >= 0 && offset < imageBytes) {
+          word64[0] = words[imageWord + offset / 8]!;
+          frame = Math.floor(offset * frameScale);
+        } else {
+          word64[0] = derivedValue(pa);
+          return inRam(memory, pa);
+        }
+      }
+      if (frameState[frame] !== FRAME_TABLE) port.freedPa = pa;
+      if (control[CONTROL_PENDING_FILLS] !== 0 && frameMeta[frame * 4 + FRAME_PENDING] !== 0 && !sees(frame)) {
+        halves[0] = POISON_HALF;
+        halves[1] = POISON_HALF;
+      }
+      return true;
+    },
+  };
+  return port;
+}

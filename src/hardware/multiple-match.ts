@@ -1,0 +1,52 @@
+import type { BbmClass } from './board.ts';
+import type { Choose } from './chooser.ts';
+import { levelOf, memoryTypeOf, type Tlb, translateBy } from './tlb.ts';
+
+/** In what the matching entries of the last lookup differ. */
+export type Difference =
+  /** The contiguous bit only: same level, one entry made from a run. */
+  | 'contiguous'
+  /** The level, and so the block size. */
+  | 'size'
+  /** Output address, memory type or global-ness: outside every relaxation. */
+  | 'other';
+
+/** What a CPU does when several entries match: one of them whole, a TLB conflict abort, or a mixture. */
+export type Outcome = 'one' | 'abort' | 'amalgam';
+
+/** Compares the entries named by `tlb.matched`. */
+export function classify(tlb: Tlb): Difference {
+  const first = tlb.matched[0]!;
+  let levels = false;
+  for (let i = 1; i < tlb.matchCount; i++) {
+    const way = tlb.matched[i]!;
+    const va = Math.max(tlb.tag[first]!, tlb.tag[way]!);
+    if (translateBy(tlb, first, va) !== translateBy(tlb, way, va)) return 'other';
+    if (memoryTypeOf(tlb, first) !== memoryTypeOf(tlb, way)) return 'other';
+    if (tlb.asid[first] !== tlb.asid[way]) return 'other';
+    if (levelOf(tlb, first) !== levelOf(tlb, way)) levels = true;
+  }
+  return levels ? 'size' : 'contiguous';
+}
+
+/** Outcomes a class may show, the tame one first. DDI 0487, D8.17 "Multiple matching entries" (RKFLJB, RNGLXZ, RFVQCK). */
+const ANY = ['one', 'abort', 'amalgam'] as const;
+const WHOLE_OR_ABORT = ['one', 'abort'] as const;
+const WHOLE = ['one'] as const;
+
+const OUTCOMES: Readonly<Record<BbmClass, Readonly<Record<Difference, readonly Outcome[]>>>> = {
+  level0: { contiguous: ANY, size: ANY, other: ANY },
+  level1: { contiguous: WHOLE_OR_ABORT, size: ANY, other: ANY },
+  level2: { contiguous: WHOLE_OR_ABORT, size: WHOLE_OR_ABORT, other: ANY },
+  'level2-noabort': { contiguous: WHOLE, size: WHOLE, other: ANY },
+  level3: { contiguous: WHOLE, size: WHOLE, other: ANY },
+};
+
+export function possibleOutcomes(bbmClass: BbmClass, difference: Difference): readonly Outcome[] {
+  return OUTCOMES[bbmClass][difference];
+}
+
+export function outcomeOf(bbmClass: BbmClass, difference: Difference, choose: Choose): Outcome {
+  const outcomes = OUTCOMES[bbmClass][difference];
+  return outcomes.length === 1 ? outcomes[0]! : outcomes[choose(outcomes.length, 'conflict')]!;
+}

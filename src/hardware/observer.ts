@@ -1,0 +1,37 @@
+import type { Cpu } from './cpu.ts';
+import type { DvmRecord } from './dvm.ts';
+
+/**
+ * What the hardware tells whoever watches it. All calls are rare events; none happens on a plain TLB hit. The watcher
+ * (floor check) never changes the machine.
+ */
+export interface Observer {
+  /** A table word became visible to walkers. */
+  tableWordVisible(cpu: Cpu, pa: number, before: bigint, after: bigint): void;
+  /** `count` words from `pa` on, all invalid before, became visible at once (a run of first-time stores). */
+  tlbiIssued(cpu: Cpu, record: DvmRecord): void;
+  /** A DSB has completed these TLBIs of `cpu` (broadcast ones everywhere, local ones on this CPU). */
+  tlbisCompleted(cpu: Cpu, records: readonly DvmRecord[], broadcast: boolean): void;
+  /** Several entries match `va`; `outcome` is what this CPU made of it (`pa` is what it will use, if it goes on). */
+  multipleMatch(cpu: Cpu, va: number, outcome: 'abort' | 'one' | 'amalgam', pa: number): void;
+  /** A hit on an entry that an announcement has declared out of use. */
+  withdrawnUse(cpu: Cpu, va: number, way: number): void;
+  /** A walk for `va`, not overtaken by any completion, read the page at `pa`, which is not an allocated table. */
+  freedWalk(cpu: Cpu, va: number, pa: number): void;
+  /** A synchronous exception, before anybody handles it. `code` as in arch/fault. */
+  faultTaken(cpu: Cpu, va: number, code: number, right: number): void;
+  /** The kernel announces that nobody uses translations of `[start, end)` replaced before now. */
+  announced(cpu: Cpu, name: string, start: number, end: number): void;
+}
+
+/** Watches nothing. */
+export const nobody: Observer = {
+  tableWordVisible() {},
+  tlbiIssued() {},
+  tlbisCompleted() {},
+  multipleMatch() {},
+  withdrawnUse() {},
+  freedWalk() {},
+  faultTaken() {},
+  announced() {},
+};

@@ -1,0 +1,228 @@
+import { type Layout, TLB_ENTRY_BYTES } from './layout.ts';
+
+/**
+ * One CPU's TLB: set-associative, each entry with a size of its own (page, block or contiguous run), so that several
+ * entries may match one address at the same time. The columns lie in the shared buffer, where anybody may look; only
+ * the owner writes them. Tags are page-start virtual addresses; an empty way holds NaN, which matches nothing.
+ */
+export interface Tlb {
+  readonly entries: number;
+  readonly ways: number;
+  readonly setMask: number;
+  readonly tag: Float64Array;
+  readonly pa: Float64Array;
+  readonly leafPa: Float64Array;
+  readonly filledStep: Float64Array;
+  /** The descriptor the entry was made from: two halves an entry. */
+  readonly descriptor: Uint32Array;
+  readonly asid: Int32Array;
+  readonly shift: Uint8Array;
+  readonly rights: Uint8Array;
+  /** AttrIndx in bits 2:0, SH in bits 4:3, level in bits 6:5. */
+  readonly attributes: Uint8Array;
+  readonly flags: Uint8Array;
+  /** Sizes (log2 bytes) of which at least one entry exists, and how many of each. */
+  readonly sizes: Uint8Array;
+  sizeCount: number;
+  readonly population: Int32Array;
+  /** Indices of the entries the last lookup matched. */
+  readonly matched: Int32Array;
+  matchCount: number;
+}
+
+export const MISS = -1;
+export const SEVERAL = -2;
+/** ASID column of a global entry. */
+export const GLOBAL = -1;
+
+export const FLAG_CONTIGUOUS = 1;
+export const FLAG_SPECULATIVE = 2;
+/** The kernel announced that nobody uses this translation any more (set by an audit, see check/stale.ts). */
+export const FLAG_WITHDRAWN = 4;
+/** The last-level walk that filled the entry read a table that was no longer allocated. */
+export const FLAG_FREED_TABLE = 8;
+
+const POWER = Float64Array.from({ length: 64 }, (_, n) => 2 ** n);
+const INVERSE = Float64Array.from({ length: 64 }, (_, n) => 2 ** -n);
+
+export function attachTlb(
+  buffer: SharedArrayBuffer,
+  layout: Layout,
+  cpu: number,
+  geometry: { entries: number; ways: number },
+): Tlb {
+  const { entries, ways } = geometry;
+  const base = layout.tlb[cpu]!;
+  const column = (doubleColumns: number): number => base + entries * 8 * doubleColumns;
+  const small = column(5);
+  if (entries * TLB_ENTRY_BYTES < entries * (5 * 8 + 4 + 4)) throw new Error('TLB columns do not fit their region');
+  const tlb: Tlb = {
+    entries,
+    ways,
+    setMask: entries / ways - 1,
+    tag: new Float64Array(buffer, column(0), entries),
+    pa: new Float64Array(buffer, column(1), entries),
+    leafPa: new Float64Array(buffer, column(2), entries),
+    filledStep: new Float64Array(buffer, column(3), entries),
+    descriptor: new Uint32Array(buffer, column(4), entries * 2),
+    asid: new Int32Array(buffer, small, entries),
+    shift: new Uint8Array(buffer, small + entries * 4, entries),
+    rights: new Uint8Array(buffer, small + entries * 5, entries),
+    attributes: new Uint8Array(buffer, small + entries * 6, entries),
+    flags: new Uint8Array(buffer, small + entries * 7, entries),
+    sizes: new Uint8Array(16),
+    sizeCount: 0,
+    population: new Int32Array(64),
+    matched: new Int32Array(64),
+    matchCount: 0,
+  };
+  recount(tlb);
+  return tlb;
+}
+
+/** Empties the TLB of a CPU that has just been powered on. */
+export function resetTlb(tlb: Tlb): void {
+  tlb.tag.fill(Number.NaN);
+  recount(tlb);
+}
+
+/** Rebuilds what the owner keeps beside the columns; needed after the columns were copied in. */
+export function recount(tlb: Tlb): void {
+  tlb.population.fill(0);
+  tlb.sizeCount = 0;
+  for (let i = 0; i < tlb.entries; i++) {
+    const tag = tlb.tag[i]!;
+    if (tag === tag) countIn(tlb, tlb.shift[i]!);
+  }
+}
+
+/**
+ * The entry that translates `va`: its index, `MISS`, or `SEVERAL` (then `matched[0 .. matchCount)` names them all). All
+ * sizes are compared, as the parallel comparators of a real TLB do.
+ */
+export function lookup(tlb: Tlb, va: number, asid: number): number {
+  const { tag, ways, setMask, sizes, sizeCount } = tlb;
+  let count = 0;
+  let found = MISS;
+  for (let k = 0; k < sizeCount; k++) {
+    const shift = sizes[k]!;
+    const page = Math.floor(va * INVERSE[shift]!);
+    const start = page * POWER[shift]!;
+    const first = ((page | 0) & setMask) * ways;
+    for (let way = first; way < first + ways; way++) {
+      if (tag[way] === start && tlb.shift[way] === shift) {
+        const owner = tlb.asid[way]!;
+        if (owner === GLOBAL || owner === asid) {
+          tlb.matched[count++] = way;
+          found = way;
+        }
+      }
+    }
+  }
+  tlb.matchCount = count;
+  return count <= 1 ? found : SEVERAL;
+}
+
+/** Index of the first way of the set that holds entries of size `2 ** shift` for `va`. */
+export function setOf(tlb: Tlb, va: number, shift: number): number {
+  return ((Math.floor(va * INVERSE[shift]!) | 0) & tlb.setMask) * tlb.ways;
+}
+
+/** The way an entry of this tag must replace (same address, size and ASID), else a free way, else -1. */
+export function freeWay(tlb: Tlb, va: number, shift: number, asid: number): number {
+  const start = Math.floor(va * INVERSE[shift]!) * POWER[shift]!;
+  const first = setOf(tlb, va, shift);
+  let free = -1;
+  for (let way = first; way < first + tlb.ways; way++) {
+    const tag = tlb.tag[way]!;
+    if (tag !== tag) {
+      if (free < 0) free = way;
+    } else if (tag === start && tlb.shift[way] === shift && tlb.asid[way] === asid) return way;
+  }
+  return free;
+}
+
+/** Writes one entry into `way`, dropping what was there. `va` and `pa` may lie anywhere inside the entry. */
+export function putEntry(
+  tlb: Tlb,
+  way: number,
+  va: number,
+  pa: number,
+  shift: number,
+  asid: number,
+  rights: number,
+  attributes: number,
+  flags: number,
+  leafPa: number,
+  lo: number,
+  hi: number,
+  step: number,
+): void {
+  const old = tlb.tag[way]!;
+  if (old === old) countOut(tlb, tlb.shift[way]!);
+  const size = POWER[shift]!;
+  const inverse = INVERSE[shift]!;
+  tlb.tag[way] = Math.floor(va * inverse) * size;
+  tlb.pa[way] = Math.floor(pa * inverse) * size;
+  tlb.shift[way] = shift;
+  tlb.asid[way] = asid;
+  tlb.rights[way] = rights;
+  tlb.attributes[way] = attributes;
+  tlb.flags[way] = flags;
+  tlb.leafPa[way] = leafPa;
+  tlb.descriptor[way * 2] = lo;
+  tlb.descriptor[way * 2 + 1] = hi;
+  tlb.filledStep[way] = step;
+  countIn(tlb, shift);
+}
+
+export function dropEntry(tlb: Tlb, way: number): void {
+  const tag = tlb.tag[way]!;
+  if (tag !== tag) return;
+  countOut(tlb, tlb.shift[way]!);
+  tlb.tag[way] = Number.NaN;
+}
+
+export function dropAll(tlb: Tlb): void {
+  if (tlb.sizeCount === 0) return;
+  tlb.tag.fill(Number.NaN);
+  tlb.population.fill(0);
+  tlb.sizeCount = 0;
+}
+
+/** Entry `way` translates `va` to this physical address. */
+export function translateBy(tlb: Tlb, way: number, va: number): number {
+  return tlb.pa[way]! + (va - tlb.tag[way]!);
+}
+
+export function sizeOf(tlb: Tlb, way: number): number {
+  return POWER[tlb.shift[way]!]!;
+}
+
+export function levelOf(tlb: Tlb, way: number): number {
+  return (tlb.attributes[way]! >> 5) & 3;
+}
+
+/** Bytes of memory attributes (AttrIndx and SH) without the level. */
+export function memoryTypeOf(tlb: Tlb, way: number): number {
+  return tlb.attributes[way]! & 31;
+}
+
+export function occupied(tlb: Tlb, way: number): boolean {
+  const tag = tlb.tag[way]!;
+  return tag === tag;
+}
+
+function countIn(tlb: Tlb, shift: number): void {
+  const before = tlb.population[shift]!;
+  tlb.population[shift] = before + 1;
+  if (before === 0) tlb.sizes[tlb.sizeCount++] = shift;
+}
+
+function countOut(tlb: Tlb, shift: number): void {
+  const left = tlb.population[shift]! - 1;
+  tlb.population[shift] = left;
+  if (left > 0) return;
+  const at = tlb.sizes.indexOf(shift);
+  tlb.sizes[at] = tlb.sizes[--tlb.sizeCount]!;
+}
