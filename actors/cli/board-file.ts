@@ -24,6 +24,7 @@ export async function loadBoard(nameOrPath: string): Promise<BoardResult> {
 const readErrors: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EISDIR: 'it is a directory',
+  ENOTDIR: 'its folder is not a directory',
   EACCES: 'permission denied',
 };
 

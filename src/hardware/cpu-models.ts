@@ -5,7 +5,9 @@ import type { CpuFeatures, CpuModel, PaBits } from './board.ts';
  *
  * Known: part numbers, revisions and errata (Linux arch/arm64/include/asm/cputype.h, Documentation/arch/arm64/
  * silicon-errata.rst); `conflicts` of every part on Linux's allow list, whose vendors attest that no conflict abort
- * happens; the ID registers of A53, A55, A76, A78, N1 and N2; the TLBs of A53 (512, 4 ways), A76 and N1 (1280, 5 ways).
+ * happens; the ID registers of A55, A76, N1 and (through its sibling A710) N2, as QEMU models them; the TLBs of A53
+ * (512, 4 ways) and of A76 and N1 (1280, 5 ways), from their manuals. The rest of `features` follows from the
+ * architecture version.
  *
  * Assumed: every number marked `assumed` below. `conflicts` of a part off the list is assumed to be the worst that its
  * BBM level allows: what such silicon does is implementation defined, and nobody published it.

@@ -180,7 +180,7 @@ export function derivedValue(pa: number): bigint {
 export interface WalkerPort {
   readonly halves: Uint32Array;
   fetch(pa: number): boolean;
-  /** Set by `fetch` when it read a page that is not allocated; the reader clears it. */
+  /** Set by `fetch` when it read something that is not an allocated table page; the reader clears it. */
   freedPa: number;
 }
 
@@ -189,8 +189,8 @@ export function walkerPort(memory: Memory, sees: (frame: number) => boolean): Wa
   const word64 = new BigUint64Array(1);
   const halves = new Uint32Array(word64.buffer);
   const { words, frameState, frameMeta, control, poolPa, poolBytes, poolWord, imagePa, imageBytes, imageWord } = memory;
-  const { pageShift, imageFrames } = memory;
-  const frameScale = 2 ** -pageShift;
+  const { imageFrames } = memory;
+  const frameShift = memory.pageShift - 3;
   const port: WalkerPort = {
     halves,
     freedPa: 0,
@@ -198,15 +198,18 @@ export function walkerPort(memory: Memory, sees: (frame: number) => boolean): Wa
       let frame: number;
       let offset = pa - poolPa;
       if (offset >= 0 && offset < poolBytes) {
-        word64[0] = words[poolWord + offset / 8]!;
-        frame = imageFrames + Math.floor(offset * frameScale);
+        const word = (offset * 0.125) | 0;
+        word64[0] = words[poolWord + word]!;
+        frame = imageFrames + (word >> frameShift);
       } else {
         offset = pa - imagePa;
         if (offset >= 0 && offset < imageBytes) {
-          word64[0] = words[imageWord + offset / 8]!;
-          frame = Math.floor(offset * frameScale);
+          const word = (offset * 0.125) | 0;
+          word64[0] = words[imageWord + word]!;
+          frame = word >> frameShift;
         } else {
           word64[0] = derivedValue(pa);
+          port.freedPa = pa;
           return inRam(memory, pa);
         }
       }

@@ -1,3 +1,4 @@
+import { INVERSE, POWER } from '../arch/power.ts';
 import { type Layout, TLB_ENTRY_BYTES } from './layout.ts';
 
 /**
@@ -25,6 +26,8 @@ export interface Tlb {
   readonly sizes: Uint8Array;
   sizeCount: number;
   readonly population: Int32Array;
+  /** Entries of some ASID: while there are none, one set holds at most one match of each size. */
+  nonGlobal: number;
   /** Indices of the entries the last lookup matched. */
   readonly matched: Int32Array;
   matchCount: number;
@@ -41,9 +44,6 @@ export const FLAG_SPECULATIVE = 2;
 export const FLAG_WITHDRAWN = 4;
 /** The last-level walk that filled the entry read a table that was no longer allocated. */
 export const FLAG_FREED_TABLE = 8;
-
-const POWER = Float64Array.from({ length: 64 }, (_, n) => 2 ** n);
-const INVERSE = Float64Array.from({ length: 64 }, (_, n) => 2 ** -n);
 
 export function attachTlb(
   buffer: SharedArrayBuffer,
@@ -73,6 +73,7 @@ export function attachTlb(
     sizes: new Uint8Array(16),
     sizeCount: 0,
     population: new Int32Array(64),
+    nonGlobal: 0,
     matched: new Int32Array(64),
     matchCount: 0,
   };
@@ -90,9 +91,10 @@ export function resetTlb(tlb: Tlb): void {
 export function recount(tlb: Tlb): void {
   tlb.population.fill(0);
   tlb.sizeCount = 0;
+  tlb.nonGlobal = 0;
   for (let i = 0; i < tlb.entries; i++) {
     const tag = tlb.tag[i]!;
-    if (tag === tag) countIn(tlb, tlb.shift[i]!);
+    if (tag === tag) countIn(tlb, tlb.shift[i]!, tlb.asid[i]!);
   }
 }
 
@@ -115,6 +117,7 @@ export function lookup(tlb: Tlb, va: number, asid: number): number {
         if (owner === GLOBAL || owner === asid) {
           tlb.matched[count++] = way;
           found = way;
+          if (tlb.nonGlobal === 0) break;
         }
       }
     }
@@ -159,7 +162,7 @@ export function putEntry(
   step: number,
 ): void {
   const old = tlb.tag[way]!;
-  if (old === old) countOut(tlb, tlb.shift[way]!);
+  if (old === old) countOut(tlb, tlb.shift[way]!, tlb.asid[way]!);
   const size = POWER[shift]!;
   const inverse = INVERSE[shift]!;
   tlb.tag[way] = Math.floor(va * inverse) * size;
@@ -173,13 +176,13 @@ export function putEntry(
   tlb.descriptor[way * 2] = lo;
   tlb.descriptor[way * 2 + 1] = hi;
   tlb.filledStep[way] = step;
-  countIn(tlb, shift);
+  countIn(tlb, shift, asid);
 }
 
 export function dropEntry(tlb: Tlb, way: number): void {
   const tag = tlb.tag[way]!;
   if (tag !== tag) return;
-  countOut(tlb, tlb.shift[way]!);
+  countOut(tlb, tlb.shift[way]!, tlb.asid[way]!);
   tlb.tag[way] = Number.NaN;
 }
 
@@ -188,6 +191,7 @@ export function dropAll(tlb: Tlb): void {
   tlb.tag.fill(Number.NaN);
   tlb.population.fill(0);
   tlb.sizeCount = 0;
+  tlb.nonGlobal = 0;
 }
 
 /** Entry `way` translates `va` to this physical address. */
@@ -213,13 +217,15 @@ export function occupied(tlb: Tlb, way: number): boolean {
   return tag === tag;
 }
 
-function countIn(tlb: Tlb, shift: number): void {
+function countIn(tlb: Tlb, shift: number, asid: number): void {
+  if (asid !== GLOBAL) tlb.nonGlobal++;
   const before = tlb.population[shift]!;
   tlb.population[shift] = before + 1;
   if (before === 0) tlb.sizes[tlb.sizeCount++] = shift;
 }
 
-function countOut(tlb: Tlb, shift: number): void {
+function countOut(tlb: Tlb, shift: number, asid: number): void {
+  if (asid !== GLOBAL) tlb.nonGlobal--;
   const left = tlb.population[shift]! - 1;
   tlb.population[shift] = left;
   if (left > 0) return;

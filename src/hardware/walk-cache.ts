@@ -1,3 +1,4 @@
+import { INVERSE, POWER } from '../arch/power.ts';
 import { type Layout, WALK_CACHE_ENTRY_BYTES } from './layout.ts';
 
 /**
@@ -40,9 +41,9 @@ export function resetWalkCache(cache: WalkCache): void {
 
 /** Index of the cached table of `level` whose region of `2 ** regionShift` bytes holds `va`, or -1. */
 export function lookupTable(cache: WalkCache, va: number, level: number, regionShift: number, asid: number): number {
-  const region = Math.floor(va * 2 ** -regionShift);
+  const region = Math.floor(va * INVERSE[regionShift]!);
   const at = slot(cache, region, level);
-  const hit = cache.tag[at] === region * 2 ** regionShift && cache.level[at] === level && cache.asid[at] === asid;
+  const hit = cache.tag[at] === region * POWER[regionShift]! && cache.level[at] === level && cache.asid[at] === asid;
   return hit ? at : -1;
 }
 
@@ -55,9 +56,9 @@ export function putTable(
   tablePa: number,
   tableBits: number,
 ): void {
-  const region = Math.floor(va * 2 ** -regionShift);
+  const region = Math.floor(va * INVERSE[regionShift]!);
   const at = slot(cache, region, level);
-  cache.tag[at] = region * 2 ** regionShift;
+  cache.tag[at] = region * POWER[regionShift]!;
   cache.tablePa[at] = tablePa;
   cache.asid[at] = asid;
   cache.tableBits[at] = tableBits;
@@ -73,5 +74,5 @@ export function dropAllTables(cache: WalkCache): void {
 }
 
 function slot(cache: WalkCache, region: number, level: number): number {
-  return ((Math.imul(region | 0, 0x9e3779b1) ^ (level * 0x2545f491)) >>> 0) % cache.entries;
+  return ((Math.imul(region | 0, 0x9e3779b1) ^ (level * 0x2545f491)) & 0x7fffffff) % cache.entries;
 }

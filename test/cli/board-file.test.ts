@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -390,9 +390,12 @@ describe('loadBoard', () => {
     expect(await problems('boards/nothing.yaml')).toEqual([
       'boards/nothing.yaml: cannot be read: there is no such file',
     ]);
-    const directory = join(mkdtempSync(join(tmpdir(), 'asymmu-')), 'x.yaml');
-    writeFileSync(directory, '');
-    expect(await problems(`${directory}/y.json`)).toEqual([expect.stringMatching(/y\.json: cannot be read: ENOTDIR/)]);
+    const folder = join(mkdtempSync(join(tmpdir(), 'asymmu-')), 'folder.yaml');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'file'), '');
+    expect(await problems(folder)).toEqual([`${folder}: cannot be read: it is a directory`]);
+    const beneath = join(folder, 'file', 'b.json');
+    expect(await problems(beneath)).toEqual([`${beneath}: cannot be read: its folder is not a directory`]);
   });
 });
 

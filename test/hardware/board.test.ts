@@ -187,6 +187,12 @@ describe('validateBoard catches', () => {
       { ...preset('two-bank'), granule: '16K', vaBits: 47 },
     ],
     [
+      'RAM out of reach because the linear map begins at a multiple of 1 GiB below it',
+      { ...defaultBoard, vaBits: 39, memory: [bank(0x6000_0000, 256 * GiB)], kernelImage: kernelImageAt(0x6000_0000) },
+      ['memory[0]: RAM reaches 262656 MiB from 0x40000000: the linear map of 39-bit virtual addresses holds 256 GiB'],
+      { ...defaultBoard, vaBits: 39, memory: [bank(0x6000_0000, 255 * GiB)], kernelImage: kernelImageAt(0x6000_0000) },
+    ],
+    [
       'RAM that one CPU cannot address',
       { ...defaultBoard, memory: [bank(0x4000_0000, TiB)], cpus: [cpuModels.ampereone, a520] },
       ['memory[0]: RAM ends at 0x10040000000: CPU 1 (Cortex-A520 r0p1) has 40-bit physical addresses'],

@@ -1,0 +1,64 @@
+import { GRANULES, type Granule, startLevel } from '../arch/granule.ts';
+import { type Board, kernelAliasEnd, kernelImageEnd } from '../hardware/board.ts';
+
+/** Where the kernel puts things in its half of the address space. Linux: arch/arm64/include/asm/memory.h. */
+export interface AddressSpace {
+  readonly granule: Granule;
+  readonly vaBits: number;
+  readonly startLevel: number;
+  /** PAGE_OFFSET: start of the linear map, which ends at PAGE_END. */
+  readonly pageOffset: number;
+  readonly pageEnd: number;
+  /** memstart_addr: the physical address that PAGE_OFFSET maps. */
+  readonly memstart: number;
+  /** KIMAGE_VADDR: where _text is mapped for execution. */
+  readonly kimageVaddr: number;
+  readonly text: number;
+  readonly etext: number;
+  readonly initBegin: number;
+  readonly data: number;
+  readonly end: number;
+}
+
+/** Bytes of modules area between PAGE_END and the kernel image (since 6.6). */
+const MODULES_BYTES = 2 * 2 ** 30;
+
+/** ARM64_MEMSTART_SHIFT: what memstart_addr is rounded down to. */
+const MEMSTART_SHIFT = { '4K': 30, '16K': 30, '64K': 29 } as const;
+
+export function addressSpaceOf(board: Board): AddressSpace {
+  const granule = GRANULES[board.granule];
+  const pageOffset = -(2 ** board.vaBits);
+  const pageEnd = -(2 ** (board.vaBits - 1));
+  const { kernelImage: image } = board;
+  const align = 2 ** MEMSTART_SHIFT[board.granule];
+  return {
+    granule,
+    vaBits: board.vaBits,
+    startLevel: startLevel(granule, board.vaBits),
+    pageOffset,
+    pageEnd,
+    memstart: Math.floor(board.memory[0]!.base / align) * align,
+    kimageVaddr: pageEnd + MODULES_BYTES,
+    text: image.pa,
+    etext: image.pa + image.textBytes,
+    initBegin: kernelAliasEnd(image),
+    data: kernelAliasEnd(image) + image.initBytes,
+    end: kernelImageEnd(image),
+  };
+}
+
+/** Linux: __va(), __phys_to_virt(): the linear address of a physical one. */
+export function physToVirt(space: AddressSpace, pa: number): number {
+  return space.pageOffset + (pa - space.memstart);
+}
+
+/** Linux: __pa() of a linear address. */
+export function virtToPhys(space: AddressSpace, va: number): number {
+  return space.memstart + (va - space.pageOffset);
+}
+
+/** The image address of a physical one inside the kernel image: what symbols are linked at. */
+export function imageVa(space: AddressSpace, pa: number): number {
+  return space.kimageVaddr + (pa - space.text);
+}

@@ -1,0 +1,59 @@
+import type { Board } from '../hardware/board.ts';
+
+/** Which text of the series acts: `v5` as posted in July 2025, `6.18` as merged. */
+export const REVISIONS = ['v5', '6.18'] as const;
+export type Revision = (typeof REVISIONS)[number];
+
+/**
+ * rodata= since 6.17: `full` and its synonym `on` also make the linear aliases of read-only things read-only, `noalias`
+ * leaves the aliases alone, `off` protects nothing.
+ */
+export const RODATA = ['full', 'on', 'noalias', 'off'] as const;
+export type Rodata = (typeof RODATA)[number];
+
+/** KFENCE: not built in, pool taken at boot (mapped with pages), or enabled late (pages from the allocator). */
+export const KFENCE = ['off', 'early', 'late'] as const;
+export type Kfence = (typeof KFENCE)[number];
+
+/** The kernel's command line and build, as far as page tables care. */
+export interface KernelConfig {
+  readonly revision: Revision;
+  readonly rodata: Rodata;
+  readonly debugPagealloc: boolean;
+  readonly realm: boolean;
+  readonly kfence: Kfence;
+}
+
+export const DEFAULT_CONFIG: KernelConfig = {
+  revision: '6.18',
+  rodata: 'full',
+  debugPagealloc: false,
+  realm: false,
+  kfence: 'off',
+};
+
+/** rodata_full: linear aliases are protected too. */
+export function rodataFull(config: KernelConfig): boolean {
+  return config.rodata === 'full' || config.rodata === 'on';
+}
+
+/** Linux: can_set_direct_map(), arch/arm64/mm/pageattr.c. Somebody may want to change single pages of the linear map. */
+export function canSetDirectMap(config: KernelConfig): boolean {
+  return rodataFull(config) || config.debugPagealloc || config.kfence === 'late' || config.realm;
+}
+
+/**
+ * Page-table pages that map all of this board's RAM with pages, and then some: what the pool must hold for the worst
+ * case, a repaint of everything.
+ */
+export function tablePagesNeeded(board: Board): number {
+  const pageShift = { '4K': 12, '16K': 14, '64K': 16 }[board.granule];
+  const stride = pageShift - 3;
+  let pages = 0;
+  for (const bank of board.memory)
+    for (let level = 3; level > 0; level--) {
+      const span = 2 ** (pageShift + stride * (4 - level));
+      pages += Math.floor((bank.base + bank.bytes - 1) / span) - Math.floor(bank.base / span) + 1;
+    }
+  return pages + 64;
+}

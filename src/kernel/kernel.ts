@@ -1,0 +1,118 @@
+import type { Board } from '../hardware/board.ts';
+import type { Cpu } from '../hardware/cpu.ts';
+import { mark as markNumber } from '../hardware/instructions.ts';
+import type { Layout } from '../hardware/layout.ts';
+import type { Op } from '../hardware/op.ts';
+import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
+import type { KernelConfig } from './config.ts';
+import { MARK, type Mark } from './marks.ts';
+import type { RepaintText } from './repaint.ts';
+
+/**
+ * The kernel as one CPU runs it: configuration and addresses, which are the same everywhere, and this CPU's own
+ * per-CPU state. Variables that CPUs share lie in the machine's memory, at the addresses in `symbols`.
+ */
+export interface Kernel {
+  readonly board: Board;
+  readonly config: KernelConfig;
+  readonly space: AddressSpace;
+  readonly symbols: Symbols;
+  readonly text: KernelText;
+  readonly percpu: PerCpu;
+}
+
+/** The replaceable sentences of the kernel's text: a named bug is this record with one of them changed. */
+export interface KernelText {
+  readonly repaint: RepaintText;
+  /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
+  readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
+}
+
+/** Per-CPU state that only its own CPU touches. */
+export interface PerCpu {
+  /** TIF_LAZY_MMU and TIF_LAZY_MMU_PENDING. */
+  lazyMmu: boolean;
+  lazyMmuPending: boolean;
+  /** The stop_machine call this CPU serves. */
+  stopData: number;
+}
+
+/** Linked addresses of kernel variables (image addresses) and of the root tables (physical). */
+export interface Symbols {
+  readonly swapperPgDir: number;
+  readonly reservedPgDir: number;
+  readonly idmapPgDir: number;
+  /** Physical pages for the idmap's own tables (idmap_ptes, bbml2_ptes). */
+  readonly idmapTables: readonly number[];
+  /** Physical page of .idmap.text, executed through its physical address. */
+  readonly idmapText: number;
+  /** Physical page of the variables. */
+  readonly dataPage: number;
+  readonly variables: Readonly<Record<Variable, number>>;
+}
+
+/** Kernel variables, one 64-bit word each. */
+export const VARIABLES = [
+  'idmap_kpti_bbml2_flag',
+  'linear_map_requires_bbml2',
+  'cpu_hwcaps_bbml2_noabort',
+  'system_capabilities_finalized',
+  'num_online_cpus',
+  'system_state',
+  'multi_stop_state',
+  'multi_stop_thread_ack',
+  'multi_stop_num_threads',
+  'multi_stop_fn',
+  'cpu_stop_done',
+  'cpus_refused',
+  'cpus_finished',
+  'panic_cpu',
+] as const;
+export type Variable = (typeof VARIABLES)[number];
+
+/** Frames of the image that back all this, by index. */
+export const IMAGE_FRAME = { swapper: 0, reserved: 1, idmap: 2, idmapTables: 3, data: 12 } as const;
+const IDMAP_TABLES = 8;
+/** Each variable has a cache line of its own. */
+const VARIABLE_STRIDE_BYTES = 64;
+
+/** Per-CPU flag words follow the variables: whether the CPU is online, and its stopper's work. */
+export function percpuVariable(k: Pick<Kernel, 'symbols'>, cpu: number, which: 'online' | 'stopWork'): number {
+  const first = k.symbols.variables.idmap_kpti_bbml2_flag + VARIABLES.length * VARIABLE_STRIDE_BYTES;
+  return first + cpu * 16 + (which === 'online' ? 0 : 8);
+}
+
+export function symbolsOf(layout: Layout, space: AddressSpace): Symbols {
+  const pageBytes = 2 ** layout.pageShift;
+  const frame = (index: number): number => layout.imagePa + index * pageBytes;
+  const dataPage = frame(IMAGE_FRAME.data);
+  const data = imageVa(space, dataPage);
+  return {
+    swapperPgDir: frame(IMAGE_FRAME.swapper),
+    reservedPgDir: frame(IMAGE_FRAME.reserved),
+    idmapPgDir: frame(IMAGE_FRAME.idmap),
+    idmapTables: Array.from({ length: IDMAP_TABLES }, (_, i) => frame(IMAGE_FRAME.idmapTables + i)),
+    idmapText: space.etext - pageBytes,
+    dataPage,
+    variables: Object.fromEntries(
+      VARIABLES.map((name, index) => [name, data + index * VARIABLE_STRIDE_BYTES]),
+    ) as Record<Variable, number>,
+  };
+}
+
+export function createKernel(board: Board, layout: Layout, config: KernelConfig, text: KernelText): Kernel {
+  const space = addressSpaceOf(board);
+  return {
+    board,
+    config,
+    space,
+    symbols: symbolsOf(layout, space),
+    text,
+    percpu: { lazyMmu: false, lazyMmuPending: false, stopData: 0 },
+  };
+}
+
+/** Marks a milestone by name. */
+export function mark(cpu: Cpu, name: Mark): void {
+  markNumber(cpu, MARK[name]);
+}

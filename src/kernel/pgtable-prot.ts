@@ -1,0 +1,44 @@
+import { ENTRY, LEAF, TABLE } from '../arch/descriptor.ts';
+import { maskOf } from '../arch/field.ts';
+
+/** Page protections as the kernel spells them. Linux: arch/arm64/include/asm/pgtable-prot.h, pgtable-hwdef.h. */
+
+/** Indices into MAIR_EL1. */
+export const MT_NORMAL = 0n;
+export const MT_NORMAL_TAGGED = 1n;
+
+export const PTE_VALID = maskOf(ENTRY.VALID);
+export const PTE_TYPE_PAGE = maskOf(ENTRY.TYPE);
+export const PTE_RDONLY = 1n << 7n;
+export const PTE_SHARED = 3n << 8n;
+export const PTE_AF = maskOf(LEAF.AF);
+export const PTE_NG = maskOf(LEAF.nG);
+export const PTE_WRITE = maskOf(LEAF.DBM);
+export const PTE_CONT = maskOf(LEAF.Contiguous);
+export const PTE_PXN = maskOf(LEAF.PXN);
+export const PTE_UXN = maskOf(LEAF.UXN);
+export const PTE_ATTRINDX = maskOf(LEAF.AttrIndx);
+export const PTE_ADDRESS = 0x0000_ffff_ffff_f000n;
+
+export const TABLE_TYPE = PTE_VALID | PTE_TYPE_PAGE;
+export const TABLE_PXN = maskOf(TABLE.PXNTable);
+export const TABLE_UXN = maskOf(TABLE.UXNTable);
+
+/** A protection: everything of a leaf but its address, type bit included for pages. */
+export type Prot = bigint;
+
+const PROT_DEFAULT = PTE_VALID | PTE_TYPE_PAGE | PTE_AF | PTE_SHARED;
+
+export const PAGE_KERNEL: Prot = PROT_DEFAULT | PTE_PXN | PTE_UXN | PTE_WRITE | (MT_NORMAL << 2n);
+export const PAGE_KERNEL_RO: Prot = (PAGE_KERNEL & ~PTE_WRITE) | PTE_RDONLY;
+export const PAGE_KERNEL_ROX: Prot = PAGE_KERNEL_RO & ~PTE_PXN;
+/** The linear map proper: pgprot_tagged(PAGE_KERNEL). */
+export const PAGE_KERNEL_TAGGED: Prot = (PAGE_KERNEL & ~PTE_ATTRINDX) | (MT_NORMAL_TAGGED << 2n);
+
+/** Linux: mk_pmd_sect_prot() and the like: the same protection for a block. */
+export function blockProt(prot: Prot): Prot {
+  return prot & ~PTE_TYPE_PAGE;
+}
+
+/** MAIR_EL1 as Linux programs it on a CPU without memory tagging. */
+export const MAIR_EL1_SET = 0x0000_0004_0044_ffffn;

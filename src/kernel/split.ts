@@ -1,0 +1,137 @@
+import { alignDown } from '../arch/address.ts';
+import { contiguousRun, type Level, levelBytes } from '../arch/granule.ts';
+import { FIXMAP } from '../hardware/access.ts';
+import type { Cpu } from '../hardware/cpu.ts';
+import { dsb, fillTable, load } from '../hardware/instructions.ts';
+import type { Op } from '../hardware/op.ts';
+import { physToVirt } from './address-space.ts';
+import { ENOMEM } from './errno.ts';
+import type { Kernel } from './kernel.ts';
+import { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './lazy-mmu.ts';
+import { addrEnd, entryOffset } from './pagewalk.ts';
+import { type Gfp, pgtableAlloc } from './pgalloc.ts';
+import {
+  PTE_ADDRESS,
+  PTE_AF,
+  PTE_CONT,
+  PTE_PXN,
+  PTE_TYPE_PAGE,
+  PTE_VALID,
+  TABLE_PXN,
+  TABLE_TYPE,
+  TABLE_UXN,
+} from './pgtable-prot.ts';
+
+/**
+ * Splitting live leaves of the linear map. Linux: split_pmd(), split_pud() and range_split_to_ptes(),
+ * arch/arm64/mm/mmu.c. A block becomes a table in one store, without an invalid step and without a TLBI: old and new
+ * translation differ in size only, so a CPU of BBM level 2 may use either.
+ */
+
+/** What the split does between filling a table and linking it. */
+export type BeforeLink = (cpu: Cpu) => Op;
+
+/** The children must be visible to every walker before a walker can follow the pointer to them. */
+export function* childrenVisible(cpu: Cpu): Op {
+  yield* dsb(cpu, 'ishst');
+}
+
+/** Address through which the kernel reaches the table page at `pa`; the root is edited through the fixmap. */
+export function tableVa(k: Kernel, pa: number): number {
+  return pa === k.symbols.swapperPgDir ? FIXMAP + pa : physToVirt(k.space, pa);
+}
+
+/**
+ * Linux: split_pmd() at level 2, split_pud() at level 1. Replaces the block in `entry` by a table of smaller leaves with
+ * the same output addresses and attributes. Returns 0 or -ENOMEM, then nothing has changed. `toCont`: the children are
+ * contiguous runs.
+ */
+export function* splitBlock(
+  cpu: Cpu,
+  k: Kernel,
+  entry: number,
+  block: bigint,
+  level: number,
+  gfp: Gfp,
+  toCont: boolean,
+): Op<number> {
+  const table = yield* pgtableAlloc(cpu, gfp);
+  if (table < 0) return -ENOMEM;
+  const childLevel = level + 1;
+  const type = childLevel === 3 ? PTE_TYPE_PAGE : 0n;
+  const child = (block & ~(PTE_CONT | PTE_TYPE_PAGE)) | type | (toCont ? PTE_CONT : 0n);
+  yield* fillTable(cpu, physToVirt(k.space, table), child, levelBytes(k.space.granule, childLevel));
+  yield* k.text.repaint.beforeLink(cpu);
+  const attributes = TABLE_TYPE | TABLE_UXN | PTE_AF | ((block & PTE_PXN) !== 0n ? TABLE_PXN : 0n);
+  yield* setEntry(cpu, k, entry, BigInt(table) | attributes);
+  return 0;
+}
+
+/** Linux: split_contpmd(), split_contpte(): takes the contiguous bit off every entry of the group that holds `entry`. */
+export function* splitCont(cpu: Cpu, k: Kernel, entry: number, level: number): Op {
+  const entries = contiguousRun(k.space.granule, level as Level);
+  const first = alignDown(entry, entries * 8);
+  for (let i = 0; i < entries; i++) {
+    const value = yield* load(cpu, first + 8 * i);
+    yield* setEntry(cpu, k, first + 8 * i, value & ~PTE_CONT);
+  }
+}
+
+/**
+ * Linux: range_split_to_ptes(): every leaf of `[start, end)` becomes pages without the contiguous bit. Barriers are
+ * batched. Returns 0 or -ENOMEM; what was split stays split.
+ */
+export function* rangeSplitToPtes(cpu: Cpu, k: Kernel, start: number, end: number, gfp: Gfp): Op<number> {
+  enterLazyMmuMode(k);
+  const error = yield* splitLevel(cpu, k, k.symbols.swapperPgDir, k.space.startLevel, start, end, gfp);
+  yield* leaveLazyMmuMode(cpu, k);
+  return error;
+}
+
+function* splitLevel(
+  cpu: Cpu,
+  k: Kernel,
+  table: number,
+  level: number,
+  start: number,
+  end: number,
+  gfp: Gfp,
+): Op<number> {
+  const { space } = k;
+  for (let va = start, next: number; va < end; va = next) {
+    next = addrEnd(space, level, va, end);
+    const entry = tableVa(k, table) + entryOffset(space, level, 0, va);
+    let value = yield* load(cpu, entry);
+    if ((value & PTE_VALID) === 0n) continue;
+    if (level === 3) {
+      next = yield* splitContPtes(cpu, k, table, va, end);
+      continue;
+    }
+    if ((value & PTE_TYPE_PAGE) === 0n) {
+      if ((value & PTE_CONT) !== 0n) {
+        yield* splitCont(cpu, k, entry, level);
+        value &= ~PTE_CONT;
+      }
+      const error = yield* splitBlock(cpu, k, entry, value, level, gfp, false);
+      if (error !== 0) return error;
+      if (level === 2) continue; // its children are pages already
+      value = yield* load(cpu, entry);
+    }
+    const error = yield* splitLevel(cpu, k, Number(value & PTE_ADDRESS), level + 1, va, next, gfp);
+    if (error !== 0) return error;
+  }
+  return 0;
+}
+
+/** The pages of one table: only contiguous groups need work. Returns where the next table starts. */
+function* splitContPtes(cpu: Cpu, k: Kernel, table: number, start: number, end: number): Op<number> {
+  const { space } = k;
+  const stop = addrEnd(space, 2, start, end);
+  const group = space.granule.pageBytes * contiguousRun(space.granule, 3);
+  for (let va = start; va < stop; va = Math.min(alignDown(va, group) + group, stop)) {
+    const entry = tableVa(k, table) + entryOffset(space, 3, 0, va);
+    if (((yield* load(cpu, entry)) & PTE_CONT) !== 0n) yield* splitCont(cpu, k, entry, 3);
+  }
+  return stop;
+}
+

@@ -1,0 +1,100 @@
+import type { Cpu } from '../hardware/cpu.ts';
+import { load, loadAdd, relaxWhile, sendIpi, store } from '../hardware/instructions.ts';
+import { IPI_RESCHEDULE } from '../hardware/interrupt.ts';
+import type { Op } from '../hardware/op.ts';
+import type { Kernel } from './kernel.ts';
+import { mark, percpuVariable } from './kernel.ts';
+
+/**
+ * Brings every online CPU to a standstill and runs one function on all of them. Linux: kernel/stop_machine.c,
+ * multi_cpu_stop(): a state machine that all CPUs step through together, each state entered when all have acknowledged
+ * the one before.
+ */
+
+/** Linux: enum multi_stop_state. */
+export const MULTI_STOP_NONE = 0n;
+export const MULTI_STOP_PREPARE = 1n;
+export const MULTI_STOP_DISABLE_IRQ = 2n;
+export const MULTI_STOP_RUN = 3n;
+export const MULTI_STOP_EXIT = 4n;
+
+/** What runs on every CPU in state RUN. */
+export type StopFunction = (cpu: Cpu, k: Kernel) => Op;
+
+/** Linux: stop_machine(fn, NULL, cpu_online_mask), called by one CPU that may be interrupted. */
+export function* stopMachine(cpu: Cpu, k: Kernel, fn: StopFunction): Op {
+  const { variables } = k.symbols;
+  const online = yield* load(cpu, variables.num_online_cpus);
+  yield* store(cpu, variables.multi_stop_num_threads, online);
+  yield* store(cpu, variables.cpu_stop_done, online);
+  yield* setState(cpu, k, MULTI_STOP_PREPARE, online);
+  for (let target = 0; target < k.board.cpus.length; target++) {
+    if (target === cpu.id || (yield* load(cpu, percpuVariable(k, target, 'online'))) === 0n) continue;
+    yield* store(cpu, percpuVariable(k, target, 'stopWork'), 1n);
+    yield* sendIpi(cpu, target, IPI_RESCHEDULE); // wakes the target's stopper thread
+  }
+  yield* multiCpuStop(cpu, k, fn);
+  yield* waitForStoppers(cpu, k);
+}
+
+/** Linux: wait_for_completion() on the stop's done count: nobody is inside any more. */
+function* waitForStoppers(cpu: Cpu, k: Kernel): Op {
+  const { cpu_stop_done } = k.symbols.variables;
+  for (;;) {
+    const left = yield* load(cpu, cpu_stop_done);
+    if (left === 0n) return;
+    yield* relaxWhile(cpu, cpu_stop_done, left, 'stop_machine: the other CPUs to leave');
+  }
+}
+
+/** Linux: cpu_stopper_thread(): true if there was work for this CPU. */
+export function* takeStopWork(cpu: Cpu, k: Kernel): Op<boolean> {
+  const work = percpuVariable(k, cpu.id, 'stopWork');
+  if ((yield* load(cpu, work)) === 0n) return false;
+  yield* store(cpu, work, 0n);
+  return true;
+}
+
+/** Linux: multi_cpu_stop(). */
+export function* multiCpuStop(cpu: Cpu, k: Kernel, fn: StopFunction): Op {
+  const { variables } = k.symbols;
+  const masked = cpu.irqMasked;
+  let current = MULTI_STOP_NONE;
+  while (current !== MULTI_STOP_EXIT) {
+    const state = yield* load(cpu, variables.multi_stop_state);
+    if (state === current) {
+      yield* relaxWhile(cpu, variables.multi_stop_state, state, `stop_machine: state ${STATES[Number(state) + 1]}`);
+      continue;
+    }
+    current = state;
+    mark(cpu, ENTERED[Number(state)]!);
+    if (state === MULTI_STOP_DISABLE_IRQ) cpu.irqMasked = true;
+    if (state === MULTI_STOP_RUN) yield* fn(cpu, k);
+    yield* ackState(cpu, k, current);
+  }
+  cpu.irqMasked = masked;
+  yield* loadAdd(cpu, variables.cpu_stop_done, -1n);
+}
+
+const STATES = ['NONE', 'PREPARE', 'DISABLE_IRQ', 'RUN', 'EXIT', 'EXIT'] as const;
+const ENTERED = [
+  'stopMachine.prepare',
+  'stopMachine.prepare',
+  'stopMachine.irqsOff',
+  'stopMachine.run',
+  'stopMachine.exit',
+] as const;
+
+/** Linux: ack_state(): the last CPU to acknowledge sets the next state. */
+function* ackState(cpu: Cpu, k: Kernel, current: bigint): Op {
+  const { variables } = k.symbols;
+  const before = yield* loadAdd(cpu, variables.multi_stop_thread_ack, -1n);
+  if (before !== 1n || current === MULTI_STOP_EXIT) return;
+  yield* setState(cpu, k, current + 1n, yield* load(cpu, variables.multi_stop_num_threads));
+}
+
+/** Linux: set_state(): the acknowledgements are reset before the state that asks for them is visible. */
+function* setState(cpu: Cpu, k: Kernel, state: bigint, threads: bigint): Op {
+  yield* store(cpu, k.symbols.variables.multi_stop_thread_ack, threads);
+  yield* store(cpu, k.symbols.variables.multi_stop_state, state);
+}
