@@ -10,6 +10,7 @@ import { newPoint, type Point } from './op.ts';
 import type { Regime, RegimeFeatures, TranslationRegisters } from './regime.ts';
 import { attachStoreBuffer, type StoreBuffer, type Visible } from './store-buffer.ts';
 import { tableWordVisible } from './table-word.ts';
+import { attachMarkLog, type MarkLog } from './mark-log.ts';
 import { attachTlb, resetTlb, type Tlb } from './tlb.ts';
 import { attachTrace, type Trace } from './trace.ts';
 import { newWalk, type Walk } from './walker.ts';
@@ -23,6 +24,7 @@ export interface Cpu {
   readonly id: number;
   readonly model: CpuModel;
   readonly memory: Memory;
+  readonly layout: Layout;
   readonly dvm: Dvm;
   readonly tlb: Tlb;
   readonly walkCache: WalkCache;
@@ -31,8 +33,11 @@ export interface Cpu {
   readonly walk: Walk;
   readonly words: Int32Array;
   readonly doubles: Float64Array;
+  /** The doubles of all CPUs, `CPU_DOUBLES` each. */
+  readonly allDoubles: Float64Array;
   readonly counts: Float64Array;
   readonly trace: Trace;
+  readonly markLog: MarkLog;
   readonly choose: Choose;
   readonly observer: Observer;
   readonly hints: Float64Array;
@@ -86,6 +91,9 @@ export const WAIT_VALUE = 3;
 export const ROOT0_NEXT = 4;
 export const ROOT1_NEXT = 5;
 
+/** Word of `memory.control` that counts changes of any CPU's roots. */
+export const CONTROL_ROOTS_EPOCH = 16;
+
 const NO_REGISTERS: TranslationRegisters = {
   TCR_EL1: 0n,
   TTBR0_EL1: 0n,
@@ -116,6 +124,7 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
     id,
     model,
     memory,
+    layout,
     dvm: attachDvm(memory, layout),
     tlb: attachTlb(buffer, layout, id, model.tlb),
     walkCache: attachWalkCache(buffer, layout, id, model.walkCache),
@@ -124,8 +133,10 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
     walk: newWalk(),
     words: new Int32Array(buffer, layout.cpuWords + id * CPU_WORDS * 4, CPU_WORDS),
     doubles: new Float64Array(buffer, layout.cpuDoubles + id * CPU_DOUBLES * 8, CPU_DOUBLES),
+    allDoubles: new Float64Array(buffer, layout.cpuDoubles, layout.cpuCount * CPU_DOUBLES),
     counts: attachCounters(buffer, layout, id),
     trace: attachTrace(memory, layout, id),
+    markLog: attachMarkLog(memory, layout),
     hints: new Float64Array(buffer, layout.hints, layout.hintRecords),
     choose,
     observer: options.observer ?? nobody,
@@ -182,6 +193,7 @@ export function resetCpu(cpu: Cpu): void {
   cpu.monitorWord = -1;
   for (const root of [ROOT0, ROOT1, ROOT0_NEXT, ROOT1_NEXT]) cpu.doubles[root] = -1;
   Atomics.store(cpu.words, CPU_BBM, classNumber(cpu.model));
+  Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);
 }
 
 const CLASSES = ['level0', 'level1', 'level2', 'level2-noabort', 'level3'] as const;

@@ -106,10 +106,12 @@ export interface DvmRecord {
   end: number;
   asid: number;
   issuer: number;
+  /** End of the log when the operation was issued. */
+  position: number;
 }
 
 export function record(): DvmRecord {
-  return { flags: 0, start: 0, end: 0, asid: 0, issuer: 0 };
+  return { flags: 0, start: 0, end: 0, asid: 0, issuer: 0, position: 0 };
 }
 
 /** Reads the record at `position` into `out`; false when it is no longer, or not yet, there: then drop everything. */

@@ -3,7 +3,7 @@ import { decodeRangeOperand, decodeVaOperand } from '../arch/tlbi-operand.ts';
 import { TLBI, type TlbiName } from '../arch/tlbi.ts';
 import { enterHazard, leaveHazard, translate, translateOnce } from './access.ts';
 import { DRAINS, DSBS, FAULTS, IPIS, ISBS, POINTS, TLBIS } from './counters.ts';
-import { type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from './cpu.ts';
+import { CONTROL_ROOTS_EPOCH, type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from './cpu.ts';
 import {
   complete,
   CPU_POWER,
@@ -22,6 +22,7 @@ import {
 import { setPending } from './frame.ts';
 import { interruptDue, raise } from './interrupt.ts';
 import { CPU_WORDS } from './layout.ts';
+import { appendMark } from './mark-log.ts';
 import { applyRecord, applyUpTo, catchUp, overtaken } from './maintenance.ts';
 import { compareExchange, exchange, fetchAdd, frameOf, isTableWord, read, wordOf } from './memory.ts';
 import type { Op, Point, PointKind } from './op.ts';
@@ -238,6 +239,8 @@ export function* isb(cpu: Cpu): Op {
 }
 
 function synchroniseContext(cpu: Cpu): void {
+  const switched = cpu.unsynchronised0 !== undefined || (!cpu.mmuOn && (cpu.sysregs.SCTLR_EL1 & 1n) !== 0n);
+  if (!switched) return;
   if (cpu.unsynchronised0 !== undefined) {
     cpu.regime0 = cpu.unsynchronised0;
     cpu.unsynchronised0 = undefined;
@@ -251,6 +254,7 @@ function synchroniseContext(cpu: Cpu): void {
     cpu.doubles[ROOT1_NEXT] = -1;
   }
   if ((cpu.sysregs.SCTLR_EL1 & 1n) !== 0n) cpu.mmuOn = true;
+  Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);
 }
 
 /** MSR to a translation register: in force from the next context synchronisation event at the latest. */
@@ -263,6 +267,7 @@ export function* msr(cpu: Cpu, register: keyof TranslationRegisters, value: bigi
     cpu.unsynchronised1 = regimeOf(cpu.sysregs, 1, cpu.features);
     cpu.doubles[ROOT0_NEXT] = cpu.unsynchronised0.root;
     cpu.doubles[ROOT1_NEXT] = cpu.unsynchronised1.root;
+    Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);
   }
   cpu.step = note(cpu.trace, 'msr', REGISTERS.indexOf(register), 0, value);
 }
@@ -296,7 +301,7 @@ export const TLBI_NAMES = Object.keys(TLBI) as TlbiName[];
 
 function tlbiRecord(cpu: Cpu, name: TlbiName, operand: bigint): DvmRecord {
   const operation = TLBI[name];
-  const record: DvmRecord = { flags: 0, start: 0, end: 0, asid: 0, issuer: cpu.id };
+  const record: DvmRecord = { flags: 0, start: 0, end: 0, asid: 0, issuer: cpu.id, position: issued(cpu.dvm) };
   if (operation.lastLevelOnly) record.flags |= TLBI_LAST_LEVEL;
   if (!operation.byVa) {
     record.flags |= operation.allAsid ? TLBI_ALL : TLBI_BY_ASID;
@@ -386,6 +391,7 @@ export function* branchTo(cpu: Cpu, va: number): Op {
 export function mark(cpu: Cpu, number: number): void {
   cpu.step = note(cpu.trace, 'mark', number, 0, 0n);
   cpu.words[CPU_PROGRESS]!++;
+  appendMark(cpu.markLog, cpu.id, number);
   cpu.onMark(number);
 }
 

@@ -21,6 +21,11 @@ export interface Layout {
   readonly tlb: readonly number[];
   readonly walkCache: readonly number[];
   readonly storeBuffer: readonly number[];
+  /** Per CPU, `CPU_TEXT_BYTES` of Latin-1: the state of its chart, then what it waits for. */
+  readonly texts: number;
+  /** The machine's milestones, in order: one word each. */
+  readonly markLog: number;
+  readonly markRecords: number;
   readonly hints: number;
   readonly hintRecords: number;
   /** State of the checks that all CPUs share (pending invalidations). */
@@ -43,6 +48,8 @@ export const CONTROL_WORDS = 64;
 export const CPU_WORDS = 32;
 export const CPU_DOUBLES = 16;
 export const COUNTER_SLOTS = 32;
+export const STATE_TEXT_BYTES = 96;
+export const CPU_TEXT_BYTES = 256;
 export const DVM_RECORD_BYTES = 32;
 export const TRACE_RECORD_BYTES = 40;
 export const TLB_ENTRY_BYTES = 64;
@@ -89,6 +96,9 @@ export function layoutOf(
   const tlb = perCpu((cpu) => cpu.tlb.entries * TLB_ENTRY_BYTES);
   const walkCache = perCpu((cpu) => cpu.walkCache.entries * WALK_CACHE_ENTRY_BYTES);
   const storeBuffer = perCpu((cpu) => cpu.storeBuffer.entries * STORE_BUFFER_ENTRY_BYTES + 8);
+  const texts = region(cpuCount * CPU_TEXT_BYTES);
+  const markRecords = 16384 + cpuCount * 64;
+  const markLog = region(markRecords * 4);
   const hintRecords = 16;
   const hints = region(hintRecords * 8);
   const checks = region(checksBytes);
@@ -113,6 +123,9 @@ export function layoutOf(
     tlb,
     walkCache,
     storeBuffer,
+    texts,
+    markLog,
+    markRecords,
     hints,
     hintRecords,
     checks,

@@ -8,7 +8,6 @@ import type { DvmRecord } from './dvm.ts';
 export interface Observer {
   /** A table word became visible to walkers. */
   tableWordVisible(cpu: Cpu, pa: number, before: bigint, after: bigint): void;
-  /** `count` words from `pa` on, all invalid before, became visible at once (a run of first-time stores). */
   tlbiIssued(cpu: Cpu, record: DvmRecord): void;
   /** A DSB has completed these TLBIs of `cpu` (broadcast ones everywhere, local ones on this CPU). */
   tlbisCompleted(cpu: Cpu, records: readonly DvmRecord[], broadcast: boolean): void;
@@ -22,6 +21,8 @@ export interface Observer {
   faultTaken(cpu: Cpu, va: number, code: number, right: number): void;
   /** The kernel announces that nobody uses translations of `[start, end)` replaced before now. */
   announced(cpu: Cpu, name: string, start: number, end: number): void;
+  /** A program found that `va` translates to `found` (a physical address, or a negated fault code), not to `expected`. */
+  promiseBroken(cpu: Cpu, va: number, expected: number, found: number): void;
 }
 
 /** Watches nothing. */
@@ -34,4 +35,5 @@ export const nobody: Observer = {
   freedWalk() {},
   faultTaken() {},
   announced() {},
+  promiseBroken() {},
 };

@@ -50,7 +50,7 @@ describe('regimeOf', () => {
   });
 
   it('reads the bits of TTBR below the size of the table as zero, CnP among them', () => {
-    const TTBR = pack(TTBR_EL1, { BADDR: 0x4000_1fff / 2 - 0.5, CnP: 1 });
+    const TTBR = pack(TTBR_EL1, { BADDR: 0x2000_0fff, CnP: 1 });
     expect(regimeOf({ ...registers, TTBR1_EL1: TTBR }, 1, features).root).toBe(0x4000_1e00);
   });
 

@@ -1,0 +1,69 @@
+import { formatVa } from '../arch/address.ts';
+import { faultCode, faultOf, formatFault } from '../arch/fault.ts';
+import { RIGHT_EL1_EXECUTE, RIGHT_EL1_WRITE, RIGHT_EL1_WRITE_PAN } from '../arch/permission.ts';
+import { isPending } from '../hardware/frame.ts';
+import { isTableAt, placeOf } from '../hardware/table-word.ts';
+import { virtToPhys } from '../kernel/address-space.ts';
+import { idmapFlag } from '../kernel/idmap.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { Property } from './violation.ts';
+
+const TLB_CONFLICT = faultCode('tlb-conflict');
+const ADDRESS = 0x0000_ffff_ffff_f000n;
+
+/** The kernel promises that some addresses are mapped at any time: an access to one of them must not fault. */
+export const spuriousFault: Property = {
+  name: 'spurious-fault',
+  says: 'no fault on an address the kernel promises is mapped, and no table is linked before its entries are visible',
+  mood: 'always',
+  observe: ({ report, kernel }) => ({
+    faultTaken(cpu, va, code, right) {
+      if (code === TLB_CONFLICT) return;
+      const access =
+        right === RIGHT_EL1_EXECUTE
+          ? 'execute'
+          : right === RIGHT_EL1_WRITE || right === RIGHT_EL1_WRITE_PAN
+            ? 'write'
+            : 'read';
+      const fault = faultOf(code, { va, access, el: 1 })!;
+      const promise = promiseFor(kernel, va);
+      report(
+        cpu,
+        'spurious-fault',
+        `${formatFault(fault)}${promise === undefined ? ', which nobody handles' : `: ${promise}`}`,
+        [],
+        remedyFor(kernel, va),
+      );
+    },
+    tableWordVisible(cpu, pa, _before, after) {
+      const place = placeOf(cpu.memory, pa);
+      if (place === undefined || !isTableAt(after, place.level)) return;
+      const table = Number(after & ADDRESS);
+      if (!isPending(cpu.memory, table)) return;
+      report(
+        cpu,
+        'spurious-fault',
+        `a table for ${formatVa(place.va)} became visible before its entries: a walk may find anything in it`,
+        [`table at 0x${table.toString(16)}, filled by plain stores that no barrier has made visible`],
+        'a DSB ISHST between filling the table and linking it (split_pmd(), 6.18)',
+      );
+    },
+  }),
+};
+
+/** What the kernel promises about `va`, in words. */
+function promiseFor(k: Kernel, va: number): string | undefined {
+  const { space } = k;
+  if (va === idmapFlag(k)) return 'parked CPUs reach the repaint flag through the idmap';
+  if (va >= space.pageOffset && va < space.pageEnd) {
+    const pa = virtToPhys(space, va);
+    if (k.board.memory.some(({ base, bytes }) => pa >= base && pa < base + bytes)) return 'RAM is mapped in the linear map';
+  }
+  if (va >= space.kimageVaddr && va < space.kimageVaddr + (space.end - space.text)) return 'the kernel image is mapped';
+  return undefined;
+}
+
+function remedyFor(k: Kernel, va: number): string {
+  if (va === idmapFlag(k)) return 'create_idmap() must map the flag read-write (6.18; v5: bbml2_ptes[])';
+  return '';
+}

@@ -1,0 +1,39 @@
+import { formatPa, formatSize, formatVa } from '../arch/address.ts';
+import { formatRights } from '../arch/permission.ts';
+import type { Cpu } from '../hardware/cpu.ts';
+import { FLAG_CONTIGUOUS, FLAG_SPECULATIVE, memoryTypeOf, sizeOf } from '../hardware/tlb.ts';
+
+/** How evidence is worded. */
+
+export function formatSpan(start: number, end: number): string {
+  return `${formatVa(start)}..${formatVa(end)}`;
+}
+
+export function formatDescriptor(value: bigint): string {
+  return `0x${value.toString(16).padStart(16, '0')}`;
+}
+
+/** One TLB entry as rows of a side-by-side table: range, size, output address, attributes, where it came from. */
+export function describeEntry(cpu: Cpu, way: number): string[] {
+  const { tlb } = cpu;
+  const start = tlb.tag[way]!;
+  const bytes = sizeOf(tlb, way);
+  const flags = tlb.flags[way]!;
+  const type = memoryTypeOf(tlb, way);
+  const descriptor = (BigInt(tlb.descriptor[way * 2 + 1]!) << 32n) | BigInt(tlb.descriptor[way * 2]!);
+  const walk = (flags & FLAG_SPECULATIVE) !== 0 ? 'a speculative walk' : 'a walk';
+  return [
+    `VA    ${formatVa(start)} + ${formatSize(bytes)}`,
+    `PA    ${formatPa(tlb.pa[way]!)}`,
+    `size  ${formatSize(bytes)}${(flags & FLAG_CONTIGUOUS) !== 0 ? ' (contiguous)' : ''}`,
+    `attr  AttrIndx ${type & 7}, SH ${type >> 3}, ${formatRights(tlb.rights[way]!)}`,
+    `from  ${formatDescriptor(descriptor)} at ${formatPa(tlb.leafPa[way]!)}`,
+    `by    ${walk} after step ${tlb.filledStep[way]}`,
+  ];
+}
+
+/** Two columns of equal height, side by side. */
+export function sideBySide(left: readonly string[], right: readonly string[], width = 58): string[] {
+  const rows = Math.max(left.length, right.length);
+  return Array.from({ length: rows }, (_, i) => `${(left[i] ?? '').padEnd(width)} | ${right[i] ?? ''}`);
+}

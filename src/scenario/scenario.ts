@@ -1,0 +1,70 @@
+import type { Property } from '../check/violation.ts';
+import type { Board } from '../hardware/board.ts';
+import type { Cpu } from '../hardware/cpu.ts';
+import type { Op } from '../hardware/op.ts';
+import type { Machine } from '../hardware/system.ts';
+import type { KernelConfig } from '../kernel/config.ts';
+import type { Kernel, KernelText } from '../kernel/kernel.ts';
+
+/** What one CPU runs once the system is up. */
+export type Program = (cpu: Cpu, kernel: Kernel) => Op;
+
+/**
+ * A named experiment: a board, a kernel (its good text, or one small change of it), what each CPU does after boot, and
+ * what must hold.
+ */
+export interface Scenario {
+  readonly name: string;
+  readonly summary: string;
+  /** A preset's name, or the board itself. */
+  readonly board: string | Board;
+  /** `good`, or the property that must catch it. */
+  readonly expect: 'good' | string;
+  readonly kernel?: Partial<KernelConfig>;
+  /** The change of the kernel's text, for a bad twin. */
+  readonly text?: (good: KernelText) => KernelText;
+  /** Prepares the machine before any CPU starts. */
+  readonly setup?: (machine: Machine, kernel: Kernel) => void;
+  /** The program of each CPU after boot; by default all check the linear map. */
+  readonly programs?: (cpu: number) => Program;
+  /** Properties beside the standard ones. */
+  readonly properties?: readonly Property[];
+  /** One late page-table allocation in this many fails, by chance. */
+  readonly allocationFailureOneIn?: number;
+}
+
+/** What a user's module exports by default. Only `name`, `summary` and `board` must be given. */
+export type ScenarioDefinition = Omit<Scenario, 'expect'> & { readonly expect?: string };
+
+/** Checks the shape of a scenario; throws a TypeError that says what is wrong. */
+export function defineScenario(definition: ScenarioDefinition): Scenario {
+  const problem = problemOf(definition);
+  if (problem !== undefined) throw new TypeError(`defineScenario: ${problem}`);
+  return { ...definition, expect: definition.expect ?? 'good' };
+}
+
+const TEXTS = ['name', 'summary'] as const;
+const FUNCTIONS = ['text', 'setup', 'programs'] as const;
+const KEYS: ReadonlySet<string> = new Set([
+  ...TEXTS,
+  ...FUNCTIONS,
+  'board',
+  'expect',
+  'kernel',
+  'properties',
+  'allocationFailureOneIn',
+]);
+
+function problemOf(definition: unknown): string | undefined {
+  if (typeof definition !== 'object' || definition === null) return `expected an object, got ${typeof definition}`;
+  const given = definition as Record<string, unknown>;
+  for (const key of Object.keys(given)) if (!KEYS.has(key)) return `unknown key '${key}'; known: ${[...KEYS].join(', ')}`;
+  for (const key of TEXTS)
+    if (typeof given[key] !== 'string' || given[key] === '') return `'${key}' must be a non-empty string`;
+  if (typeof given.board !== 'string' && (typeof given.board !== 'object' || given.board === null))
+    return "'board' must be the name of a board or a board";
+  for (const key of FUNCTIONS)
+    if (given[key] !== undefined && typeof given[key] !== 'function') return `'${key}' must be a function`;
+  if (given.properties !== undefined && !Array.isArray(given.properties)) return "'properties' must be an array";
+  return undefined;
+}
