@@ -174,8 +174,13 @@ const CHOSEN = Number.NEGATIVE_INFINITY;
 /** Several entries match: what this CPU's class makes of it. */
 function resolveSeveral(cpu: Cpu, va: number): number {
   const { tlb, counts, observer } = cpu;
+  const difference = classify(tlb);
+  if (difference === 'none') {
+    cpu.way = tlb.matched[cpu.choose(tlb.matchCount, 'winner')]!;
+    return CHOSEN;
+  }
   counts[BOTH_SIZES_CACHED]!++;
-  const outcome = outcomeOf(cpu.model.conflicts, classify(tlb), cpu.choose);
+  const outcome = outcomeOf(cpu.model.conflicts, difference, cpu.choose);
   if (outcome === 'abort') {
     counts[CONFLICT_ABORTS]!++;
     observer.multipleMatch(cpu, va, outcome, -1);
@@ -208,7 +213,7 @@ export function speculativeFill(cpu: Cpu, va: number): void {
     dropEntry(cpu.tlb, way);
     return;
   }
-  if (before !== MISS && lookup(cpu.tlb, va, regime.asid) === SEVERAL) {
+  if (before !== MISS && lookup(cpu.tlb, va, regime.asid) === SEVERAL && classify(cpu.tlb) !== 'none') {
     cpu.counts[BOTH_SIZES_CACHED]!++;
     note(cpu.trace, 'speculative-fill', cpu.tlb.shift[way]!, va, 0n, cpu.tlb.leafPa[way]!);
   }

@@ -46,6 +46,8 @@ export interface Cpu {
   readonly point: Point;
   /** Where marks go: their number in the machine's list. */
   readonly onMark: (mark: number) => void;
+  /** The driver's clock, for the times of marks; 0 where time does not exist. */
+  readonly nowMs: () => number;
   /** Called by a CPU on threads that has run `credit` instructions: noise, control words. Sets a new credit. */
   readonly breathe: (cpu: Cpu) => void;
   /** Called while a DSB waits for another CPU's access to finish. */
@@ -109,6 +111,7 @@ export interface CpuOptions {
   readonly onMark?: (mark: number) => void;
   readonly breathe?: (cpu: Cpu) => void;
   readonly relax?: (spins: number) => void;
+  readonly nowMs?: () => number;
 }
 
 export function attachCpu(memory: Memory, layout: Layout, id: number, model: CpuModel, options: CpuOptions): Cpu {
@@ -143,6 +146,7 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
     controlled: options.controlled,
     point: newPoint(),
     onMark: options.onMark ?? (() => {}),
+    nowMs: options.nowMs ?? (() => 0),
     breathe: options.breathe ?? (() => {}),
     relax: options.relax ?? (() => {}),
     visible: (pa, before, after) => tableWordVisible(cpu, pa, before, after),

@@ -391,7 +391,7 @@ export function* branchTo(cpu: Cpu, va: number): Op {
 export function mark(cpu: Cpu, number: number): void {
   cpu.step = note(cpu.trace, 'mark', number, 0, 0n);
   cpu.words[CPU_PROGRESS]!++;
-  appendMark(cpu.markLog, cpu.id, number);
+  appendMark(cpu.markLog, cpu.id, number, cpu.nowMs());
   cpu.onMark(number);
 }
 

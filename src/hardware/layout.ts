@@ -25,6 +25,7 @@ export interface Layout {
   readonly texts: number;
   /** The machine's milestones, in order: one word each. */
   readonly markLog: number;
+  readonly markTimes: number;
   readonly markRecords: number;
   readonly hints: number;
   readonly hintRecords: number;
@@ -99,6 +100,7 @@ export function layoutOf(
   const texts = region(cpuCount * CPU_TEXT_BYTES);
   const markRecords = 16384 + cpuCount * 64;
   const markLog = region(markRecords * 4);
+  const markTimes = region(markRecords * 8);
   const hintRecords = 16;
   const hints = region(hintRecords * 8);
   const checks = region(checksBytes);
@@ -125,6 +127,7 @@ export function layoutOf(
     storeBuffer,
     texts,
     markLog,
+    markTimes,
     markRecords,
     hints,
     hintRecords,

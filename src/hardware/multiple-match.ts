@@ -1,9 +1,11 @@
 import type { BbmClass } from './board.ts';
 import type { Choose } from './chooser.ts';
-import { levelOf, memoryTypeOf, type Tlb, translateBy } from './tlb.ts';
+import { FLAG_CONTIGUOUS, levelOf, memoryTypeOf, type Tlb, translateBy } from './tlb.ts';
 
 /** In what the matching entries of the last lookup differ. */
 export type Difference =
+  /** In nothing but how much of one well-programmed contiguous run each holds: the architecture's own doing. */
+  | 'none'
   /** The contiguous bit only: same level, one entry made from a run. */
   | 'contiguous'
   /** The level, and so the block size. */
@@ -18,6 +20,7 @@ export type Outcome = 'one' | 'abort' | 'amalgam';
 export function classify(tlb: Tlb): Difference {
   const first = tlb.matched[0]!;
   let levels = false;
+  let oneRun = (tlb.flags[first]! & FLAG_CONTIGUOUS) !== 0;
   for (let i = 1; i < tlb.matchCount; i++) {
     const way = tlb.matched[i]!;
     const va = Math.max(tlb.tag[first]!, tlb.tag[way]!);
@@ -25,8 +28,10 @@ export function classify(tlb: Tlb): Difference {
     if (memoryTypeOf(tlb, first) !== memoryTypeOf(tlb, way)) return 'other';
     if (tlb.asid[first] !== tlb.asid[way]) return 'other';
     if (levelOf(tlb, first) !== levelOf(tlb, way)) levels = true;
+    if ((tlb.flags[way]! & FLAG_CONTIGUOUS) === 0 || tlb.rights[first] !== tlb.rights[way]) oneRun = false;
   }
-  return levels ? 'size' : 'contiguous';
+  if (levels) return 'size';
+  return oneRun ? 'none' : 'contiguous';
 }
 
 /** Outcomes a class may show, the tame one first. DDI 0487, D8.17 "Multiple matching entries" (RKFLJB, RNGLXZ, RFVQCK). */
@@ -35,11 +40,11 @@ const WHOLE_OR_ABORT = ['one', 'abort'] as const;
 const WHOLE = ['one'] as const;
 
 const OUTCOMES: Readonly<Record<BbmClass, Readonly<Record<Difference, readonly Outcome[]>>>> = {
-  level0: { contiguous: ANY, size: ANY, other: ANY },
-  level1: { contiguous: WHOLE_OR_ABORT, size: ANY, other: ANY },
-  level2: { contiguous: WHOLE_OR_ABORT, size: WHOLE_OR_ABORT, other: ANY },
-  'level2-noabort': { contiguous: WHOLE, size: WHOLE, other: ANY },
-  level3: { contiguous: WHOLE, size: WHOLE, other: ANY },
+  level0: { none: WHOLE, contiguous: ANY, size: ANY, other: ANY },
+  level1: { none: WHOLE, contiguous: WHOLE_OR_ABORT, size: ANY, other: ANY },
+  level2: { none: WHOLE, contiguous: WHOLE_OR_ABORT, size: WHOLE_OR_ABORT, other: ANY },
+  'level2-noabort': { none: WHOLE, contiguous: WHOLE, size: WHOLE, other: ANY },
+  level3: { none: WHOLE, contiguous: WHOLE, size: WHOLE, other: ANY },
 };
 
 export function possibleOutcomes(bbmClass: BbmClass, difference: Difference): readonly Outcome[] {

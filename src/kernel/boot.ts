@@ -107,8 +107,8 @@ function* cpuDieEarly(cpu: Cpu, k: Kernel): Op {
 /** Linux: set_cpu_online(): counted, then visible to whoever waits in __cpu_up(). */
 function* setCpuOnline(cpu: Cpu, k: Kernel): Op {
   yield* touchLinearMap(cpu, k, 24);
-  cpu.irqMasked = false;
   mark(cpu, 'cpu.online');
+  cpu.irqMasked = false;
   yield* loadAdd(cpu, k.symbols.variables.num_online_cpus, 1n);
   yield* store(cpu, percpuVariable(k, cpu.id, 'online'), CPU_IS_ONLINE);
 }

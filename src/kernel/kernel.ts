@@ -100,6 +100,12 @@ export function symbolsOf(layout: Layout, space: AddressSpace): Symbols {
   };
 }
 
+/** Physical address of a variable: how somebody outside the machine reads it. */
+export function variablePa(k: Pick<Kernel, 'symbols'>, variable: Variable): number {
+  const { variables, dataPage } = k.symbols;
+  return dataPage + (variables[variable] - variables.idmap_kpti_bbml2_flag);
+}
+
 export function createKernel(board: Board, layout: Layout, config: KernelConfig, text: KernelText): Kernel {
   const space = addressSpaceOf(board);
   return {

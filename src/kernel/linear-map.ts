@@ -1,6 +1,7 @@
-import { alignDown, isAligned } from '../arch/address.ts';
+import { alignDown, alignUp, isAligned } from '../arch/address.ts';
 import { blockAllowed, contiguousRun, type Level, levelBytes } from '../arch/granule.ts';
 import { FIXMAP } from '../hardware/access.ts';
+import type { MemoryBank } from '../hardware/board.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { placeTable } from '../hardware/frame.ts';
 import { dsb, isb, load, store, storeRun } from '../hardware/instructions.ts';
@@ -13,14 +14,21 @@ import { addrEnd, entryOffset } from './pagewalk.ts';
 import { earlyPgtableAlloc } from './pgalloc.ts';
 import {
   blockProt,
+  MT_NORMAL,
+  MT_NORMAL_TAGGED,
   PAGE_KERNEL,
   PAGE_KERNEL_RO,
   PAGE_KERNEL_TAGGED,
   type Prot,
   PTE_ADDRESS,
   PTE_AF,
+  PTE_ATTRINDX,
   PTE_CONT,
+  PTE_NG,
+  PTE_PXN,
+  PTE_RDONLY,
   PTE_VALID,
+  PTE_WRITE,
   TABLE_PXN,
   TABLE_TYPE,
   TABLE_UXN,
@@ -52,7 +60,7 @@ export function* createPgdMapping(
   const { pageBytes } = k.space.granule;
   if (!isAligned(pa - va, pageBytes)) throw new Error('physical and virtual address differ in their page offset');
   const start = alignDown(va, pageBytes);
-  const end = va + bytes;
+  const end = alignUp(va + bytes, pageBytes);
   yield* initLevel(cpu, k, pgd, k.space.startLevel, start, end, pa - va, prot, flags);
   // Clearing the last fixmap slot is what orders the entries before whatever comes next.
   yield* dsb(cpu, 'ishst');
@@ -132,7 +140,8 @@ function* initLeaves(
   const leaf = level === 3 ? prot : blockProt(prot);
   for (let va = start, next: number; va < end; va = next) {
     const boundary = Math.min(alignDown(va, run) + run, end);
-    const contiguous = !flags.noCont && entries > 1 && isAligned(va, run) && boundary - va === run && isAligned(va + offset, run);
+    const contiguous =
+      !flags.noCont && entries > 1 && isAligned(va, run) && boundary - va === run && isAligned(va + offset, run);
     next = contiguous ? sameRuns(va, end, run, offset) : flags.noCont ? end : boundary;
     const first = BigInt(va + offset) | leaf | (contiguous ? PTE_CONT : 0n);
     yield* initRun(cpu, FIXMAP + entryOffset(k.space, level, table, va), (next - va) / bytes, first, bytes);
@@ -154,20 +163,27 @@ function* initRun(cpu: Cpu, entry: number, count: number, first: bigint, stepByt
   for (let i = 0; i < count; i++) {
     const old = yield* load(cpu, entry + 8 * i);
     const value = first + BigInt(i) * BigInt(stepBytes);
-    if (!pgattrChangeIsSafe(old, value)) throw new Error(`unsafe change of a live entry: ${old.toString(16)} to ${value.toString(16)}`);
+    if (!pgattrChangeIsSafe(old, value))
+      throw new Error(`unsafe change of a live entry: ${old.toString(16)} to ${value.toString(16)}`);
     yield* store(cpu, entry + 8 * i, value);
   }
 }
 
-/** Linux: pgattr_change_is_safe(): same page, and only permissions differ. */
+/**
+ * Linux: pgattr_change_is_safe(): may a live entry change so without break-before-make? Permissions may, Normal may
+ * become Normal-Tagged and back, and global may become non-global. Contiguous entries may not change at all.
+ */
 export function pgattrChangeIsSafe(old: bigint, value: bigint): boolean {
   if ((old & PTE_VALID) === 0n || (value & PTE_VALID) === 0n) return true;
-  const mask = PERMISSION_BITS;
-  return ((old | value) & PTE_CONT) === 0n && (old & ~mask) === (value & ~mask);
+  if (((old | value) & PTE_CONT) !== 0n || (old & ~value & PTE_NG) !== 0n) return false;
+  const free = PTE_PXN | PTE_RDONLY | PTE_WRITE | PTE_NG | (isNormal(old) && isNormal(value) ? PTE_ATTRINDX : 0n);
+  return ((old ^ value) & ~free) === 0n;
 }
 
-/** PXN, RDONLY, WRITE. */
-const PERMISSION_BITS = (1n << 53n) | (1n << 7n) | (1n << 51n);
+function isNormal(entry: bigint): boolean {
+  const type = (entry & PTE_ATTRINDX) >> 2n;
+  return type === MT_NORMAL || type === MT_NORMAL_TAGGED;
+}
 
 /** Whether the linear map holds blocks although somebody will want to change single pages. Linux: map_mem(). */
 export function linearMapRequiresBbml2(cpu: Cpu, k: Kernel): boolean {
@@ -182,9 +198,18 @@ export function* mapMem(cpu: Cpu, k: Kernel): Op {
   const { space, symbols } = k;
   const force = forcePteMapping(cpu, k);
   const flags: MappingFlags = { noExec: true, noBlock: force, noCont: force };
-  for (const { base, bytes } of k.board.memory)
-    for (const [start, end] of without(base, base + bytes, space.text, space.initBegin))
-      yield* createPgdMapping(cpu, k, symbols.swapperPgDir, start, physToVirt(space, start), end - start, PAGE_KERNEL_TAGGED, flags);
+  for (const [base, limit] of memblockRegions(k.board.memory))
+    for (const [start, end] of without(base, limit, space.text, space.initBegin))
+      yield* createPgdMapping(
+        cpu,
+        k,
+        symbols.swapperPgDir,
+        start,
+        physToVirt(space, start),
+        end - start,
+        PAGE_KERNEL_TAGGED,
+        flags,
+      );
   yield* createPgdMapping(
     cpu,
     k,
@@ -204,6 +229,17 @@ export function* markLinearTextAliasRo(cpu: Cpu, k: Kernel): Op {
   const bytes = space.initBegin - space.text;
   yield* createPgdMapping(cpu, k, symbols.swapperPgDir, space.text, va, bytes, PAGE_KERNEL_RO, { noCont: true });
   yield* flushTlbKernelRange(cpu, k, va, va + bytes);
+}
+
+/** RAM as memblock keeps it, start and end: banks that touch are one region. `banks`: sorted and disjoint. */
+export function memblockRegions(banks: readonly MemoryBank[]): [number, number][] {
+  const regions: [number, number][] = [];
+  for (const { base, bytes } of banks) {
+    const last = regions.at(-1);
+    if (last?.[1] === base) last[1] += bytes;
+    else regions.push([base, base + bytes]);
+  }
+  return regions;
 }
 
 /** `[start, end)` without `[from, to)`, in order. */

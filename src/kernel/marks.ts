@@ -6,7 +6,6 @@ export const MARKS = [
   'features.refused',
   'linearMap.painted',
   'cpu.online',
-  'cpu.bootComplete',
   'smp.broughtUp',
   'capabilities.finalised',
   'repaint.notNeeded',

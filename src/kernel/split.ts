@@ -83,9 +83,14 @@ export function* splitCont(cpu: Cpu, k: Kernel, entry: number, level: number): O
  */
 export function* rangeSplitToPtes(cpu: Cpu, k: Kernel, start: number, end: number, gfp: Gfp): Op<number> {
   enterLazyMmuMode(k);
-  const error = yield* splitLevel(cpu, k, k.symbols.swapperPgDir, k.space.startLevel, start, end, gfp);
+  const error = yield* splitRange(cpu, k, start, end, gfp);
   yield* leaveLazyMmuMode(cpu, k);
   return error;
+}
+
+/** The same outside lazy MMU mode: every entry is followed by its own barriers. */
+export function* splitRange(cpu: Cpu, k: Kernel, start: number, end: number, gfp: Gfp): Op<number> {
+  return yield* splitLevel(cpu, k, k.symbols.swapperPgDir, k.space.startLevel, start, end, gfp);
 }
 
 function* splitLevel(

@@ -1,0 +1,174 @@
+import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { formatSize, parseSize } from '../../src/arch/address.ts';
+import { type Board, granules, memoryBytes, type VaBits } from '../../src/hardware/board.ts';
+import { type BoardSize, resizeBoard } from '../../src/hardware/board-resize.ts';
+import {
+  DEFAULT_CONFIG,
+  KFENCE,
+  type KernelConfig,
+  REVISIONS,
+  RODATA,
+} from '../../src/kernel/config.ts';
+import { catalogue } from '../../src/scenario/catalogue.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
+import type { ScenarioReference } from '../thread/protocol.ts';
+import { loadScenario } from '../thread/scenario-loader.ts';
+import { loadBoard } from './board-file.ts';
+import { didYouMean } from './closest.ts';
+import { usageError } from './usage-error.ts';
+
+/** Options that decide what runs; all as the user typed them. */
+export interface ConfigurationOptions {
+  readonly board?: string;
+  readonly cpus?: string;
+  readonly memory?: string;
+  readonly granule?: string;
+  readonly vaBits?: string;
+  readonly revision?: string;
+  readonly rodata?: string;
+  readonly debugPagealloc?: boolean;
+  readonly realm?: boolean;
+  readonly kfence?: string;
+  readonly seed?: string;
+}
+
+/** Everything a run depends on, resolved. */
+export interface Configuration {
+  readonly scenario: Scenario;
+  readonly reference: ScenarioReference;
+  readonly board: Board;
+  readonly kernel: KernelConfig;
+  readonly seed: number;
+}
+
+/** Turns what the user typed into a configuration; throws a usage error for anything that makes no sense. */
+export async function configure(name: string, options: ConfigurationOptions): Promise<Configuration> {
+  const { scenario, reference } = await findScenario(name);
+  const board = await findBoard(options.board ?? scenario.board, options);
+  const kernel: KernelConfig = {
+    ...DEFAULT_CONFIG,
+    ...scenario.kernel,
+    ...given('revision', REVISIONS, options.revision),
+    ...given('rodata', RODATA, options.rodata),
+    ...given('kfence', KFENCE, options.kfence),
+    ...(options.debugPagealloc === undefined ? {} : { debugPagealloc: options.debugPagealloc }),
+    ...(options.realm === undefined ? {} : { realm: options.realm }),
+  };
+  return { scenario, reference, board, kernel, seed: seedFrom(options.seed) };
+}
+
+/** A name of the catalogue, or a path to a module. */
+export async function findScenario(name: string): Promise<{ scenario: Scenario; reference: ScenarioReference }> {
+  const isPath = /[/\\].*\.[cm]?[jt]s$|^\.|\.[cm]?[jt]s$/.test(name);
+  if (!isPath) {
+    const scenario = catalogue.find((known) => known.name === name);
+    const names = catalogue.map((known) => known.name);
+    if (scenario === undefined)
+      throw usageError(`unknown scenario '${name}'${didYouMean(name, names)}; 'asymmu scenarios' lists them`);
+    return { scenario, reference: { name } };
+  }
+  const path = resolve(name);
+  if (!existsSync(path)) throw usageError(`${name}: no such file`);
+  const reference: ScenarioReference = { name, module: pathToFileURL(path).href };
+  try {
+    return { scenario: await loadScenario(reference), reference };
+  } catch (thrown) {
+    throw usageError(moduleProblem(name, path, thrown));
+  }
+}
+
+/** One line: where in the user's module, and what. */
+export function moduleProblem(name: string, path: string, thrown: unknown): string {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const first = error.message.split('\n')[0] ?? '';
+  const url = pathToFileURL(path).href;
+  const line = (error.stack ?? '')
+    .split('\n')
+    .map((frame) => frame.match(/((?:file:\/\/)?\/[^\s()]*):(\d+):(\d+)/) ?? frame.match(/((?:file:\/\/)?\/[^\s()]*):(\d+)/))
+    .find((match) => match !== null && (match[1] === url || match[1] === path));
+  return line === undefined || line === null
+    ? `${name}: ${first}`
+    : `${name}:${line[2]}${line[3] === undefined ? '' : `:${line[3]}`}: ${first}`;
+}
+
+async function findBoard(wanted: string | Board, options: ConfigurationOptions): Promise<Board> {
+  let board: Board;
+  if (typeof wanted === 'string') {
+    const loaded = await loadBoard(wanted);
+    if (!loaded.ok) throw usageError(loaded.problems.join('\n'));
+    board = loaded.board;
+  } else board = wanted;
+  const size: BoardSize = {
+    ...(options.cpus === undefined ? {} : { cpus: wholeNumber('--cpus', options.cpus) }),
+    ...(options.memory === undefined ? {} : { memoryBytes: sizeInBytes('--memory', options.memory) }),
+    ...given('granule', granules, options.granule),
+    ...(options.vaBits === undefined ? {} : { vaBits: vaBits(options.vaBits) }),
+  };
+  if (Object.keys(size).length === 0) return board;
+  const resized = resizeBoard(board, size);
+  if (!resized.ok) throw usageError(resized.problems.join('\n'));
+  return resized.board;
+}
+
+const VA_BITS: readonly VaBits[] = [36, 39, 42, 47, 48];
+
+function vaBits(text: string): VaBits {
+  const bits = VA_BITS.find((choice) => choice === wholeNumber('--va-bits', text));
+  if (bits === undefined) throw usageError(`--va-bits: '${text}' is none of ${VA_BITS.join(', ')}`);
+  return bits;
+}
+
+export function wholeNumber(option: string, text: string): number {
+  if (!/^\d+$/.test(text)) throw usageError(`${option}: '${text}' is not a whole number`);
+  return Number(text);
+}
+
+function sizeInBytes(option: string, text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === undefined) throw usageError(`${option}: '${text}' is not a size; expected for example 512MiB or 4GiB`);
+  return bytes;
+}
+
+/** `{ key: text }` if it is one of the choices; nothing if it was not given. */
+function given<K extends string, T extends string>(
+  key: K,
+  choices: readonly T[],
+  text: string | undefined,
+): Partial<Record<K, T>> {
+  if (text === undefined) return {};
+  const choice = choices.find((one) => one === text);
+  if (choice === undefined) throw usageError(`--${key}: '${text}' is none of ${choices.join(', ')}`);
+  return { [key]: choice } as Record<K, T>;
+}
+
+/** 32 bits: given, or drawn. */
+export function seedFrom(text: string | undefined): number {
+  if (text === undefined) return randomInt(2 ** 32);
+  if (!/^(0x[0-9a-f]+|\d+)$/i.test(text) || Number(text) >= 2 ** 32)
+    throw usageError(`--seed: '${text}' is not a number from 0 to ${2 ** 32 - 1}`);
+  return Number(text);
+}
+
+/** What is printed before anything starts, and stands in every document. */
+export function resolved({ scenario, board, kernel, seed }: Configuration): Record<string, unknown> {
+  return {
+    scenario: scenario.name,
+    board: board.name,
+    cpus: board.cpus.length,
+    models: modelCounts(board),
+    memory: formatSize(memoryBytes(board)),
+    granule: board.granule,
+    vaBits: board.vaBits,
+    ...kernel,
+    seed,
+  };
+}
+
+function modelCounts(board: Board): string {
+  const counts = new Map<string, number>();
+  for (const { name } of board.cpus) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => `${count} x ${name}`).join(', ');
+}

@@ -1,0 +1,79 @@
+import { Command, CommanderError } from 'commander';
+import { version } from './document.ts';
+import { EXIT_INTERNAL, EXIT_USAGE } from './exit-code.ts';
+import { isUsageError } from './usage-error.ts';
+
+/** The command line: names, options and help here; what a command does is loaded when it is called. */
+
+const program = new Command('asymmu')
+  .description('a laboratory for arm64 page-table protocols on machines you do not own')
+  .version(version())
+  .exitOverride()
+  .showHelpAfterError("(try 'asymmu --help')")
+  .configureOutput({ outputError: (text, write) => write(text.split('\n')[0] ? `${text.split('\n')[0]}\n` : '') });
+
+let exitCode = 0;
+
+function kernelOptions(command: Command): Command {
+  return command
+    .option('--board <name|file>', 'a preset (see `asymmu boards`) or a YAML file')
+    .option('--cpus <n>', 'resize the board to this many CPUs, same mix of models')
+    .option('--memory <size>', 'resize RAM, e.g. 256GiB')
+    .option('--granule <4K|16K|64K>', 'translation granule')
+    .option('--va-bits <n>', 'virtual address size: 36, 39, 42, 47 or 48')
+    .option('--revision <v5|6.18>', 'which kernel text acts')
+    .option('--rodata <full|on|noalias|off>', 'the kernel parameter')
+    .option('--kfence <off|early|late>', 'whether and when KFENCE takes its pool')
+    .option('--debug-pagealloc', 'the kernel parameter: the linear map is made of pages')
+    .option('--realm', 'the kernel runs in a realm')
+    .option('--seed <n>', 'all chance comes from here; drawn and printed if not given')
+    .option('--json', 'one JSON document on stdout, nothing else');
+}
+
+kernelOptions(
+  program
+    .command('run', { isDefault: true })
+    .description('boot a board on real threads, one worker a CPU, run a scenario, print the verdict')
+    .argument('[scenario]', 'a name (see `asymmu scenarios`) or the path of a module', 'repaint'),
+)
+  .option('--watch', 'show every CPU and the linear map while it happens')
+  .option('--no-noise', 'no random delays')
+  .option('--stall <ms>', 'no progress for this long is a verdict')
+  .action(async (scenario: string, options) => {
+    const { run } = await import('./run.ts');
+    exitCode = await run(scenario, options);
+  });
+
+program
+  .command('scenarios')
+  .description('list the scenarios, good ones and bad twins')
+  .option('--json', 'one JSON document on stdout, nothing else')
+  .action(async (options) => {
+    const { listScenarios } = await import('./lists.ts');
+    listScenarios(options);
+  });
+
+program
+  .command('boards')
+  .description('list the boards, or describe one')
+  .argument('[board]', 'a preset or a YAML file')
+  .option('--models', 'list the CPU models')
+  .option('--json', 'one JSON document on stdout, nothing else')
+  .action(async (board: string | undefined, options) => {
+    const { listBoards } = await import('./lists.ts');
+    await listBoards(board, options);
+  });
+
+try {
+  await program.parseAsync();
+} catch (thrown) {
+  if (thrown instanceof CommanderError) exitCode = thrown.exitCode === 0 ? 0 : EXIT_USAGE;
+  else if (isUsageError(thrown)) {
+    process.stderr.write(`asymmu: ${thrown.message}\n`);
+    exitCode = EXIT_USAGE;
+  } else {
+    process.stderr.write(`asymmu: internal error: ${thrown instanceof Error ? thrown.stack : thrown}\n`);
+    exitCode = EXIT_INTERNAL;
+  }
+}
+process.exitCode = exitCode;

@@ -1,0 +1,244 @@
+import { createActor } from 'xstate';
+import { accepts } from '../../machines/accepts.ts';
+import { type SystemEvent, systemMachine } from '../../machines/system.machine.ts';
+import { statePath } from '../../machines/state-path.ts';
+import { chartViolation } from '../../src/check/chart.ts';
+import { goneViolation } from '../../src/check/progress.ts';
+import { standardProperties } from '../../src/check/standard.ts';
+import type { Violation } from '../../src/check/violation.ts';
+import { attachMarkLog, marksSince } from '../../src/hardware/mark-log.ts';
+import { CONTROL_STOP } from '../../src/hardware/memory.ts';
+import { CPU_IRQ_PENDING, CPU_POWER } from '../../src/hardware/dvm.ts';
+import { allocatedFrames } from '../../src/hardware/frame.ts';
+import { CPU_WORDS } from '../../src/hardware/layout.ts';
+import type { Board } from '../../src/hardware/board.ts';
+import type { Counts } from '../../src/hardware/counters.ts';
+import { countsOf, createMachine, handleOf, type Machine, traceOf } from '../../src/hardware/system.ts';
+import type { TraceRecord } from '../../src/hardware/trace.ts';
+import { loadKernelImage } from '../../src/kernel/boot.ts';
+import { type KernelConfig, tablePagesNeeded } from '../../src/kernel/config.ts';
+import { createKernel, type Kernel } from '../../src/kernel/kernel.ts';
+import { MARKS } from '../../src/kernel/marks.ts';
+import { failAllocations } from '../../src/kernel/pgalloc.ts';
+import { kernelText } from '../../src/kernel/text.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
+import { guarded, isGone } from './guard.ts';
+import { type PhaseTimes, phaseTimes } from './phases.ts';
+import type { CpuResult, ScenarioReference } from './protocol.ts';
+import type { Rack } from './rack.ts';
+import { type CpuView, everybodyDone, viewCpus } from './view.ts';
+import { createWatchdog } from './watchdog.ts';
+
+/** Everything that decides a run on threads. */
+export interface RunRequest {
+  readonly board: Board;
+  readonly scenario: Scenario;
+  readonly reference: ScenarioReference;
+  readonly kernel: KernelConfig;
+  readonly seed: number;
+  readonly noisy: boolean;
+  /** No progress for this long is a verdict, in ms. */
+  readonly stallMs: number;
+  /** Told every so often while it runs. */
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Progress {
+  readonly machine: Machine;
+  readonly kernel: Kernel;
+  readonly state: string;
+  readonly elapsedMs: number;
+  readonly cpus: () => CpuView[];
+}
+
+export type Verdict = 'good' | 'violated' | 'inconclusive';
+
+export interface RunOutcome {
+  readonly verdict: Verdict;
+  /** For `inconclusive`: why it ended. */
+  readonly reason: string;
+  readonly violations: readonly Violation[];
+  readonly counts: Counts;
+  readonly phases: PhaseTimes;
+  /** Table pages in use when the map was painted, and at the end. */
+  readonly tablePages: { readonly painted: number; readonly atEnd: number };
+  readonly trace: readonly TraceRecord[];
+  readonly cpus: readonly CpuView[];
+  readonly results: readonly CpuResult[];
+  readonly state: string;
+  readonly machine: Machine;
+  readonly kernel: Kernel;
+  readonly durationMs: number;
+}
+
+/** How often the main thread looks, in ms. */
+const POLL_MS = 20;
+/** After a violation the machine goes on for a moment, so that what follows from it is seen too. */
+const AFTERMATH_MS = 150;
+
+/** Boots the board with one worker a CPU and runs the scenario to its verdict. Rejects only on broken scenarios. */
+export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutcome> {
+  const began = performance.now();
+  const { board, scenario } = request;
+  const machine = createMachine(board, { poolFrames: tablePagesNeeded(board) });
+  const good = kernelText(request.kernel.revision);
+  const kernel = createKernel(board, machine.layout, request.kernel, scenario.text?.(good) ?? good);
+  loadKernelImage(machine.memory);
+  failAllocations(machine.memory.control, scenario.allocationFailureOneIn ?? 0);
+  scenario.setup?.(machine, kernel);
+
+  const violations: Violation[] = [];
+  const results: CpuResult[] = [];
+  let broken: Error | undefined;
+  const system = createActor(systemMachine, { input: { cpus: board.cpus.length, lateCpus: board.lateCpus } });
+  system.start();
+
+  const lives = board.cpus.map(async (_, cpu) => {
+    const slot = rack.slot(cpu);
+    slot.onReport = (report) => {
+      if (report.type === 'violation') violations.push(report.violation);
+      else broken = new Error(report.message);
+    };
+    const assignment = {
+      cpu,
+      machine: handleOf(machine),
+      scenario: request.reference,
+      kernel: request.kernel,
+      seed: request.seed,
+      noisy: request.noisy,
+      sliceMs: Math.max(20, 3 * board.cpus.length),
+    };
+    try {
+      const prepared = await guarded(slot.api.prepare(assignment), slot.gone);
+      const result = isGone(prepared) ? prepared : await guarded(slot.api.run(), slot.gone);
+      if (isGone(result)) {
+        await rack.discard(cpu);
+        if (!stopping) violations.push(goneViolation(cpu, viewCpus(machine)[cpu]!.state, result.why));
+      } else results.push(result);
+    } catch (error) {
+      broken = error instanceof Error ? error : new Error(String(error));
+    }
+  });
+
+  const watchdog = createWatchdog(request.stallMs);
+  const markLog = attachMarkLog(machine.memory, machine.layout);
+  let marksRead = 0;
+  let paintedPages = 0;
+  let stopping = false;
+  let reason = '';
+  let firstViolationAt = Number.POSITIVE_INFINITY;
+
+  const tell = (event: SystemEvent, cpu: number): void => {
+    const snapshot = system.getSnapshot();
+    if (accepts(snapshot, event)) system.send(event);
+    else violations.push(chartViolation(cpu, -1, `${event.type} (system)`, statePath(snapshot)));
+  };
+  const readMarks = (): void => {
+    const { marks, next } = marksSince(markLog, marksRead);
+    marksRead = next;
+    for (const { cpu, mark } of marks) {
+      const name = MARKS[mark]!;
+      if (name === 'linearMap.painted') paintedPages = allocated(machine);
+      tell({ type: name, cpu }, cpu);
+    }
+  };
+
+  let seenViolations = 0;
+  while (!stopping) {
+    await pause(POLL_MS, request.signal);
+    const now = performance.now();
+    readMarks();
+    if (violations.length > seenViolations) {
+      seenViolations = violations.length;
+      firstViolationAt = Math.min(firstViolationAt, now);
+    }
+    request.onProgress?.({
+      machine,
+      kernel,
+      state: statePath(system.getSnapshot()),
+      elapsedMs: now - began,
+      cpus: () => viewCpus(machine),
+    });
+    const cpus = viewCpus(machine);
+    if (broken !== undefined) reason = 'the scenario is broken';
+    else if (request.signal?.aborted) reason = 'interrupted';
+    else if (now > firstViolationAt + AFTERMATH_MS) reason = 'a property was violated';
+    else if (everybodyDone(cpus)) reason = 'everybody has finished';
+    else if (violations.length === 0) {
+      const stall = watchdog(now, cpus);
+      if (stall !== undefined) {
+        violations.push(stall);
+        reason = 'nothing moves any more';
+      }
+    }
+    stopping = reason !== '';
+  }
+  const finished = reason === 'everybody has finished';
+  const atEnd = viewCpus(machine);
+  await stopEverybody(rack, machine, lives);
+  readMarks();
+  for (const [cpu] of board.cpus.entries()) rack.slot(cpu).onReport = () => {};
+  if (broken !== undefined) throw broken;
+  if (finished && violations.length === 0)
+    for (const property of [...standardProperties, ...(scenario.properties ?? [])])
+      violations.push(...(property.atRest?.(machine, kernel) ?? []));
+  violations.sort((a, b) => order(a) - order(b));
+  system.stop();
+  return {
+    verdict: violations.length > 0 ? 'violated' : finished ? 'good' : 'inconclusive',
+    reason,
+    violations,
+    counts: countsOf(machine),
+    phases: phaseTimes(marksSince(markLog, 0).marks),
+    tablePages: { painted: paintedPages, atEnd: allocated(machine) },
+    trace: traceOf(machine, 64),
+    cpus: atEnd,
+    results,
+    state: statePath(system.getSnapshot()),
+    machine,
+    kernel,
+    durationMs: performance.now() - began,
+  };
+}
+
+/** Waits, but not past the signal. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    }
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}
+
+/** How long a CPU that was told to stop may take before its worker is ended, in ms. */
+const GRACE_MS = 1000;
+
+/** Tells every CPU to stop, wakes the sleepers, and ends the workers of those that do not obey. */
+async function stopEverybody(rack: Rack, machine: Machine, lives: readonly Promise<void>[]): Promise<void> {
+  const { memory, layout, board } = machine;
+  Atomics.store(memory.control, CONTROL_STOP, 1);
+  Atomics.notify(memory.control, CONTROL_STOP);
+  const stopped = new Set<number>();
+  const ends = lives.map((life, cpu) => life.then(() => stopped.add(cpu)));
+  const words = new Int32Array(memory.buffer, layout.cpuWords, board.cpus.length * CPU_WORDS);
+  for (const cpu of board.cpus.keys())
+    for (const word of [CPU_IRQ_PENDING, CPU_POWER]) Atomics.notify(words, cpu * CPU_WORDS + word);
+  const grace = GRACE_MS + 6 * board.cpus.length;
+  await Promise.race([Promise.all(ends), pause(grace, undefined)]);
+  for (const cpu of board.cpus.keys()) if (!stopped.has(cpu)) await rack.discard(cpu);
+  await Promise.all(ends);
+}
+
+function allocated(machine: Machine): number {
+  return allocatedFrames(machine.memory).now;
+}
+
+/** Violations in the order they happened; those without a step come last. */
+function order({ step }: Violation): number {
+  return step < 0 ? Number.POSITIVE_INFINITY : step;
+}

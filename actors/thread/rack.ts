@@ -1,0 +1,63 @@
+import { Worker } from 'node:worker_threads';
+import * as Comlink from 'comlink';
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { type WorkerGone, whenGone } from './guard.ts';
+import type { CpuReport, CpuWorker } from './protocol.ts';
+
+/** One worker thread, and how to talk to it. The endpoint lives as long as the slot: comlink drops replies otherwise. */
+export interface Slot {
+  readonly worker: Worker;
+  readonly api: Comlink.Remote<CpuWorker>;
+  readonly gone: Promise<WorkerGone>;
+  onReport: (report: CpuReport) => void;
+}
+
+/** Worker threads that are used again from run to run: starting one costs more than a whole small run. */
+export interface Rack {
+  /** The slot of CPU `index`, started when it is first asked for. */
+  slot(index: number): Slot;
+  /** Ends the worker of a CPU for good; the next `slot(index)` starts a new one. */
+  discard(index: number): Promise<void>;
+  /** Ends all workers. */
+  close(): Promise<void>;
+}
+
+const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './cpu-worker.ts' : './cpu-worker.js', import.meta.url);
+
+export function openRack(): Rack {
+  const slots: (Slot | undefined)[] = [];
+  return {
+    slot(index) {
+      slots[index] ??= startSlot(index);
+      return slots[index];
+    },
+    async discard(index) {
+      const slot = slots[index];
+      slots[index] = undefined;
+      await slot?.worker.terminate();
+    },
+    async close() {
+      const all = slots.splice(0);
+      await Promise.all(all.map((slot) => slot?.worker.terminate()));
+    },
+  };
+}
+
+function startSlot(index: number): Slot {
+  // A CPU's heap is small: what it works on lies in the shared buffer.
+  const worker = new Worker(ENTRY, {
+    name: `cpu${index}`,
+    resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
+  });
+  worker.setMaxListeners(0);
+  const slot: Slot = {
+    worker,
+    api: Comlink.wrap<CpuWorker>(nodeEndpoint(worker)),
+    gone: whenGone(worker),
+    onReport: () => {},
+  };
+  worker.on('message', (message: CpuReport | { readonly id?: string }) => {
+    if ('type' in message && (message.type === 'violation' || message.type === 'broken')) slot.onReport(message);
+  });
+  return slot;
+}

@@ -1,0 +1,13 @@
+import type { Violation } from './violation.ts';
+
+/** A milestone that the CPU's chart does not accept in its present state. */
+export function chartViolation(cpu: number, step: number, mark: string, state: string): Violation {
+  return {
+    property: 'chart',
+    cpu,
+    step,
+    message: `CPU ${cpu} marked '${mark}', which its chart does not accept in state ${state}`,
+    evidence: [],
+    remedy: '',
+  };
+}

@@ -1,0 +1,59 @@
+import { formatPa, formatVa } from '../arch/address.ts';
+import { LIMIT_PXN } from '../arch/permission.ts';
+import { read } from '../hardware/memory.ts';
+import { physToVirt, virtToPhys } from '../kernel/address-space.ts';
+import { type Kernel, variablePa } from '../kernel/kernel.ts';
+import { PTE_PXN, PTE_RDONLY, PTE_WRITE } from '../kernel/pgtable-prot.ts';
+import { kernelTree, type LeafRange, rangeEnd, ranges } from '../kernel/ptdump.ts';
+import { atRest, type Property, type Violation } from './violation.ts';
+import { formatDescriptor, formatSpan } from './wording.ts';
+
+/** At rest the tables are read as they lie in memory; while the machine runs, the CPUs' own checks report through here. */
+export const linearMap: Property = {
+  name: 'linear-map',
+  says: 'every mapped linear address goes to its own physical address, with the attributes the kernel last promised',
+  mood: 'always',
+  observe: ({ report }) => ({
+    promiseBroken(cpu, va, expected, found) {
+      const got = found < 0 ? `faults (code 0x${(-found).toString(16)})` : `goes to ${formatPa(found)}`;
+      report(cpu, 'linear-map', `${formatVa(va)} should go to ${formatPa(expected)}, but ${got}`, []);
+    },
+  }),
+  atRest: (machine, k) => {
+    if (read(machine.memory, variablePa(k, 'system_state')) === 0n) return []; // never came up: other checks say why
+    const tree = kernelTree(k.space, k.symbols.swapperPgDir);
+    const linear = ranges(machine.memory, tree).filter(({ va }) => va < k.space.pageEnd);
+    return [...linear.flatMap((range) => judge(k, range)), ...holes(k, linear)].slice(0, 5);
+  },
+};
+
+function judge(k: Kernel, range: LeafRange): Violation[] {
+  const { space } = k;
+  const problems: string[] = [];
+  const pa = virtToPhys(space, range.va);
+  if (range.pa !== pa) problems.push(`goes to ${formatPa(range.pa)} instead of ${formatPa(pa)}`);
+  const executable = (range.descriptor & PTE_PXN) === 0n && (range.limits & LIMIT_PXN) === 0;
+  if (executable) problems.push('is executable');
+  const end = pa + range.bytes * range.count;
+  const inText = pa >= space.text && end <= space.initBegin;
+  const outside = end <= space.text || pa >= space.initBegin;
+  const readOnly = (range.descriptor & PTE_RDONLY) !== 0n && (range.descriptor & PTE_WRITE) === 0n;
+  if (inText && !readOnly) problems.push('maps kernel text or rodata writable');
+  if (outside && readOnly) problems.push('is read-only, though nobody made it so');
+  if (!inText && !outside) problems.push('straddles the edge of the kernel alias');
+  return problems.map((problem) =>
+    atRest('linear-map', `${formatSpan(range.va, rangeEnd(range))} ${problem}`, [
+      `descriptor ${formatDescriptor(range.descriptor)}, level ${range.level}`,
+    ]),
+  );
+}
+
+/** RAM that nothing maps. */
+function holes(k: Kernel, linear: readonly LeafRange[]): Violation[] {
+  return k.board.memory.flatMap(({ base, bytes }) => {
+    let at = physToVirt(k.space, base);
+    const end = at + bytes;
+    for (const range of linear) if (range.va <= at && rangeEnd(range) > at) at = rangeEnd(range);
+    return at >= end ? [] : [atRest('linear-map', `${formatVa(at)}, which is RAM, is not mapped`, [])];
+  });
+}

@@ -1,0 +1,24 @@
+import { bbm } from './bbm.ts';
+import { conflict } from './conflict.ts';
+import { contiguous } from './contiguous.ts';
+import { bothSizesCached, staleUse } from './danger.ts';
+import { leak } from './leak.ts';
+import { linearMap } from './linear-map.ts';
+import { spuriousFault } from './spurious-fault.ts';
+import { stale } from './stale.ts';
+import { tableLifetime } from './table-lifetime.ts';
+import type { Property } from './violation.ts';
+
+/** The properties every scenario is held to. `chart`, `deadlock` and `hung` are judged by whoever drives the CPUs. */
+export const standardProperties: readonly Property[] = [
+  bbm,
+  conflict,
+  stale,
+  spuriousFault,
+  tableLifetime,
+  linearMap,
+  contiguous,
+  leak,
+  bothSizesCached,
+  staleUse,
+];
