@@ -102,7 +102,7 @@ function arrowsByHome(root: ChartState): Map<string, Arrow[]> {
     for (const [event, { target, guard }] of each(state.on))
       for (const to of target.filter((id) => !isInside(id, state.id))) {
         const home = commonAncestor(state.id, to);
-        homes.set(home, [...(homes.get(home) ?? []), { from: state.id, to, label: labelOf(event, guard) }]);
+        homes.set(home, [...(homes.get(home) ?? []), { from: state.id, to, label: arrowLabel(labelOf(event, guard)) }]);
       }
     for (const child of Object.values(state.states)) visit(child);
   };
@@ -140,6 +140,10 @@ function labelOf(event: string, guard: string | undefined): string {
   return [failed, guard === undefined ? '' : `[${guard}]`].filter((part) => part !== '').join(' ');
 }
 
+function arrowLabel(label: string): string {
+  return label === '' ? '' : `: ${label}`;
+}
+
 function contents(state: ChartState, arrows: Map<string, Arrow[]>, depth: number): string[] {
   const indent = '  '.repeat(depth);
   const children = Object.values(state.states);
@@ -151,7 +155,7 @@ function contents(state: ChartState, arrows: Map<string, Arrow[]>, depth: number
   return [
     ...children.flatMap((child) => stateText(child, arrows, depth)),
     ...(state.initial === undefined ? [] : [`${indent}[*] --> ${alias(state.initial)}`]),
-    ...(arrows.get(state.id) ?? []).map(({ from, to, label }) => `${indent}${alias(from)} --> ${alias(to)}: ${label}`),
+    ...(arrows.get(state.id) ?? []).map(({ from, to, label }) => `${indent}${alias(from)} --> ${alias(to)}${label}`),
     ...children.filter(({ kind }) => kind === 'final').map(({ id }) => `${indent}${alias(id)} --> [*]`),
   ];
 }

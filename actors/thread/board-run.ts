@@ -89,6 +89,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
   scenario.setup?.(machine, kernel);
 
   const violations: Violation[] = [];
+  const traces = new Map<Violation, readonly TraceRecord[]>();
   const results: CpuResult[] = [];
   let broken: Error | undefined;
   const system = createActor(systemMachine, { input: { cpus: board.cpus.length, lateCpus: board.lateCpus } });
@@ -97,7 +98,10 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
   const lives = board.cpus.map(async (_, cpu) => {
     const slot = rack.slot(cpu);
     slot.onReport = (report) => {
-      if (report.type === 'violation') violations.push(report.violation);
+      if (report.type === 'violation') {
+        violations.push(report.violation);
+        if (report.trace.length > 0) traces.set(report.violation, report.trace);
+      }
       else broken = new Error(report.message);
     };
     const assignment = {
@@ -192,7 +196,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
     counts: countsOf(machine),
     phases: phaseTimes(marksSince(markLog, 0).marks),
     tablePages: { painted: paintedPages, atEnd: allocated(machine) },
-    trace: traceOf(machine, 64),
+    trace: (violations[0] !== undefined ? traces.get(violations[0]) : undefined) ?? traceOf(machine, 24),
     cpus: atEnd,
     results,
     state: statePath(system.getSnapshot()),

@@ -13,7 +13,7 @@ import { CPU_IRQ_PENDING, CPU_POWER, CPU_STATUS } from '../../src/hardware/dvm.t
 import { acknowledge, interruptDue } from '../../src/hardware/interrupt.ts';
 import { CONTROL_STOP, read } from '../../src/hardware/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
-import { attachMachine, cpuOf } from '../../src/hardware/system.ts';
+import { attachMachine, cpuOf, type Machine, traceOf } from '../../src/hardware/system.ts';
 import { attachTextSlots, type TextSlots, writeText } from '../../src/hardware/text-slot.ts';
 import { boot, bringUp, idle, stopper } from '../../src/kernel/boot.ts';
 import { CAP_PRESENT, cpuSupportsBbml2Noabort } from '../../src/kernel/cpufeature.ts';
@@ -28,6 +28,9 @@ import { loadScenario } from './scenario-loader.ts';
 /** Reports of one property that one CPU sends in one run: the first ones matter. */
 const MOST_REPORTS = 3;
 
+/** Steps of each CPU that are kept with a violation. */
+const STEPS_BEFORE = 24;
+
 /** A program under way, and how its chart is told that it has ended. */
 interface Running {
   readonly program: Op;
@@ -40,6 +43,7 @@ interface Running {
  */
 export class CpuLife {
   readonly #assignment: CpuAssignment;
+  readonly #machine: Machine;
   readonly #cpu: Cpu;
   readonly #kernel: Kernel;
   readonly #texts: TextSlots;
@@ -62,7 +66,7 @@ export class CpuLife {
 
   private constructor(
     assignment: CpuAssignment,
-    machine: ReturnType<typeof attachMachine>,
+    machine: Machine,
     kernel: Kernel,
     work: (cpu: Cpu, kernel: Kernel) => Op,
     scenario: Awaited<ReturnType<typeof loadScenario>>,
@@ -70,6 +74,7 @@ export class CpuLife {
   ) {
     const { cpu: id, seed } = assignment;
     this.#assignment = assignment;
+    this.#machine = machine;
     this.#kernel = kernel;
     this.#post = post;
     this.#texts = attachTextSlots(machine.memory, machine.layout, id);
@@ -229,6 +234,8 @@ export class CpuLife {
   #reportViolation(violation: Violation): void {
     const sent = this.#reports.get(violation.property) ?? 0;
     this.#reports.set(violation.property, sent + 1);
-    if (sent < MOST_REPORTS) this.#post({ type: 'violation', violation });
+    if (sent >= MOST_REPORTS) return;
+    const trace = sent === 0 ? traceOf(this.#machine, STEPS_BEFORE) : []; // the rings go on: keep how it came to this
+    this.#post({ type: 'violation', violation, trace });
   }
 }

@@ -1,4 +1,5 @@
 import type { Violation } from '../../src/check/violation.ts';
+import type { TraceRecord } from '../../src/hardware/trace.ts';
 import type { MachineHandle } from '../../src/hardware/system.ts';
 import type { KernelConfig } from '../../src/kernel/config.ts';
 
@@ -42,7 +43,7 @@ export interface CpuWorker {
 
 /** What a worker posts on its own, at once. */
 export type CpuReport =
-  | { readonly type: 'violation'; readonly violation: Violation }
+  | { readonly type: 'violation'; readonly violation: Violation; readonly trace: readonly TraceRecord[] }
   | { readonly type: 'broken'; readonly message: string };
 
 /** Values of the status word of a CPU (`CPU_STATUS`). */

@@ -3,7 +3,7 @@ import { decodeRangeOperand, decodeVaOperand } from '../arch/tlbi-operand.ts';
 import { TLBI, type TlbiName } from '../arch/tlbi.ts';
 import { enterHazard, leaveHazard, translate, translateOnce } from './access.ts';
 import { DRAINS, DSBS, FAULTS, IPIS, ISBS, POINTS, TLBIS } from './counters.ts';
-import { CONTROL_ROOTS_EPOCH, type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from './cpu.ts';
+import { CONTROL_ROOTS_EPOCH, type Cpu, resetCpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from './cpu.ts';
 import {
   complete,
   CPU_POWER,
@@ -377,6 +377,22 @@ export function* cpuOn(cpu: Cpu, target: number): Op {
   const word = target * CPU_WORDS + CPU_POWER;
   Atomics.store(cpu.dvm.cpuWords, word, 1);
   Atomics.notify(cpu.dvm.cpuWords, word);
+}
+
+/** PSCI CPU_OFF: caches nothing, walks nothing, and does not come back. */
+export function* cpuOff(cpu: Cpu): Op {
+  const stop = boundary(cpu, 'ipi', cpu.id);
+  if (stop !== undefined) yield stop;
+  drainEverything(cpu);
+  resetCpu(cpu);
+  Atomics.store(cpu.words, CPU_POWER, 0);
+  Atomics.notify(cpu.words, CPU_POWER);
+}
+
+/** PSCI AFFINITY_INFO: waits until the target is off. */
+export function* waitUntilOff(cpu: Cpu, target: number): Op {
+  const word = (cpu.dvm.cpuWords.byteOffset >> 2) + target * CPU_WORDS + CPU_POWER;
+  while (Atomics.load(cpu.memory.int32, word) !== 0) yield* waitForWord(cpu, word, 1, `CPU ${target} to be off`);
 }
 
 /** Executes from `va` on: the fetch must be allowed. */

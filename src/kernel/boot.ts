@@ -1,5 +1,5 @@
 import { type Cpu, resetCpu } from '../hardware/cpu.ts';
-import { cpuOn, dsb, isb, load, loadAdd, msr, relaxWhile, sendIpi, store, tlbi, wfi } from '../hardware/instructions.ts';
+import { cpuOff, cpuOn, dsb, isb, load, loadAdd, msr, relaxWhile, sendIpi, store, tlbi, waitUntilOff, wfi } from '../hardware/instructions.ts';
 import { claimImageFrame, FRAME_DATA, FRAME_TABLE } from '../hardware/frame.ts';
 import { IPI_CALL_FUNC } from '../hardware/interrupt.ts';
 import type { Memory } from '../hardware/memory.ts';
@@ -97,11 +97,12 @@ function* secondaryStartKernel(cpu: Cpu, k: Kernel): Op {
   yield* setCpuOnline(cpu, k);
 }
 
-/** Linux: cpu_die_early(): the CPU is parked for good; whoever brought it up is told. */
+/** Linux: cpu_die_early(): whoever brought the CPU up is told, and it powers itself down (PSCI CPU_OFF). */
 function* cpuDieEarly(cpu: Cpu, k: Kernel): Op {
   yield* loadAdd(cpu, k.symbols.variables.cpus_refused, 1n);
   mark(cpu, 'features.refused');
   yield* store(cpu, percpuVariable(k, cpu.id, 'online'), CPU_WAS_REFUSED);
+  yield* cpuOff(cpu); // a CPU that merely looped here would still be a walker of swapper
 }
 
 /** Linux: set_cpu_online(): counted, then visible to whoever waits in __cpu_up(). */
@@ -142,13 +143,14 @@ function* cpuUp(cpu: Cpu, k: Kernel, target: number): Op {
   yield* cpuOn(cpu, target);
   const word = percpuVariable(k, target, 'online');
   while ((yield* load(cpu, word)) === 0n) yield* relaxWhile(cpu, word, 0n, `CPU ${target} to come online`);
+  if ((yield* load(cpu, word)) === CPU_WAS_REFUSED) yield* waitUntilOff(cpu, target); // op_cpu_kill()
 }
 
 /** system_state = SYSTEM_RUNNING; everybody looks for work. */
 function* startSystem(cpu: Cpu, k: Kernel): Op {
+  mark(cpu, 'system.running');
   yield* store(cpu, k.symbols.variables.system_state, 1n);
   for (let target = 1; target < k.board.cpus.length; target++) yield* sendIpi(cpu, target, IPI_CALL_FUNC);
-  mark(cpu, 'system.running');
 }
 
 /** Linux: do_idle(): returns when there is work. */

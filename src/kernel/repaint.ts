@@ -62,8 +62,8 @@ export function* linearMapSplitToPtes(cpu: Cpu, k: Kernel): Op {
   mark(cpu, 'repaint.painted');
   yield* repaint.flush(cpu, k);
   mark(cpu, 'repaint.flushed');
+  mark(cpu, 'repaint.released'); // marked before it is done: the released are quick to mark their own steps
   yield* repaint.release(cpu, k);
-  mark(cpu, 'repaint.released');
 }
 
 /** Linux: init_idmap_kpti_bbml2_flag(): 1 counts the boot CPU itself. */
@@ -115,8 +115,8 @@ function* waitForBootCpu(cpu: Cpu, k: Kernel): Op {
   const swapper = cpu.sysregs.TTBR1_EL1;
   yield* installReservedTtbr1(cpu, k);
   const flag = idmapFlag(k);
-  yield* loadAdd(cpu, flag, 1n); // pairs with waitForSecondaries: this CPU can no longer walk the linear map
   mark(cpu, 'repaint.parked');
+  yield* loadAdd(cpu, flag, 1n); // pairs with waitForSecondaries: this CPU can no longer walk the linear map
   yield* waitWhileSet(cpu, flag);
   yield* msr(cpu, 'TTBR1_EL1', swapper);
   yield* isb(cpu);

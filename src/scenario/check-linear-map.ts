@@ -7,7 +7,7 @@ import { load } from '../hardware/instructions.ts';
 import type { Op } from '../hardware/op.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import { type Kernel, mark } from '../kernel/kernel.ts';
-import { without } from '../kernel/linear-map.ts';
+import { exercise, moduleArea } from './exercise.ts';
 
 /** Pages between two points: a burst is one step to everybody else. */
 const BURST_PAGES = 4096;
@@ -17,6 +17,7 @@ const SHARED_PAST = 64 * 2 ** 20;
 /** Reads every page of the linear map through this CPU's own TLB: each must translate to its own frame, writable but for the kernel's text. */
 export function* checkLinearMap(cpu: Cpu, k: Kernel): Op {
   mark(cpu, 'work.started');
+  yield* exercise(cpu, k);
   for (const piece of pieces(k, cpu)) yield* checkPiece(cpu, k, piece);
   mark(cpu, 'work.finished');
 }
@@ -33,18 +34,32 @@ export function pieces(k: Kernel, cpu: Pick<Cpu, 'id'>): Piece[] {
   const { pageBytes } = space.granule;
   const whole: Piece[] = k.board.memory.flatMap(({ base, bytes }) => {
     const end = base + bytes;
-    const writable = without(base, end, space.text, space.initBegin).map(([from, to]) => piece(from, to, RIGHT_EL1_WRITE));
-    const from = Math.max(base, space.text);
-    const to = Math.min(end, space.initBegin);
-    return from < to ? [...writable, piece(from, to, RIGHT_EL1_READ)] : writable;
+    const pieces: Piece[] = [];
+    const add = (from: number, to: number, right: number): void => {
+      if (from < to) pieces.push({ pa: from, pages: Math.floor((to - from) / pageBytes), right });
+    };
+    let at = base;
+    for (const [from, to] of readOnlyAtTimes(k)) {
+      add(at, Math.min(from, end), RIGHT_EL1_WRITE);
+      add(Math.max(at, from), Math.min(to, end), RIGHT_EL1_READ);
+      at = Math.max(at, to);
+    }
+    add(at, end, RIGHT_EL1_WRITE);
+    return pieces;
   });
-  function piece(from: number, to: number, right: number): Piece {
-    return { pa: from, pages: Math.floor((to - from) / pageBytes), right };
-  }
   const cpus = k.board.cpus.length;
   const total = whole.reduce((sum, { pages }) => sum + pages, 0);
   if (total * cpus <= SHARED_PAST) return whole;
   return share(whole, Math.floor((total * cpu.id) / cpus), Math.floor((total * (cpu.id + 1)) / cpus), pageBytes);
+}
+
+/** Physical ranges that are, or may just now be, read-only: the kernel's text and rodata, and the modules. In order. */
+function readOnlyAtTimes(k: Kernel): [number, number][] {
+  const area = moduleArea(k);
+  return [
+    [k.space.text, k.space.initBegin],
+    [area.pa, area.pa + area.pages * k.space.granule.pageBytes],
+  ];
 }
 
 /** Pages `from` to `to` of the pieces laid end to end. */

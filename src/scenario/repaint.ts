@@ -59,8 +59,8 @@ function* waitInIdmapWithSwapper(cpu: Cpu, k: Kernel): Op {
   mark(cpu, 'repaint.parking');
   yield* cpuInstallIdmap(cpu, k);
   const flag = idmapFlag(k);
-  yield* loadAdd(cpu, flag, 1n);
   mark(cpu, 'repaint.parked');
+  yield* loadAdd(cpu, flag, 1n);
   yield* waitWhileSet(cpu, flag);
   mark(cpu, 'repaint.leaving');
   yield* cpuUninstallIdmap(cpu, k);
@@ -146,8 +146,8 @@ function* waitWithoutIsb(cpu: Cpu, k: Kernel): Op {
   const swapper = cpu.sysregs.TTBR1_EL1;
   yield* msr(cpu, 'TTBR1_EL1', BigInt(k.symbols.reservedPgDir));
   const flag = idmapFlag(k);
-  yield* loadAdd(cpu, flag, 1n);
   mark(cpu, 'repaint.parked');
+  yield* loadAdd(cpu, flag, 1n);
   yield* waitWhileSet(cpu, flag);
   yield* msr(cpu, 'TTBR1_EL1', swapper);
   yield* isb(cpu);

@@ -27,6 +27,8 @@ import { kernelText } from '../../src/kernel/text.ts';
 export interface SeenEvent {
   readonly cpu: number;
   readonly event: CpuEvent;
+  /** Where its chart stood before. */
+  readonly before: string;
 }
 
 export interface CooperativeBoot {
@@ -80,9 +82,10 @@ class DrivenCpu {
   constructor(machine: Machine, id: number, text: KernelText, seen: SeenEvent[], refused: string[]) {
     const { board, layout } = machine;
     this.#tell = (event) => {
-      seen.push({ cpu: id, event });
-      const before = this.actor.getSnapshot();
-      if (!accepts(before, event)) refused.push(`cpu ${id} ${event.type} in ${statePath(before)}`);
+      const snapshot = this.actor.getSnapshot();
+      const before = statePath(snapshot);
+      seen.push({ cpu: id, event, before });
+      if (!accepts(snapshot, event)) refused.push(`cpu ${id} ${event.type} in ${before}`);
       this.actor.send(event);
     };
     this.#kernel = createKernel(board, layout, DEFAULT_CONFIG, text);

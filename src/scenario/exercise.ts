@@ -1,0 +1,44 @@
+import { alignUp } from '../arch/address.ts';
+import type { Cpu } from '../hardware/cpu.ts';
+import { load } from '../hardware/instructions.ts';
+import type { Op } from '../hardware/op.ts';
+import { physToVirt } from '../kernel/address-space.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { setPageRo, setPageRw } from '../kernel/pageattr.ts';
+
+/**
+ * What a linear map of pages is for: the boot CPU makes single pages read-only and writable again, as module loading
+ * does, while all others keep reading them. Old permissions may be used until a flush completes, and not after.
+ */
+
+/** Pages that modules live in, behind the kernel image. */
+const MODULE_PAGES = 16;
+const CYCLES = 48;
+/** Reads of all other CPUs together. */
+const READS = 160_000;
+
+export interface ModuleArea {
+  readonly pa: number;
+  readonly pages: number;
+}
+
+/** The frames whose permissions change while the system runs. */
+export function moduleArea(k: Kernel): ModuleArea {
+  return { pa: alignUp(k.space.end, 2 * 2 ** 20), pages: MODULE_PAGES };
+}
+
+export function* exercise(cpu: Cpu, k: Kernel): Op {
+  const { pa, pages } = moduleArea(k);
+  const { pageBytes } = k.space.granule;
+  const page = (): number => physToVirt(k.space, pa + cpu.choose(pages, 'program') * pageBytes);
+  if (cpu.id === 0) {
+    for (let i = 0; i < CYCLES; i++) {
+      const va = page();
+      if (!(yield* setPageRo(cpu, k, va))) return; // block-mapped: nobody may change single pages here
+      yield* setPageRw(cpu, k, va);
+    }
+    return;
+  }
+  const reads = Math.ceil(READS / k.board.cpus.length);
+  for (let i = 0; i < reads; i++) yield* load(cpu, page());
+}
