@@ -10,12 +10,12 @@ import { flushTlbKernelRange } from './tlbflush.ts';
 
 /** Permissions of single pages of the linear map. Linux: arch/arm64/mm/pageattr.c. */
 
-/** Address of the page entry for `va`, or -1 where a block or nothing is mapped: then the page cannot be changed alone. */
-function* pteOf(cpu: Cpu, k: Kernel, va: number): Op<number> {
+/** Address of the page entry for `va`, or undefined where a block or nothing is mapped: then the page cannot be changed alone. */
+function* pteOf(cpu: Cpu, k: Kernel, va: number): Op<number | undefined> {
   let table = k.symbols.swapperPgDir;
   for (let level = k.space.startLevel; level < 3; level++) {
     const value = yield* load(cpu, tableVa(k, table) + entryOffset(k.space, level, 0, va));
-    if ((value & (PTE_VALID | PTE_TYPE_PAGE)) !== (PTE_VALID | PTE_TYPE_PAGE)) return -1;
+    if ((value & (PTE_VALID | PTE_TYPE_PAGE)) !== (PTE_VALID | PTE_TYPE_PAGE)) return undefined;
     table = Number(value & PTE_ADDRESS);
   }
   return tableVa(k, table) + entryOffset(k.space, 3, 0, va);
@@ -27,7 +27,7 @@ function* pteOf(cpu: Cpu, k: Kernel, va: number): Op<number> {
  */
 function* changePage(cpu: Cpu, k: Kernel, va: number, set: bigint, clear: bigint): Op<boolean> {
   const pte = yield* pteOf(cpu, k, va);
-  if (pte < 0) return false;
+  if (pte === undefined) return false;
   enterLazyMmuMode(k);
   const value = yield* load(cpu, pte);
   yield* setEntry(cpu, k, pte, (value & ~clear) | set);

@@ -89,7 +89,8 @@ describe('the linear map with every granule and VA size of Linux', () => {
   });
 
   it('never sets the contiguous bit on a 1 GiB block, although the architecture has it there', () => {
-    const booted = bootCpu({ ...withGranule('4K', 48), memory: [{ base: GiB, bytes: 64 * GiB }] });
+    const memory = [{ base: 16 * GiB, bytes: 64 * GiB }];
+    const booted = bootCpu({ ...withGranule('4K', 48), memory, kernelImage: kernelImageAt(16 * GiB) });
     const blocks = linearRanges(booted).filter(({ level }) => level === 1);
     expect(contiguousRun(booted.k.space.granule, 1)).toBe(16);
     expect(blocks.map(({ bytes, count, contiguous }) => [bytes, count, contiguous])).toEqual([[GiB, 63, false]]);
@@ -176,6 +177,9 @@ describe('createPgdMapping', () => {
     map(booted, GiB + 0x1100, far(booted, 0x1100), 0x1000);
     const [range] = linearRanges(booted).filter(({ va }) => va >= far(booted));
     expect(range).toMatchObject({ va: far(booted, 0x1000), pa: GiB + 0x1000, bytes: 4096, count: 2 });
+    map(booted, GiB, far(booted, MiB), 0xff01);
+    const [run] = linearRanges(booted).filter(({ va }) => va >= far(booted, MiB));
+    expect(run).toMatchObject({ bytes: 4096, count: 16, contiguous: true });
   });
 
   it('refuses what no page table can express, or would break a live entry', () => {

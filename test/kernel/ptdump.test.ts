@@ -11,6 +11,7 @@ import { createMachine } from '../../src/hardware/system.ts';
 import { markLinearTextAliasRo } from '../../src/kernel/linear-map.ts';
 import {
   forEachLeaf,
+  forEachRun,
   forEachTable,
   type LeafRange,
   leaves,
@@ -57,6 +58,7 @@ function mixedTree(memory: Memory): Tree {
     ...run(32, 16, (i) => pageDescriptor(0x9001_0000 + 4096 * i, { AF: 1 })),
     100: 0x8000_0000n, // invalid, but not empty
     101: 0b01n, // reserved at level 3
+    511: pageDescriptor(0x9002_f000, { AF: 1 }), // as the first of the next table goes on
   });
   const withheld = table(
     memory,
@@ -65,7 +67,7 @@ function mixedTree(memory: Memory): Tree {
   const blocks = table(memory, {
     0: tableDescriptor(pages),
     1: tableDescriptor(withheld, { APTable: 0b10 }),
-    ...run(2, 3, (i) => blockDescriptor(0xa000_0000 + 2 * MIB * i, { AF: 1 })),
+    ...run(2, 3, (i) => blockDescriptor(0xa000_0000 + 2 * MIB * i, { AF: 1, nT: 1 })),
   });
   const upper = table(memory, {
     0: tableDescriptor(blocks, { UXNTable: 1 }),
@@ -99,6 +101,7 @@ describe('ranges', () => {
       [0x7000, 0x8000_0000, 4096, 1, false, BELOW],
       [0x1_0000, 0x9000_0000, 4096, 16, true, BELOW],
       [0x2_0000, 0x9001_0000, 4096, 16, false, BELOW],
+      [0x1f_f000, 0x9002_f000, 4096, 1, false, BELOW],
       [0x20_0000, 0x9003_0000, 4096, 512, false, BELOW | LIMIT_WRITE],
       [0x40_0000, 0xa000_0000, 2 * MIB, 3, false, BELOW],
       [GIB, 3 * GIB, GIB, 2, false, UPPER],
@@ -128,19 +131,34 @@ describe('every leaf', () => {
     const memory = bareMemory();
     const tree = mixedTree(memory);
     const records = [...leaves(memory, tree)];
-    const numbers: unknown[] = [];
-    forEachLeaf(memory, tree, (va, pa, level, lo, hi, limits) => {
-      numbers.push([va, pa, level, (BigInt(hi) << 32n) | BigInt(lo), limits]);
-    });
+    const numbers: number[][] = [];
+    forEachLeaf(memory, tree, (...told) => numbers.push(told));
+    const halves = (descriptor: bigint) => [Number(descriptor & 0xffff_ffffn), Number(descriptor >> 32n)];
     expect(numbers).toEqual(
-      records.map(({ va, pa, level, descriptor, limits }) => [va, pa, level, descriptor, limits]),
+      records.map(({ va, pa, level, descriptor, limits }) => [va, pa, level, ...halves(descriptor), limits]),
     );
-    expect(records).toHaveLength(4 + 4 + 32 + 512 + 3 + 2);
+    expect(records).toHaveLength(4 + 4 + 32 + 1 + 512 + 3 + 2);
     expect(records[3]).toMatchObject({
       va: LOWEST + 0x3000,
       pa: 0x1_0000_1000,
       descriptor: pageDescriptor(0x1_0000_1000, { AF: 1 }),
     });
+  });
+
+  it('comes in runs, as long as a table goes on alike', () => {
+    const memory = bareMemory();
+    const calls: number[][] = [];
+    forEachRun(memory, mixedTree(memory), (va, _pa, level, _lo, _hi, _limits, count) => {
+      if (count > 1) calls.push([va - LOWEST, level, count]);
+    });
+    expect(calls).toEqual([
+      [0, 3, 4],
+      [0x1_0000, 3, 16],
+      [0x2_0000, 3, 16],
+      [0x20_0000, 3, 512],
+      [0x40_0000, 2, 3],
+      [GIB, 1, 2],
+    ]);
   });
 
   it('is found from the root of the other half, too', () => {
@@ -163,7 +181,7 @@ describe('sizeShares', () => {
   it('adds up the bytes each kind of leaf maps, smallest kind first', () => {
     const memory = bareMemory();
     expect(sizeShares(memory, mixedTree(memory)).map(({ name, bytes }) => [name, bytes])).toEqual([
-      ['4K', (4 + 4 + 16 + 512) * 4096],
+      ['4K', (4 + 4 + 16 + 1 + 512) * 4096],
       ['64K cont', 65536],
       ['2M', 6 * MIB],
       ['1G', 2 * GIB],
