@@ -30,7 +30,7 @@ export async function run(name: string, options: RunOptions): Promise<number> {
   for (const [key, value] of Object.entries(resolved(configuration))) say(`  ${key.padEnd(15)}${String(value)}`);
   const view = watchView(options.watch === true && !options.json, style, say);
   const stop = interrupted();
-  const rack = openRack();
+  const rack = await openRack();
   try {
     const outcome = await runBoard(rack, {
       board: configuration.board,

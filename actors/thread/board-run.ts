@@ -26,7 +26,7 @@ import { guarded, isGone } from './guard.ts';
 import { type PhaseTimes, phaseTimes } from './phases.ts';
 import type { CpuResult, ScenarioReference } from './protocol.ts';
 import type { Rack } from './rack.ts';
-import { type CpuView, everybodyDone, viewCpus } from './view.ts';
+import { type CpuView, glance, viewCpus } from './view.ts';
 import { createWatchdog } from './watchdog.ts';
 
 /** Everything that decides a run on threads. */
@@ -92,6 +92,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
   const traces = new Map<Violation, readonly TraceRecord[]>();
   const results: CpuResult[] = [];
   let broken: Error | undefined;
+  let prepared = 0;
   const system = createActor(systemMachine, { input: { cpus: board.cpus.length, lateCpus: board.lateCpus } });
   system.start();
 
@@ -114,8 +115,9 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
       sliceMs: Math.max(20, 3 * board.cpus.length),
     };
     try {
-      const prepared = await guarded(slot.api.prepare(assignment), slot.gone);
-      const result = isGone(prepared) ? prepared : await guarded(slot.api.run(), slot.gone);
+      const ready = await guarded(slot.api.prepare(assignment), slot.gone);
+      prepared++;
+      const result = isGone(ready) ? ready : await guarded(slot.api.run(), slot.gone);
       if (isGone(result)) {
         await rack.discard(cpu);
         if (!stopping) violations.push(goneViolation(cpu, viewCpus(machine)[cpu]!.state, result.why));
@@ -125,7 +127,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
     }
   });
 
-  const watchdog = createWatchdog(request.stallMs);
+  const watchdog = createWatchdog(machine, request.stallMs);
   const markLog = attachMarkLog(machine.memory, machine.layout);
   let marksRead = 0;
   let paintedPages = 0;
@@ -164,13 +166,13 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
       elapsedMs: now - began,
       cpus: () => viewCpus(machine),
     });
-    const cpus = viewCpus(machine);
+    const { everybodyDone, movement } = glance(machine);
     if (broken !== undefined) reason = 'the scenario is broken';
     else if (request.signal?.aborted) reason = 'interrupted';
     else if (now > firstViolationAt + AFTERMATH_MS) reason = 'a property was violated';
-    else if (everybodyDone(cpus)) reason = 'everybody has finished';
+    else if (everybodyDone) reason = 'everybody has finished';
     else if (violations.length === 0) {
-      const stall = watchdog(now, cpus);
+      const stall = watchdog(now, `${movement} ${prepared}`);
       if (stall !== undefined) {
         violations.push(stall);
         reason = 'nothing moves any more';
@@ -242,7 +244,8 @@ function allocated(machine: Machine): number {
   return allocatedFrames(machine.memory).now;
 }
 
-/** Violations in the order they happened; those without a step come last. */
-function order({ step }: Violation): number {
-  return step < 0 ? Number.POSITIVE_INFINITY : step;
+/** In the order they happened; those without a step, and then what charts refused, which says least, come last. */
+function order({ step, property }: Violation): number {
+  const at = step < 0 ? Number.MAX_SAFE_INTEGER : step;
+  return property === 'chart' ? 2 * Number.MAX_SAFE_INTEGER : at;
 }

@@ -3,6 +3,7 @@ import * as Comlink from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { type WorkerGone, whenGone } from './guard.ts';
 import type { CpuReport, CpuWorker } from './protocol.ts';
+import { workerEntry } from './worker-entry.ts';
 
 /** One worker thread, and how to talk to it. The endpoint lives as long as the slot: comlink drops replies otherwise. */
 export interface Slot {
@@ -22,13 +23,12 @@ export interface Rack {
   close(): Promise<void>;
 }
 
-const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './cpu-worker.ts' : './cpu-worker.js', import.meta.url);
-
-export function openRack(): Rack {
+export async function openRack(): Promise<Rack> {
+  const entry = await workerEntry();
   const slots: (Slot | undefined)[] = [];
   return {
     slot(index) {
-      slots[index] ??= startSlot(index);
+      slots[index] ??= startSlot(entry, index);
       return slots[index];
     },
     async discard(index) {
@@ -43,11 +43,11 @@ export function openRack(): Rack {
   };
 }
 
-function startSlot(index: number): Slot {
+function startSlot(entry: URL, index: number): Slot {
   // A CPU's heap is small: what it works on lies in the shared buffer.
-  const worker = new Worker(ENTRY, {
+  const worker = new Worker(entry, {
     name: `cpu${index}`,
-    resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
+    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
   });
   worker.setMaxListeners(0);
   const slot: Slot = {

@@ -41,7 +41,22 @@ export function viewCpus(machine: Machine): CpuView[] {
   });
 }
 
-/** Every CPU that was ever powered has done its work or is out for good. */
-export function everybodyDone(cpus: readonly CpuView[]): boolean {
-  return cpus.every(({ status, powered }) => status === 'done' || !powered) && cpus[0]?.status === 'done';
+/** What can be seen at a glance, often: whether everybody is done, and a number that changes when anybody moves. */
+export interface Glance {
+  /** Every CPU that has power has done its work, or is out for good. */
+  readonly everybodyDone: boolean;
+  readonly movement: number;
+}
+
+export function glance(machine: Machine): Glance {
+  const { memory, layout, board } = machine;
+  const words = new Int32Array(memory.buffer, layout.cpuWords, board.cpus.length * CPU_WORDS);
+  let everybodyDone = Atomics.load(words, CPU_STATUS) === STATUS_DONE;
+  let movement = 0;
+  for (let at = 0; at < words.length; at += CPU_WORDS) {
+    const status = Atomics.load(words, at + CPU_STATUS);
+    if (status !== STATUS_DONE && words[at + CPU_POWER] !== 0) everybodyDone = false;
+    movement = (Math.imul(movement, 31) + words[at + CPU_PROGRESS]! + 7 * status) | 0;
+  }
+  return { everybodyDone, movement };
 }
