@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { createActor } from 'xstate';
 import { accepts } from '../../machines/accepts.ts';
 import { type SystemEvent, systemMachine } from '../../machines/system.machine.ts';
@@ -112,6 +113,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
       kernel: request.kernel,
       seed: request.seed,
       noisy: request.noisy,
+      burstsAtOnce: Math.max(8, 2 * availableParallelism()),
       sliceMs: Math.max(20, 3 * board.cpus.length),
     };
     try {

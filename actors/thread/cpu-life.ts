@@ -22,7 +22,7 @@ import { type Mark, MARKS } from '../../src/kernel/marks.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 import { checkLinearMap } from '../../src/scenario/check-linear-map.ts';
 import { type CpuAssignment, type CpuReport, type CpuResult, STATUS_DONE, STATUS_OFF, STATUS_RUNNING } from './protocol.ts';
-import { breatheOf, relaxOf, step } from './runner.ts';
+import { breatheOf, relaxOf, step, turnsOf } from './runner.ts';
 import { loadScenario } from './scenario-loader.ts';
 
 /** Reports of one property that one CPU sends in one run: the first ones matter. */
@@ -94,6 +94,7 @@ export class CpuLife {
       },
       onMark: (mark) => this.#marked(MARKS[mark]!),
       breathe: breatheOf(assignment.noisy),
+      burst: turnsOf(machine.memory.control, assignment.burstsAtOnce),
       relax: relaxOf(machine.memory),
       nowMs: () => performance.timeOrigin + performance.now(),
     });

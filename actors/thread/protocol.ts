@@ -20,6 +20,8 @@ export interface CpuAssignment {
   readonly seed: number;
   /** Hold CPUs up now and then, at random. */
   readonly noisy: boolean;
+  /** How many CPUs may be in a long burst at the same time. */
+  readonly burstsAtOnce: number;
   /** How long a sleeping CPU goes without looking at the control words, in ms. */
   readonly sliceMs: number;
 }

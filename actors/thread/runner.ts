@@ -32,6 +32,34 @@ export function breatheOf(noisy: boolean): (cpu: Cpu) => void {
   };
 }
 
+/** Word of `memory.control`: how many CPUs are in a long burst. */
+const CONTROL_BURSTS = 19;
+
+/**
+ * Turns for long bursts. With many more CPUs than cores, everybody bursting at once leaves the compilers of the engine
+ * no processor, and all of them crawl in the interpreter; a few at a time are many times faster.
+ */
+export function turnsOf(control: Int32Array, atOnce: number): { begin(): void; end(): void } {
+  let holding = false;
+  return {
+    begin() {
+      for (;;) {
+        const busy = Atomics.load(control, CONTROL_BURSTS);
+        if (Atomics.load(control, CONTROL_STOP) !== 0) throw STOPPED;
+        if (busy >= atOnce) Atomics.wait(control, CONTROL_BURSTS, busy, 100);
+        else if (Atomics.compareExchange(control, CONTROL_BURSTS, busy, busy + 1) === busy) break;
+      }
+      holding = true;
+    },
+    end() {
+      if (!holding) return;
+      holding = false;
+      Atomics.sub(control, CONTROL_BURSTS, 1);
+      Atomics.notify(control, CONTROL_BURSTS, 1);
+    },
+  };
+}
+
 /** While a DSB waits for another CPU: give up the processor after a while, and obey the control words. */
 export function relaxOf(memory: { readonly control: Int32Array }): (spins: number) => void {
   return (spins) => {

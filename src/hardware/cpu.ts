@@ -50,6 +50,8 @@ export interface Cpu {
   readonly nowMs: () => number;
   /** Called by a CPU on threads that has run `credit` instructions: noise, control words. Sets a new credit. */
   readonly breathe: (cpu: Cpu) => void;
+  /** Called around long bursts on threads: a host with few cores lets only so many CPUs burst at once. */
+  readonly burst: { readonly begin: () => void; readonly end: () => void };
   /** Called while a DSB waits for another CPU's access to finish. */
   readonly relax: (spins: number) => void;
   /** Told of each of this CPU's table words as it becomes visible. */
@@ -110,6 +112,7 @@ export interface CpuOptions {
   readonly observer?: Observer;
   readonly onMark?: (mark: number) => void;
   readonly breathe?: (cpu: Cpu) => void;
+  readonly burst?: { readonly begin: () => void; readonly end: () => void };
   readonly relax?: (spins: number) => void;
   readonly nowMs?: () => number;
 }
@@ -147,6 +150,7 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
     point: newPoint(),
     onMark: options.onMark ?? (() => {}),
     nowMs: options.nowMs ?? (() => 0),
+    burst: options.burst ?? { begin() {}, end() {} },
     breathe: options.breathe ?? (() => {}),
     relax: options.relax ?? (() => {}),
     visible: (pa, before, after) => tableWordVisible(cpu, pa, before, after),

@@ -18,7 +18,9 @@ const SHARED_PAST = 64 * 2 ** 20;
 export function* checkLinearMap(cpu: Cpu, k: Kernel): Op {
   mark(cpu, 'work.started');
   yield* exercise(cpu, k);
+  cpu.burst.begin();
   for (const piece of pieces(k, cpu)) yield* checkPiece(cpu, k, piece);
+  cpu.burst.end();
   mark(cpu, 'work.finished');
 }
 
