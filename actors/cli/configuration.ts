@@ -15,7 +15,7 @@ import {
 import { catalogue } from '../../src/scenario/catalogue.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import type { ScenarioReference } from '../thread/protocol.ts';
-import { loadScenario } from '../thread/scenario-loader.ts';
+import { librarySource, loadScenario } from '../thread/scenario-loader.ts';
 import { loadBoard } from './board-file.ts';
 import { didYouMean } from './closest.ts';
 import { usageError } from './usage-error.ts';
@@ -72,7 +72,7 @@ export async function findScenario(name: string): Promise<{ scenario: Scenario; 
   }
   const path = resolve(name);
   if (!existsSync(path)) throw usageError(`${name}: no such file`);
-  const reference: ScenarioReference = { name, module: pathToFileURL(path).href };
+  const reference: ScenarioReference = { name, module: pathToFileURL(path).href, library: librarySource() };
   try {
     return { scenario: await loadScenario(reference), reference };
   } catch (thrown) {

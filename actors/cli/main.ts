@@ -64,6 +64,17 @@ program
     await listBoards(board, options);
   });
 
+program
+  .command('bench')
+  .description('measure how fast the simulator is, against the bars of its design')
+  .argument('[name...]', 'rows, or their first part: threads, split, board, worker, cli; all if none is given')
+  .option('--runs <n>', 'measurements of each row', '7')
+  .option('--json', 'one JSON document on stdout, nothing else')
+  .action(async (names: string[], options) => {
+    const { bench } = await import('./bench.ts');
+    exitCode = await bench(names, options);
+  });
+
 try {
   await program.parseAsync();
 } catch (thrown) {

@@ -14,7 +14,7 @@ import { allocatedFrames } from '../../src/hardware/frame.ts';
 import { CPU_WORDS } from '../../src/hardware/layout.ts';
 import type { Board } from '../../src/hardware/board.ts';
 import type { Counts } from '../../src/hardware/counters.ts';
-import { countsOf, createMachine, handleOf, type Machine, traceOf } from '../../src/hardware/system.ts';
+import { type Allocate, countsOf, createMachine, handleOf, type Machine, traceOf } from '../../src/hardware/system.ts';
 import type { TraceRecord } from '../../src/hardware/trace.ts';
 import { loadKernelImage } from '../../src/kernel/boot.ts';
 import { type KernelConfig, tablePagesNeeded } from '../../src/kernel/config.ts';
@@ -43,6 +43,8 @@ export interface RunRequest {
   /** Told every so often while it runs. */
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
+  /** Where the machine's buffer comes from, if not fresh. Nobody touches it any more once the run has ended. */
+  readonly allocate?: Allocate;
 }
 
 export interface Progress {
@@ -75,6 +77,8 @@ export interface RunOutcome {
 
 /** How often the main thread looks, in ms. */
 const POLL_MS = 20;
+/** What the watchdog counts between two looks, at most, in ms. */
+const LONGEST_LOOK_MS = 250;
 /** After a violation the machine goes on for a moment, so that what follows from it is seen too. */
 const AFTERMATH_MS = 150;
 
@@ -82,7 +86,10 @@ const AFTERMATH_MS = 150;
 export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutcome> {
   const began = performance.now();
   const { board, scenario } = request;
-  const machine = createMachine(board, { poolFrames: tablePagesNeeded(board) });
+  const machine = createMachine(board, {
+    poolFrames: tablePagesNeeded(board),
+    ...(request.allocate === undefined ? {} : { allocate: request.allocate }),
+  });
   const good = kernelText(request.kernel.revision);
   const kernel = createKernel(board, machine.layout, request.kernel, scenario.text?.(good) ?? good);
   loadKernelImage(machine.memory);
@@ -136,6 +143,8 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
   let stopping = false;
   let reason = '';
   let firstViolationAt = Number.POSITIVE_INFINITY;
+  let watchedMs = 0;
+  let lastLook = performance.now();
 
   const tell = (event: SystemEvent, cpu: number): void => {
     const snapshot = system.getSnapshot();
@@ -156,6 +165,8 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
   while (!stopping) {
     await pause(POLL_MS, request.signal);
     const now = performance.now();
+    watchedMs += Math.min(now - lastLook, LONGEST_LOOK_MS); // a process that was suspended has not stalled
+    lastLook = now;
     readMarks();
     if (violations.length > seenViolations) {
       seenViolations = violations.length;
@@ -174,7 +185,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
     else if (now > firstViolationAt + AFTERMATH_MS) reason = 'a property was violated';
     else if (everybodyDone) reason = 'everybody has finished';
     else if (violations.length === 0) {
-      const stall = watchdog(now, `${movement} ${prepared}`);
+      const stall = watchdog(watchedMs, `${movement} ${prepared}`);
       if (stall !== undefined) {
         violations.push(stall);
         reason = 'nothing moves any more';
@@ -237,7 +248,9 @@ async function stopEverybody(rack: Rack, machine: Machine, lives: readonly Promi
   for (const cpu of board.cpus.keys())
     for (const word of [CPU_IRQ_PENDING, CPU_POWER]) Atomics.notify(words, cpu * CPU_WORDS + word);
   const grace = GRACE_MS + 6 * board.cpus.length;
-  await Promise.race([Promise.all(ends), pause(grace, undefined)]);
+  const patience = new AbortController(); // its timer would keep the process alive
+  await Promise.race([Promise.all(ends), pause(grace, patience.signal)]);
+  patience.abort();
   for (const cpu of board.cpus.keys()) if (!stopped.has(cpu)) await rack.discard(cpu);
   await Promise.all(ends);
 }

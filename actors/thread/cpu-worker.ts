@@ -9,6 +9,7 @@ import type { CpuWorker } from './protocol.ts';
 let life: CpuLife | undefined;
 
 const worker: CpuWorker = {
+  async ping() {},
   async prepare(assignment) {
     life = await CpuLife.prepare(assignment, (report) => parentPort?.postMessage(report));
   },

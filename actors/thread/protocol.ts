@@ -10,6 +10,8 @@ export interface ScenarioReference {
   readonly name: string;
   /** file: URL of the module that exports it by default; undefined for the catalogue. */
   readonly module?: string;
+  /** In a checkout: file: URL of what the module gets when it imports 'asymmu'. */
+  readonly library?: string | undefined;
 }
 
 export interface CpuAssignment {
@@ -37,6 +39,8 @@ export interface CpuResult {
 
 /** The worker's side, exposed through comlink. */
 export interface CpuWorker {
+  /** Answers once the worker is up. */
+  ping(): Promise<void>;
   /** Attaches to the machine. Rejects when the scenario's module cannot be loaded. */
   prepare(assignment: CpuAssignment): Promise<void>;
   /** Runs until the machine stops. */

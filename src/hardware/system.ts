@@ -24,7 +24,11 @@ export interface MachineSize {
   readonly poolFrames: number;
   readonly traceRecords?: number;
   readonly dvmLogRecords?: number;
+  /** Where the buffer comes from: `layout.totalBytes` or more, all zero. A fresh one, unless somebody has one left over. */
+  readonly allocate?: Allocate;
 }
+
+export type Allocate = (layout: Layout) => SharedArrayBuffer;
 
 /** The largest buffer a machine may need: what one shared WebAssembly memory can be. */
 export const MAX_BUFFER_BYTES = 65536 * 65536 - 65536;
@@ -36,7 +40,7 @@ export function createMachine(board: Board, size: MachineSize): Machine {
     throw new RangeError(
       `the page tables of this board need ${Math.ceil(layout.totalBytes / 2 ** 20)} MiB; a machine holds ${MAX_BUFFER_BYTES / 2 ** 20}`,
     );
-  return attachMachine({ board, layout, buffer: allocateBuffer(layout) });
+  return attachMachine({ board, layout, buffer: (size.allocate ?? allocateBuffer)(layout) });
 }
 
 export function attachMachine(handle: MachineHandle): Machine {

@@ -1,0 +1,71 @@
+/** The public names: what a scenario of your own is made of. Nothing inside asymmu imports this file. */
+
+// A scenario and its verdict
+export { defineScenario } from './scenario/scenario.ts';
+export type { Program, Scenario, ScenarioDefinition } from './scenario/scenario.ts';
+export { checkLinearMap } from './scenario/check-linear-map.ts';
+export { exercise } from './scenario/exercise.ts';
+export { atRest } from './check/violation.ts';
+export type { Property, PropertyName, Report, Violation, Watch } from './check/violation.ts';
+export { standardProperties } from './check/standard.ts';
+
+// The hardware: boards, CPUs, instructions
+export type { BbmClass, Board, CpuFeatures, CpuModel, KernelImage, MemoryBank } from './hardware/board.ts';
+export { boardPresets, defaultBoard } from './hardware/board-presets.ts';
+export { validateBoard } from './hardware/board-check.ts';
+export { resizeBoard } from './hardware/board-resize.ts';
+export { cpuModel, cpuModels } from './hardware/cpu-models.ts';
+export type { Cpu } from './hardware/cpu.ts';
+export type { Op, Point } from './hardware/op.ts';
+export type { Observer } from './hardware/observer.ts';
+export type { Machine } from './hardware/system.ts';
+export {
+  announce,
+  branchTo,
+  clearPage,
+  compareAndSwap,
+  dsb,
+  fillTable,
+  halt,
+  isb,
+  load,
+  loadAdd,
+  loadExclusive,
+  msr,
+  relaxWhile,
+  sendIpi,
+  sevl,
+  store,
+  storeRun,
+  tlbi,
+  wfe,
+  wfi,
+} from './hardware/instructions.ts';
+
+// The kernel's own functions
+export type { KernelConfig, Revision } from './kernel/config.ts';
+export type { Kernel, KernelText } from './kernel/kernel.ts';
+export { mark } from './kernel/kernel.ts';
+export { MARKS, type Mark } from './kernel/marks.ts';
+export { type AddressSpace, imageVa, physToVirt, virtToPhys } from './kernel/address-space.ts';
+export { touchLinearMap } from './kernel/boot.ts';
+export {
+  cpuSupportsBbml2Noabort,
+  forcePteMapping,
+  systemSupportsBbml2Noabort,
+} from './kernel/cpufeature.ts';
+export { createPgdMapping } from './kernel/linear-map.ts';
+export { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './kernel/lazy-mmu.ts';
+export { setPageRo, setPageRw } from './kernel/pageattr.ts';
+export { entryOffset } from './kernel/pagewalk.ts';
+export { pgtableAlloc, pgtableFree } from './kernel/pgalloc.ts';
+export * as prot from './kernel/pgtable-prot.ts';
+export type { RepaintText } from './kernel/repaint.ts';
+export { rangeSplitToPtes, splitBlock, splitCont, tableVa } from './kernel/split.ts';
+export { type StopFunction, stopMachine } from './kernel/stop-machine.ts';
+export {
+  flushTlbAll,
+  flushTlbKernelPgtable,
+  flushTlbKernelRange,
+  localFlushTlbAll,
+} from './kernel/tlbflush.ts';

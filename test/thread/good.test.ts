@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import type { RunOutcome } from '../../actors/thread/board-run.ts';
+import { standardProperties } from '../../src/check/standard.ts';
+import type { Granule } from '../../src/hardware/board.ts';
+import { boardPresets } from '../../src/hardware/board-presets.ts';
+import { KFENCE, type KernelConfig, REVISIONS, RODATA } from '../../src/kernel/config.ts';
+import { catalogue } from '../../src/scenario/catalogue.ts';
+import { complaints, sharedRack, smallBoard } from './small-run.ts';
+
+const run = sharedRack();
+const good = catalogue.filter(({ expect: expected }) => expected === 'good');
+const runs: RunOutcome[] = [];
+
+/** Enough memory that each granule has a block beside the kernel image. */
+const MEMORY = { '4K': 2 ** 28, '16K': 2 ** 28, '64K': 2 ** 30 } as const;
+const GRANULES = ['4K', '16K', '64K'] as const satisfies Granule[];
+
+/** Each value of each option once, the others as they are by default. */
+const CONFIGS: readonly Partial<KernelConfig>[] = [
+  ...KFENCE.map((kfence) => ({ kfence })),
+  ...RODATA.map((rodata) => ({ rodata })),
+  { rodata: 'off', debugPagealloc: true },
+  { rodata: 'off', kfence: 'late' },
+  { rodata: 'off', realm: true },
+  { realm: true, debugPagealloc: true },
+  ...REVISIONS.map((revision) => ({ revision })),
+  { revision: 'v5', rodata: 'noalias', kfence: 'late' },
+];
+
+describe.each(good)('nothing is violated by $name', (scenario) => {
+  test.each(GRANULES)('with any option of the kernel, %s granule', async (granule) => {
+    const board = smallBoard(scenario.board as string, { granule, memoryBytes: MEMORY[granule] });
+    for (const [index, kernel] of CONFIGS.entries()) {
+      const outcome = await run(scenario, { board, kernel, seed: 100 + index });
+      expect(complaints(outcome), JSON.stringify(kernel)).toEqual([]);
+      expect(outcome.verdict).toBe('good');
+      runs.push(outcome);
+    }
+  });
+
+  test.each([39, 48] as const)('with %i bits of virtual address', async (vaBits) => {
+    const board = smallBoard(scenario.board as string, { vaBits });
+    const outcome = await run(scenario, { board });
+    expect(complaints(outcome)).toEqual([]);
+    expect(outcome.verdict).toBe('good');
+  });
+});
+
+test.each([...boardPresets.keys()])('nothing is violated by the repaint on %s', async (name) => {
+  const granule = boardPresets.get(name)!.granule;
+  const board = smallBoard(name, { memoryBytes: name === 'two-bank' ? 2 ** 31 + 2 ** 26 : MEMORY[granule] });
+  const outcome = await run(catalogue[0]!, { board, seed: 7 });
+  expect(complaints(outcome)).toEqual([]);
+  expect(outcome.verdict).toBe('good');
+});
+
+test('every CPU of a good run ends its life done or refused, and the dangers were there', () => {
+  expect(runs.length).toBeGreaterThan(50);
+  for (const { results } of runs) expect(results.every(({ end }) => end === 'done' || end === 'refused')).toBe(true);
+  for (const { name, mood, seen } of standardProperties)
+    if (mood === 'sometimes') expect(runs.filter(({ counts }) => seen!(counts)).length, name).toBeGreaterThan(0);
+});

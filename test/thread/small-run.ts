@@ -1,0 +1,55 @@
+import { afterAll } from 'vitest';
+import { type RunOutcome, type RunRequest, runBoard } from '../../actors/thread/board-run.ts';
+import { openRack, type Rack } from '../../actors/thread/rack.ts';
+import type { Board } from '../../src/hardware/board.ts';
+import { boardPresets } from '../../src/hardware/board-presets.ts';
+import { type BoardSize, resizeBoard } from '../../src/hardware/board-resize.ts';
+import { DEFAULT_CONFIG, type KernelConfig } from '../../src/kernel/config.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
+
+/** Whole boots on real threads, on boards so small that dozens of them fit into one test. */
+
+const SMALL: BoardSize = { cpus: 4, memoryBytes: 256 * 2 ** 20 };
+
+export function smallBoard(name: string, size: BoardSize = {}): Board {
+  const result = resizeBoard(boardPresets.get(name)!, { ...SMALL, ...size });
+  if (!result.ok) throw new Error(result.problems.join('; '));
+  return result.board;
+}
+
+export interface SmallRun {
+  readonly seed?: number;
+  readonly board?: Board;
+  readonly kernel?: Partial<KernelConfig>;
+  /** file: URL of the module that exports the scenario, for one that the catalogue does not have. */
+  readonly module?: string;
+  readonly stallMs?: number;
+}
+
+/** One set of workers for all runs of a test file. */
+export function sharedRack(): (scenario: Scenario, how?: SmallRun) => Promise<RunOutcome> {
+  let rack: Promise<Rack> | undefined;
+  afterAll(async () => (await rack)?.close());
+  return async (scenario, { seed = 1, board, kernel, module, stallMs = 800 } = {}) => {
+    rack ??= openRack();
+    const request: RunRequest = {
+      board: board ?? smallBoard(scenario.board as string),
+      scenario,
+      reference: { name: scenario.name, ...(module === undefined ? {} : { module }) },
+      kernel: { ...DEFAULT_CONFIG, ...scenario.kernel, ...kernel },
+      seed,
+      noisy: true,
+      stallMs,
+    };
+    return runBoard(await rack, request);
+  };
+}
+
+/** Which properties spoke up, each once, and what was said: what a failing assertion should show. */
+export function properties({ violations }: RunOutcome): string[] {
+  return [...new Set(violations.map(({ property }) => property))];
+}
+
+export function complaints({ violations }: RunOutcome): string[] {
+  return violations.map(({ property, cpu, message }) => `${property} (CPU ${cpu}): ${message}`);
+}

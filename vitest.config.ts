@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+/** `npm test` runs everything but `*.long.test.ts`; `npm run test:long` runs those. */
+const long = process.env.ASYMMU_LONG === '1';
+
+export default defineConfig({
+  test: {
+    include: [long ? 'test/**/*.long.test.ts' : 'test/**/*.test.ts'],
+    exclude: long ? [] : ['test/**/*.long.test.ts'],
+    pool: 'forks',
+    testTimeout: long ? 1_800_000 : 60_000,
+    hookTimeout: 60_000,
+  },
+});
