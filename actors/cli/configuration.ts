@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { formatSize, parseSize } from '../../src/arch/address.ts';
-import { type Board, granules, memoryBytes, type VaBits } from '../../src/hardware/board.ts';
+import { type Board, granuleBytes, granules, memoryBytes, type VaBits } from '../../src/hardware/board.ts';
+import { validateBoard } from '../../src/hardware/board-check.ts';
+import { poolPlace } from '../../src/hardware/layout.ts';
 import { type BoardSize, resizeBoard } from '../../src/hardware/board-resize.ts';
 import {
   DEFAULT_CONFIG,
@@ -11,6 +13,7 @@ import {
   type KernelConfig,
   REVISIONS,
   RODATA,
+  tablePagesNeeded,
 } from '../../src/kernel/config.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
@@ -18,7 +21,8 @@ import type { ScenarioReference } from '../thread/protocol.ts';
 import { librarySource, loadScenario } from '../thread/scenario-loader.ts';
 import { loadBoard } from './board-file.ts';
 import { didYouMean } from './closest.ts';
-import { usageError } from './usage-error.ts';
+import { isUsageError, usageError } from './usage-error.ts';
+import { wrap } from './wrap.ts';
 
 /** Options that decide what runs; all as the user typed them. */
 export interface ConfigurationOptions {
@@ -42,6 +46,8 @@ export interface Configuration {
   readonly board: Board;
   readonly kernel: KernelConfig;
   readonly seed: number;
+  /** What the user asked for, for the line that runs it again. */
+  readonly asked: ConfigurationOptions;
 }
 
 /** Turns what the user typed into a configuration; throws a usage error for anything that makes no sense. */
@@ -57,7 +63,10 @@ export async function configure(name: string, options: ConfigurationOptions): Pr
     ...(options.debugPagealloc === undefined ? {} : { debugPagealloc: options.debugPagealloc }),
     ...(options.realm === undefined ? {} : { realm: options.realm }),
   };
-  return { scenario, reference, board, kernel, seed: seedFrom(options.seed) };
+  const tables = tablePagesNeeded(board);
+  if (poolPlace(board, tables * granuleBytes(board.granule)) === undefined)
+    throw usageError(`${board.name}: no range of RAM has room for the ${tables} page-table pages that a map of pages takes`);
+  return { scenario, reference, board, kernel, seed: seedFrom(options.seed), asked: options };
 }
 
 /** A name of the catalogue, or a path to a module. */
@@ -83,7 +92,7 @@ export async function findScenario(name: string): Promise<{ scenario: Scenario; 
 /** One line: where in the user's module, and what. */
 export function moduleProblem(name: string, path: string, thrown: unknown): string {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const first = error.message.split('\n')[0] ?? '';
+  const first = (error.message.split('\n')[0] ?? '').replace(`${name} `, 'it ');
   const url = pathToFileURL(path).href;
   const line = (error.stack ?? '')
     .split('\n')
@@ -100,7 +109,7 @@ async function findBoard(wanted: string | Board, options: ConfigurationOptions):
     const loaded = await loadBoard(wanted);
     if (!loaded.ok) throw usageError(loaded.problems.join('\n'));
     board = loaded.board;
-  } else board = wanted;
+  } else board = wholeBoard(wanted);
   const size: BoardSize = {
     ...(options.cpus === undefined ? {} : { cpus: wholeNumber('--cpus', options.cpus) }),
     ...(options.memory === undefined ? {} : { memoryBytes: sizeInBytes('--memory', options.memory) }),
@@ -109,8 +118,34 @@ async function findBoard(wanted: string | Board, options: ConfigurationOptions):
   };
   if (Object.keys(size).length === 0) return board;
   const resized = resizeBoard(board, size);
-  if (!resized.ok) throw usageError(resized.problems.join('\n'));
+  if (!resized.ok) throw usageError(resized.problems.map((problem) => `${sizeOptions(options)}: ${problem}`).join('\n'));
   return resized.board;
+}
+
+/** A board that a module brought along. */
+function wholeBoard(board: Board): Board {
+  try {
+    const problems = validateBoard(board);
+    if (problems.length > 0) throw usageError(`the scenario's board: ${problems.join('\n')}`);
+    return board;
+  } catch (thrown) {
+    if (isUsageError(thrown)) throw thrown;
+    throw usageError(`the scenario's board is none: ${thrown instanceof Error ? thrown.message : thrown}`);
+  }
+}
+
+/** `--memory 900TiB`: the options that decide how large a board is, as they were typed. */
+function sizeOptions({ cpus, memory, granule, vaBits }: ConfigurationOptions): string {
+  return optionWords({ cpus, memory, granule, vaBits }).join(' ');
+}
+
+/** Options as words of a command line; those that were not given are left out. */
+export function optionWords(options: { readonly [name: string]: string | boolean | undefined }): string[] {
+  return Object.entries(options).flatMap(([name, value]) => {
+    const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    if (value === undefined || value === false) return [];
+    return value === true ? [option] : [option, /^[\w./:@%+=,-]+$/.test(value) ? value : `'${value}'`];
+  });
 }
 
 const VA_BITS: readonly VaBits[] = [36, 39, 42, 47, 48];
@@ -166,6 +201,15 @@ export function resolved({ scenario, board, kernel, seed }: Configuration): Reco
     seed,
   };
 }
+
+/** `resolved`, in a few lines of at most `width` columns. */
+export function resolvedLines(settings: Record<string, unknown>, width: number): string[] {
+  const words = Object.entries(settings).map(([key, value]) => `${key} ${value}`.replaceAll(' ', NO_BREAK));
+  return wrap(words.join(' · '), width - 2).map((line) => `  ${line.replaceAll(NO_BREAK, ' ')}`);
+}
+
+/** Keeps a key and its value on one line. */
+const NO_BREAK = '\u00a0';
 
 function modelCounts(board: Board): string {
   const counts = new Map<string, number>();

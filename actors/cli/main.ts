@@ -9,8 +9,13 @@ const program = new Command('asymmu')
   .description('a laboratory for arm64 page-table protocols on machines you do not own')
   .version(version())
   .exitOverride()
-  .showHelpAfterError("(try 'asymmu --help')")
-  .configureOutput({ outputError: (text, write) => write(text.split('\n')[0] ? `${text.split('\n')[0]}\n` : '') });
+  .configureOutput({ outputError: (text, write) => write(oneLine(text)) });
+
+/** What commander complains of: one line, with its suggestion, and where to look. */
+function oneLine(text: string): string {
+  const words = text.replace(/^error: /, '').trim().replaceAll('\n', ' ').replace(/\.$/, '');
+  return `asymmu: ${words}; 'asymmu --help' and 'asymmu COMMAND --help' list what there is\n`;
+}
 
 let exitCode = 0;
 
@@ -44,6 +49,24 @@ kernelOptions(
     exitCode = await run(scenario, options);
   });
 
+kernelOptions(
+  program
+    .command('soak')
+    .description('round after round on real threads, on boards and kernel configurations drawn at random')
+    .argument('[scenarios...]', 'names or paths of modules; without any, all good ones of the catalogue take turns'),
+)
+  .option('--for <time>', 'how long, e.g. 30s, 10m or 8h (10m, unless --rounds is given)')
+  .option('--rounds <n>', 'how many rounds')
+  .option('--first-round <n>', 'begin with this round of the seed')
+  .option('--no-draw', "every round on the scenario's own board and kernel configuration")
+  .option('--keep-going', 'go on after a violation')
+  .option('--no-noise', 'no random delays')
+  .option('--stall <ms>', 'no progress for this long is a verdict')
+  .action(async (scenarios: string[], options) => {
+    const { soak } = await import('./soak.ts');
+    exitCode = await soak(scenarios, options);
+  });
+
 program
   .command('scenarios')
   .description('list the scenarios, good ones and bad twins')
@@ -73,6 +96,26 @@ program
   .action(async (names: string[], options) => {
     const { bench } = await import('./bench.ts');
     exitCode = await bench(names, options);
+  });
+
+program
+  .command('charts')
+  .description('print the state charts of the CPUs, the board and the long jobs')
+  .argument('[chart]', 'cpu, system or soak; all if none is given')
+  .option('--format <mermaid|json|text>', 'how', 'mermaid')
+  .option('--json', 'one JSON document on stdout, nothing else')
+  .action(async (chart: string | undefined, options) => {
+    const { charts } = await import('./charts.ts');
+    charts(chart, options);
+  });
+
+kernelOptions(
+  program.command('ptdump').description("print the linear map and the image as the kernel's own dump of its page tables"),
+)
+  .option('--when <painted|running>', 'after the boot CPU has painted the map, or once the system runs', 'running')
+  .action(async (options) => {
+    const { ptdump } = await import('./ptdump.ts');
+    await ptdump(options);
   });
 
 try {

@@ -1,66 +1,102 @@
 import { formatSize } from '../../src/arch/address.ts';
 import type { Violation } from '../../src/check/violation.ts';
 import type { RunOutcome } from '../thread/board-run.ts';
-import type { Configuration } from './configuration.ts';
+import { type Configuration, optionWords } from './configuration.ts';
 import { dangersSeen, tableBytes } from './document.ts';
+import { evidenceLines } from './evidence.ts';
 import { lanes } from './lanes.ts';
+import { namePlaces } from './place-name.ts';
 import type { Style } from './style.ts';
+import { wrap } from './wrap.ts';
 
 /** The verdict of a run as text: for a good one the counts, for a bad one what happened and what was missing. */
 export function runReport(configuration: Configuration, outcome: RunOutcome, style: Style): string[] {
   const lines = ['', verdictLine(configuration, outcome, style)];
-  if (outcome.verdict === 'violated') lines.push(...failure(configuration, outcome, style));
-  lines.push('', ...phaseLines(outcome), ...countLines(outcome));
-  return lines;
+  if (outcome.verdict === 'good')
+    return [...lines, ...expectation(configuration), '', ...phaseLines(outcome), ...countLines(outcome)];
+  lines.push(`  again: ${command(configuration)}`);
+  if (outcome.verdict === 'inconclusive') return [...lines, '', ...howFar(outcome), ...phaseLines(outcome)];
+  return [...lines, ...expectation(configuration), '', ...failure(outcome, style), '', ...phaseLines(outcome)];
 }
 
 function verdictLine({ scenario, board, seed }: Configuration, outcome: RunOutcome, style: Style): string {
   const where = `${scenario.name} on ${board.name}, ${board.cpus.length} CPUs, seed ${seed}`;
-  if (outcome.verdict === 'good')
-    return `${style.good('GOOD')}  ${where}: no property was violated in this run (${seconds(outcome.durationMs)})`;
+  const time = seconds(outcome.durationMs);
+  if (outcome.verdict === 'good') return `${style.good('GOOD')}  ${where}: no property was violated in this run (${time})`;
   if (outcome.verdict === 'inconclusive')
-    return `${style.warn('INCONCLUSIVE')}  ${where}: ${outcome.reason} after ${seconds(outcome.durationMs)}`;
+    return `${style.warn('INCONCLUSIVE')}  ${where}: ${outcome.reason} after ${time}, in state ${outcome.state}`;
   const properties = [...new Set(outcome.violations.map(({ property }) => property))];
-  return `${style.bad('VIOLATED')}  ${properties.join(', ')}: ${where}`;
+  return `${style.bad('VIOLATED')}  ${properties.join(', ')}: ${where} (${time})`;
 }
 
-function failure(configuration: Configuration, outcome: RunOutcome, style: Style): string[] {
+/** A bad twin is there to be caught. */
+function expectation({ scenario: { expect } }: Configuration): string[] {
+  return expect === 'good' ? [] : [`  a bad twin: '${expect}' is what has to catch it`];
+}
+
+/** Where everybody stood when the run was ended. */
+function howFar({ cpus }: RunOutcome): string[] {
+  const states = new Map<string, number>();
+  for (const { state } of cpus) states.set(state, (states.get(state) ?? 0) + 1);
+  return [...states].map(([state, count]) => `  ${String(count).padStart(4)} x ${state}`);
+}
+
+const LANE_ROWS = 16;
+/** What is still looked at after the step of the violation. */
+const STEPS_AFTER = 3;
+
+function failure(outcome: RunOutcome, style: Style): string[] {
   const [first, ...rest] = outcome.violations;
   if (first === undefined) return [];
-  const lines = [`  again: ${command(configuration)}   (real threads: the same seed makes it likely, not certain)`, ''];
-  lines.push(...violationLines(first, style), '');
-  const untilStep = first.step < 0 ? Number.POSITIVE_INFINITY : first.step + 3;
-  lines.push(
-    ...lanes(outcome.trace, outcome.kernel, { untilStep, prefer: [first.cpu], rows: 18, width: style.width }).map(
-      (line) => `  ${line}`,
-    ),
+  const { kernel: k, machine } = outcome;
+  const untilStep = first.step < 0 ? Number.POSITIVE_INFINITY : first.step + STEPS_AFTER;
+  const drawn = lanes(
+    outcome.trace,
+    { k, memory: machine.memory },
+    { untilStep, prefer: cpusNamed(first), rows: LANE_ROWS, width: style.width - 2 },
   );
-  for (const { property, message, cpu } of rest.slice(0, 4))
-    lines.push('', `  then ${style.bad(property)}${cpu >= 0 ? ` on CPU ${cpu}` : ''}: ${message}`);
-  if (rest.length > 4) lines.push('', `  ... and ${rest.length - 4} more`);
-  return lines;
-}
-
-function violationLines(violation: Violation, style: Style): string[] {
-  const { property, cpu, step, message, evidence, remedy } = violation;
-  const where = [cpu >= 0 ? `CPU ${cpu}` : '', step >= 0 ? `step ${step}` : ''].filter((part) => part !== '').join(', ');
   return [
-    `  ${style.bad(property)}${where === '' ? '' : ` (${where})`}: ${message}`,
-    ...evidence.map((line) => `      ${line}`),
-    ...(remedy === '' ? [] : [`  ${style.strong('what would have prevented it')}: ${remedy}`]),
+    ...violationLines(first, outcome, style),
+    ...(drawn.length === 0 ? [] : ['', ...drawn.map((line) => `  ${line}`)]),
+    ...followers(rest, outcome, style),
   ];
 }
 
-/** The command line that runs the same again. */
-export function command({ reference, board, scenario, kernel, seed }: Configuration): string {
-  const preset = typeof scenario.board === 'string' ? scenario.board : scenario.board.name;
+function violationLines({ property, cpu, step, message, evidence, remedy }: Violation, outcome: RunOutcome, style: Style): string[] {
+  const where = [cpu >= 0 ? `CPU ${cpu}` : '', step >= 0 ? `step ${step}` : ''].filter((part) => part !== '').join(', ');
+  const said = `${property}${where === '' ? '' : ` (${where})`}: ${namePlaces(outcome.kernel, message)}`;
+  const missing = `missing: ${remedy}`;
   return [
-    'asymmu run',
-    reference.name,
-    ...(board.name === preset ? [] : [`--board ${board.name}`]),
-    ...(kernel.revision === '6.18' ? [] : [`--revision ${kernel.revision}`]),
-    `--seed ${seed}`,
-  ].join(' ');
+    ...wrap(said, style.width - 2, '  ').map((line, i) => `  ${i === 0 ? line.replace(property, style.bad(property)) : line}`),
+    ...evidenceLines(outcome.kernel, evidence).map((line) => `      ${line}`),
+    ...(remedy === ''
+      ? []
+      : wrap(missing, style.width - 2, '  ').map((line, i) => `  ${i === 0 ? line.replace('missing', style.strong('missing')) : line}`)),
+  ];
+}
+
+/** The CPU it happened on, then those that the words name, each once. */
+export function cpusNamed({ cpu, message, evidence }: Violation): number[] {
+  const named = [message, ...evidence].join('\n').matchAll(/\bCPU (\d+)/g);
+  return [...new Set([...(cpu < 0 ? [] : [cpu]), ...Array.from(named, (match) => Number(match[1]))])];
+}
+
+/** What came of it: one line a property. */
+function followers(rest: readonly Violation[], { kernel }: RunOutcome, style: Style): string[] {
+  const byProperty = Map.groupBy(rest, ({ property }) => property);
+  const lines = [...byProperty].flatMap(([property, violations]) => {
+    const message = namePlaces(kernel, violations[0]!.message);
+    const more = violations.length === 1 ? '' : ` (and ${violations.length - 1} more)`;
+    return wrap(`then ${property}: ${message}${more}`, style.width - 2, '  ').map((line) => `  ${line}`);
+  });
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+/** The command line that runs the same again. */
+export function command({ reference, seed, asked }: Configuration): string {
+  const { board, cpus, memory, granule, vaBits, revision, rodata, kfence, debugPagealloc, realm } = asked;
+  const options = { board, cpus, memory, granule, vaBits, revision, rodata, kfence, debugPagealloc, realm };
+  return ['asymmu run', reference.name, ...optionWords({ ...options, seed: String(seed) })].join(' ');
 }
 
 function phaseLines({ phases }: RunOutcome): string[] {

@@ -1,6 +1,6 @@
 import { openRack } from '../thread/rack.ts';
 import { type Progress, runBoard } from '../thread/board-run.ts';
-import { type ConfigurationOptions, configure, resolved, wholeNumber } from './configuration.ts';
+import { type ConfigurationOptions, configure, resolved, resolvedLines, wholeNumber } from './configuration.ts';
 import { runDocument } from './document.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
 import { interrupted } from './interrupted.ts';
@@ -27,7 +27,7 @@ export async function run(name: string, options: RunOptions): Promise<number> {
   const say = (line: string): void => {
     if (!options.json) process.stdout.write(`${line}\n`);
   };
-  for (const [key, value] of Object.entries(resolved(configuration))) say(`  ${key.padEnd(15)}${String(value)}`);
+  for (const line of resolvedLines(resolved(configuration), style.width)) say(line);
   const view = watchView(options.watch === true && !options.json, style, say);
   const stop = interrupted();
   const rack = await openRack();

@@ -1,61 +1,92 @@
-import { formatVa } from '../../src/arch/address.ts';
-import { faultCode } from '../../src/arch/fault.ts';
+import { formatSize } from '../../src/arch/address.ts';
+import { faultOf } from '../../src/arch/fault.ts';
 import { BARRIERS, REGISTERS, TLBI_NAMES } from '../../src/hardware/instructions.ts';
+import type { Memory } from '../../src/hardware/memory.ts';
+import { type Place, placeOf } from '../../src/hardware/table-word.ts';
 import type { TraceRecord } from '../../src/hardware/trace.ts';
-import { type Kernel, VARIABLES } from '../../src/kernel/kernel.ts';
+import type { Kernel } from '../../src/kernel/kernel.ts';
 import { MARKS } from '../../src/kernel/marks.ts';
-import { idmapFlag } from '../../src/kernel/idmap.ts';
+import { entryName, entryText } from './entry-text.ts';
+import { physicalName, placeName } from './place-name.ts';
+
+/** What a record's text is made with. `memory` tells where in its tree a table page hangs. */
+export interface TraceContext {
+  readonly k: Kernel;
+  readonly memory: Memory;
+}
 
 /** One trace record in a few words, as it stands in a lane. */
-export function recordText(record: TraceRecord, k: Kernel): string {
-  const { kind, detail, address, value } = record;
+export function recordText(record: TraceRecord, { k, memory }: TraceContext): string {
+  const { kind, detail, address, extra, value } = record;
   switch (kind) {
     case 'mark':
       return `* ${MARKS[detail] ?? detail}`;
     case 'store':
-      return `STR ${place(k, address)} = ${small(value)}`;
+      return `STR ${placeName(k, address)} = ${small(value)}`;
     case 'rmw':
-      return `LDADD ${place(k, address)} -> ${small(value)}`;
+      return `LDADD ${placeName(k, address)} -> ${small(value)}`;
     case 'buffered':
-      return `STR entry ${place(k, address)} = ${descriptor(value)}`;
+      return entryStore(k, address, value, placeOf(memory, extra));
     case 'filled-table':
-      return `fill ${detail} entries at ${place(k, address)}`;
+      return fill(k, detail, extra, placeOf(memory, extra));
     case 'tlbi':
-      return `TLBI ${TLBI_NAMES[detail]?.toUpperCase()}`;
+      return `TLBI ${tlbiText(k, record)}`;
     case 'dsb':
       return `DSB ${BARRIERS[detail]?.toUpperCase()}`;
     case 'isb':
       return 'ISB';
     case 'msr':
-      return `MSR ${REGISTERS[detail]} = ${small(value)}`;
+      return `MSR ${REGISTERS[detail]} = ${registerText(k, REGISTERS[detail], value)}`;
     case 'ipi':
       return `IPI to CPU ${detail}`;
     case 'fault':
-      return `FAULT ${detail === faultCode('tlb-conflict') ? 'TLB conflict' : `0x${(detail & 0x3f).toString(16)}`} at ${place(k, address)}`;
+      return `FAULT ${faultText(detail, address)} at ${placeName(k, address)}`;
     case 'speculative-fill':
-      return `speculative fill ${place(k, address)}`;
+      return `walker fills ${formatSize(2 ** detail)} ${placeName(k, address)}`;
     case 'allocate':
-      return `allocate table 0x${address.toString(16)}`;
+      return `allocate table ${physicalName(k, address)}`;
     case 'free':
-      return `free table 0x${address.toString(16)}`;
+      return `free table ${physicalName(k, address)}`;
     default:
       return kind;
   }
 }
 
+/** Equal for steps that do the same thing, wherever they do it. */
+export function recordShape(record: TraceRecord, context: TraceContext): string {
+  return recordText(record, context).replace(/0x[0-9a-f]+|\bCPU \d+/g, '');
+}
+
+function entryStore(k: Kernel, va: number, value: bigint, place: Place | undefined): string {
+  if (place === undefined) return `STR ${placeName(k, va)} = 0x${value.toString(16)}`;
+  const entry = `${entryName(place.level, k.space.startLevel)} ${placeName(k, place.va)}`;
+  return `STR ${entry}: ${entryText(value, place.level, place.va, k.space)}`;
+}
+
+function fill(k: Kernel, count: number, pa: number, place: Place | undefined): string {
+  if (place === undefined) return `fill ${count} entries of ${physicalName(k, pa)}`;
+  return `fill ${count} ${entryName(place.level, k.space.startLevel)}s ${placeName(k, place.va)}`;
+}
+
+/** The operation, and what it covers unless that is everything. */
+function tlbiText(k: Kernel, { detail, address, extra }: TraceRecord): string {
+  const name = TLBI_NAMES[detail] ?? 'none';
+  if (!name.includes('va')) return name.toUpperCase();
+  const pages = Math.round((extra - address) / k.space.granule.pageBytes);
+  return `${name.toUpperCase()} ${placeName(k, address)}${pages > 1 ? ` + ${pages} pages` : ''}`;
+}
+
+function faultText(code: number, va: number): string {
+  const fault = faultOf(code, { va, access: 'read', el: 1 });
+  if (fault === undefined) return `0x${code.toString(16)}`;
+  return 'level' in fault && fault.level !== undefined ? `${fault.kind} L${fault.level}` : fault.kind;
+}
+
+function registerText(k: Kernel, register: string | undefined, value: bigint): string {
+  return register?.startsWith('TTBR') ? physicalName(k, Number(value & 0x0000_ffff_ffff_fffen)) : small(value);
+}
+
 function small(value: bigint): string {
   const signed = BigInt.asIntN(64, value);
   return signed > -1000n && signed < 1000n ? String(signed) : `0x${value.toString(16)}`;
-}
-
-function descriptor(value: bigint): string {
-  return `0x${value.toString(16).padStart(16, '0')}`;
-}
-
-/** The name of a kernel variable, or the address. */
-function place(k: Kernel, address: number): string {
-  if (address === idmapFlag(k)) return 'idmap:flag';
-  for (const name of VARIABLES) if (k.symbols.variables[name] === address) return name;
-  if (address >= 2 ** 52) return `fixmap:0x${(address - 2 ** 52).toString(16)}`;
-  return formatVa(address);
 }

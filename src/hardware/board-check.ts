@@ -17,6 +17,7 @@ import {
   memoryBytes,
   vaBitsByGranule,
 } from './board.ts';
+import { IMAGE_FRAMES } from './layout.ts';
 
 /** What is wrong with a board, and where in it: `path` leads to the offending value. */
 export interface BoardProblem {
@@ -206,6 +207,14 @@ function kernelImageProblems(board: Board): BoardProblem[] {
     const ram = board.memory.map(({ base, bytes }) => formatRange(base, base + bytes)).join(', ');
     return [
       { path: ['kernelImage'], message: `the image ${formatRange(kernelImage.pa, end)} is not within RAM (${ram})` },
+    ];
+  }
+  if (kernelImage.dataBytes < IMAGE_FRAMES * page) {
+    return [
+      {
+        path: ['kernelImage', 'dataBytes'],
+        message: `${formatSize(kernelImage.dataBytes)} of data: root tables and variables need ${IMAGE_FRAMES} pages, ${formatSize(IMAGE_FRAMES * page)}`,
+      },
     ];
   }
   const free = memoryBytes(board) - (end - kernelImage.pa);

@@ -1,4 +1,4 @@
-import type { Board } from './board.ts';
+import { type Board, kernelImageEnd } from './board.ts';
 
 /**
  * Where everything of one machine lies in its one shared buffer. All offsets are in bytes and 64-byte aligned; nobody
@@ -108,8 +108,9 @@ export function layoutOf(
   const frameMeta = region(frames * FRAME_META_WORDS * 4);
   const frameVa = region(frames * 8);
   const backing = roundUp(end, 64 * 1024);
-  const lastBank = board.memory[board.memory.length - 1];
-  if (lastBank === undefined) throw new Error('a board without memory has no layout');
+  const poolPa = poolPlace(board, poolFrames * pageBytes);
+  if (poolPa === undefined)
+    throw new RangeError(`no range of RAM has room for ${poolFrames} page-table pages beside the kernel image`);
 
   return {
     totalBytes: backing + frames * pageBytes,
@@ -141,9 +142,20 @@ export function layoutOf(
     pageShift,
     imagePa: imageFramesPa(board, pageBytes),
     imageFrames: IMAGE_FRAMES,
-    poolPa: lastBank.base + lastBank.bytes - poolFrames * pageBytes,
+    poolPa,
     poolFrames,
   };
+}
+
+/** Where `bytes` of page-table pages fit: at the top of the highest bank that has room for them above the kernel image. */
+export function poolPlace(board: Pick<Board, 'memory' | 'kernelImage'>, bytes: number): number | undefined {
+  const imageEnd = kernelImageEnd(board.kernelImage);
+  for (const bank of board.memory.toReversed()) {
+    const end = bank.base + bank.bytes;
+    const holdsImage = board.kernelImage.pa >= bank.base && board.kernelImage.pa < end;
+    if (end - bytes >= (holdsImage ? imageEnd : bank.base)) return end - bytes;
+  }
+  return undefined;
 }
 
 /** The image's backed frames start where its initialised data does, after text, rodata and init. */

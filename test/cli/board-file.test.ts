@@ -90,7 +90,7 @@ vaBits: 47
 memory:
   - { base: 2GiB, size: 1GiB }
   - { base: '0x100000000', size: 1073741824 }
-kernelImage: { pa: 0x80400000, text: 2MiB, rodata: 1MiB, init: 64KiB, data: 64KiB }
+kernelImage: { pa: 0x80400000, text: 2MiB, rodata: 1MiB, init: 64KiB, data: 2MiB }
 cpus: [cortex-a520 x4]
 interconnect: { dvmLatencyCycles: 7 }
 lateCpus: [3, 1]
@@ -106,7 +106,7 @@ lateCpus: [3, 1]
         { base: 2 * GiB, bytes: GiB },
         { base: 4 * GiB, bytes: GiB },
       ],
-      kernelImage: { pa: 0x8040_0000, textBytes: 2 * MiB, rodataBytes: MiB, initBytes: 64 * KiB, dataBytes: 64 * KiB },
+      kernelImage: { pa: 0x8040_0000, textBytes: 2 * MiB, rodataBytes: MiB, initBytes: 64 * KiB, dataBytes: 2 * MiB },
       interconnect: { dvmLatencyCycles: 7 },
       lateCpus: [3, 1],
     });
@@ -251,6 +251,11 @@ describe('a malformed file is refused at the line and column of', () => {
       'RAM too small for the kernel image that the file does not mention',
       `name: b\nmemory: [{ base: 0x40000000, size: 16MiB }]\n${cpu}`,
       ['b.yaml:2:9: memory: the image 0x40210000..0x42210000 is not within RAM (0x40000000..0x41000000)'],
+    ],
+    [
+      'too little data for root tables and variables',
+      `${start}kernelImage:\n  data: 64KiB\n${cpu}`,
+      ['b.yaml:4:9: kernelImage.data: 64 KiB of data: root tables and variables need 24 pages, 96 KiB'],
     ],
     [
       'a segment that is not page aligned',

@@ -1,0 +1,30 @@
+import { formatSize } from '../../src/arch/address.ts';
+import { levelBytes } from '../../src/arch/granule.ts';
+import { isTable } from '../../src/check/bbm-rule.ts';
+import type { AddressSpace } from '../../src/kernel/address-space.ts';
+import { virtToPhys } from '../../src/kernel/address-space.ts';
+import { PTE_ADDRESS, PTE_CONT, PTE_PXN, PTE_RDONLY, PTE_VALID, PTE_WRITE } from '../../src/kernel/pgtable-prot.ts';
+
+/** What Linux calls an entry of that level: PGD where the walk starts. */
+export function entryName(level: number, startLevel: number): string {
+  return level === startLevel ? 'PGD' : (['PGD', 'PUD', 'PMD', 'PTE'][level] ?? 'entry');
+}
+
+/**
+ * A descriptor that translates `va` at `level`, decoded: `table 0x5ffe9000`, `2M block RW NX CONT`, `page RO X`. The
+ * output address is left out where it is the one that the linear map promises.
+ */
+export function entryText(value: bigint, level: number, va: number, space: AddressSpace): string {
+  if ((value & PTE_VALID) === 0n) return value === 0n ? 'nothing' : `invalid 0x${value.toString(16)}`;
+  const pa = Number(value & PTE_ADDRESS);
+  if (isTable(value, level)) return `table 0x${pa.toString(16)}`;
+  const inPlace = va >= space.pageOffset && va < space.pageEnd && virtToPhys(space, va) === pa;
+  const writable = (value & PTE_WRITE) !== 0n && (value & PTE_RDONLY) === 0n;
+  return [
+    level === 3 ? 'page' : `${formatSize(levelBytes(space.granule, level))} block`,
+    ...(inPlace ? [] : [`0x${pa.toString(16)}`]),
+    writable ? 'RW' : 'RO',
+    (value & PTE_PXN) === 0n ? 'X' : 'NX',
+    ...((value & PTE_CONT) === 0n ? [] : ['CONT']),
+  ].join(' ');
+}
