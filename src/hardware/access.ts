@@ -1,22 +1,8 @@
 import { faultCode } from '../arch/fault.ts';
-import {
-  ACCESSES,
-  AMALGAMATIONS,
-  BOTH_SIZES_CACHED,
-  CONFLICT_ABORTS,
-  CONFLICTS_AVOIDED,
-  EVICTIONS,
-  FILLS,
-  HITS,
-  MISSES,
-  REDONE,
-  STALE_USES,
-  WALK_CACHE_HITS,
-  WALKS,
-} from './counters.ts';
+import * as counters from './counters.ts';
 import type { Cpu } from './cpu.ts';
-import { ahead, CPU_APPLIED, CPU_HAZARD, issued } from './dvm.ts';
-import { applyUpTo, catchUp, isStaleUse, overtaken } from './maintenance.ts';
+import { CPU_HAZARD, issued } from './dvm.ts';
+import { applyUpTo, catchUp, isBehind, isStaleUse, overtaken } from './maintenance.ts';
 import { classify, outcomeOf } from './multiple-match.ts';
 import type { Regime } from './regime.ts';
 import {
@@ -26,6 +12,7 @@ import {
   FLAG_WITHDRAWN,
   freeWay,
   GLOBAL,
+  levelOf,
   lookup,
   MISS,
   putEntry,
@@ -33,9 +20,10 @@ import {
   setOf,
   sizeOf,
   translateBy,
+  vacantWay,
 } from './tlb.ts';
 import { note } from './trace.ts';
-import { lookupTable, putTable } from './walk-cache.ts';
+import { cachedLevel, cachedLimits, lookupTable, putTable, type WalkCache } from './walk-cache.ts';
 import { walk, walkFrom } from './walker.ts';
 
 /**
@@ -44,9 +32,14 @@ import { walk, walkFrom } from './walker.ts';
  */
 export const FIXMAP = 2 ** 52;
 
+// Bound again because the compiler folds a module's own constants, and loads imported ones.
+const { ACCESSES, EVICTIONS, FILLS, HITS, MISSES, WALK_CACHE_HITS, WALKS } = counters;
+const { AMALGAMATIONS, BOTH_SIZES_CACHED, CONFLICT_ABORTS, CONFLICTS_AVOIDED, REDONE, STALE_USES } = counters;
+
 const TRANSLATION_L0 = faultCode('translation', 0);
 const PERMISSION_L0 = faultCode('permission', 0);
 const TLB_CONFLICT = faultCode('tlb-conflict');
+const EXTERNAL_ABORT_L0 = faultCode('external-abort', 0);
 
 /**
  * One translation by this CPU's TLB and walker, done again when a TLBI's completion overtook it. Returns the physical
@@ -73,17 +66,17 @@ export function translateOnce(cpu: Cpu, va: number, right: number): number {
   if (way >= 0) cpu.counts[HITS]!++;
   else if (way === MISS) {
     cpu.counts[MISSES]!++;
-    way = walkAndFill(cpu, regime, va, 0);
+    way = refill(cpu, regime, va);
     if (way < 0) return way;
   } else {
-    const pa = resolveSeveral(cpu, va);
+    const pa = resolveSeveral(cpu, va, right);
     if (pa !== CHOSEN) return pa;
     way = cpu.way;
   }
   cpu.way = way;
-  if ((cpu.tlb.rights[way]! & right) === 0) return -(PERMISSION_L0 + ((cpu.tlb.attributes[way]! >> 5) & 3));
+  if ((cpu.tlb.rights[way]! & right) === 0) return -(PERMISSION_L0 + levelOf(cpu.tlb, way));
   if ((cpu.tlb.flags[way]! & FLAG_WITHDRAWN) !== 0) cpu.observer.withdrawnUse(cpu, va, way);
-  if (ahead(issued(cpu.dvm), cpu.words[CPU_APPLIED]!) > 0 && isStaleUse(cpu, way)) cpu.counts[STALE_USES]!++;
+  if (isBehind(cpu) && isStaleUse(cpu, way)) cpu.counts[STALE_USES]!++;
   return translateBy(cpu.tlb, way, va);
 }
 
@@ -99,25 +92,33 @@ function regimeFor(cpu: Cpu, va: number): Regime | undefined {
  * `extraFlags`: `FLAG_SPECULATIVE` for walks no program asked for.
  */
 export function walkAndFill(cpu: Cpu, regime: Regime, va: number, extraFlags: number): number {
+  const fault = walkCached(cpu, regime, va);
+  return fault !== 0 ? -fault : fill(cpu, regime, va, extraFlags, false);
+}
+
+/** As `walkAndFill`, for a program's access that `lookup` has just missed. */
+export function refill(cpu: Cpu, regime: Regime, va: number): number {
+  const fault = walkCached(cpu, regime, va);
+  return fault !== 0 ? -fault : fill(cpu, regime, va, 0, true);
+}
+
+/** Walks from the deepest table the walk cache knows, and caches the last table of the walk. Returns the fault code. */
+export function walkCached(cpu: Cpu, regime: Regime, va: number): number {
   const { walk: walked, walkCache, port, counts } = cpu;
   counts[WALKS]!++;
   port.freedPa = 0;
-  const cached = va >= regime.start && va < regime.end ? cachedTable(cpu, regime, va) : -1;
+  const inside = va >= regime.start && va < regime.end;
+  const cached = inside ? cachedTable(walkCache, regime, va) : -1;
+  let level = 0;
   if (cached >= 0) {
     counts[WALK_CACHE_HITS]!++;
-    walkFrom(
-      port,
-      regime,
-      va,
-      walkCache.level[cached]!,
-      walkCache.tablePa[cached]!,
-      walkCache.tableBits[cached]!,
-      walked,
-    );
-  } else walk(port, regime, va, walked);
+    level = cachedLevel(walkCache, cached);
+    walkFrom(port, regime, va, level, walkCache.tablePa[cached]!, cachedLimits(walkCache, cached), walked);
+  } else if (inside && regime.rootFault === 0) walkFrom(port, regime, va, regime.startLevel, regime.root, 0, walked);
+  else walk(port, regime, va, walked);
   if (port.freedPa !== 0 && !overtaken(cpu)) cpu.observer.freedWalk(cpu, va, port.freedPa);
-  if (walked.fault !== 0) return -walked.fault;
-  if (walked.level > regime.startLevel)
+  // Faults are never cached, but the tables that led to one may be.
+  if (walked.level > regime.startLevel && walked.level !== level && walked.fault < EXTERNAL_ABORT_L0)
     putTable(
       walkCache,
       va,
@@ -127,44 +128,34 @@ export function walkAndFill(cpu: Cpu, regime: Regime, va: number, extraFlags: nu
       walked.tables[walked.level]!,
       walked.limits,
     );
-  return fill(cpu, regime, va, extraFlags);
+  return walked.fault;
 }
 
-function cachedTable(cpu: Cpu, regime: Regime, va: number): number {
+export function cachedTable(walkCache: WalkCache, regime: Regime, va: number): number {
   for (let level = 3; level > regime.startLevel; level--) {
-    const at = lookupTable(cpu.walkCache, va, level, regime.pageShift + regime.stride * (4 - level), regime.asid);
+    if (((walkCache.levels >> level) & 1) === 0) continue;
+    const at = lookupTable(walkCache, va, level, regime.pageShift + regime.stride * (4 - level), regime.asid);
     if (at >= 0) return at;
   }
   return -1;
 }
 
-/** Caches the walk's result. A contiguous run may be cached whole or in part, from any member. */
-function fill(cpu: Cpu, regime: Regime, va: number, extraFlags: number): number {
+/**
+ * Caches the walk's result. A contiguous run may be cached whole or in part, from any member. `missed`: no entry
+ * matches `va`, so that none can have the new one's tag.
+ */
+export function fill(cpu: Cpu, regime: Regime, va: number, extraFlags: number, missed: boolean): number {
   const { tlb, walk: walked, counts } = cpu;
-  const run = walked.contiguousShift > walked.sizeShift && cpu.choose(4, 'speculate') !== 3;
-  const shift = run ? walked.contiguousShift : walked.sizeShift;
+  const run = walked.contiguousShift > walked.sizeShift;
+  const shift = run && cpu.choose(4, 'speculate') !== 3 ? walked.contiguousShift : walked.sizeShift;
   const asid = walked.nG === 1 ? regime.asid : GLOBAL;
-  let way = freeWay(tlb, va, shift, asid);
+  let way = missed ? vacantWay(tlb, va, shift) : freeWay(tlb, va, shift, asid);
   if (way < 0) {
     counts[EVICTIONS]!++;
     way = setOf(tlb, va, shift) + cpu.choose(tlb.ways, 'evict');
   }
   counts[FILLS]!++;
-  putEntry(
-    tlb,
-    way,
-    va,
-    walked.pa,
-    shift,
-    asid,
-    walked.rights,
-    walked.attrIndx | (walked.sh << 3) | (walked.level << 5),
-    extraFlags | (walked.contiguousShift > walked.sizeShift ? FLAG_CONTIGUOUS : 0),
-    walked.descriptorPa,
-    walked.low,
-    walked.high,
-    cpu.step,
-  );
+  putEntry(tlb, way, va, shift, asid, walked, run ? extraFlags | FLAG_CONTIGUOUS : extraFlags, cpu.step);
   return way;
 }
 
@@ -172,7 +163,7 @@ function fill(cpu: Cpu, regime: Regime, va: number, extraFlags: number): number 
 const CHOSEN = Number.NEGATIVE_INFINITY;
 
 /** Several entries match: what this CPU's class makes of it. */
-function resolveSeveral(cpu: Cpu, va: number): number {
+function resolveSeveral(cpu: Cpu, va: number, right: number): number {
   const { tlb, counts, observer } = cpu;
   const difference = classify(tlb);
   if (difference === 'none') {
@@ -193,12 +184,14 @@ function resolveSeveral(cpu: Cpu, va: number): number {
     observer.multipleMatch(cpu, va, outcome, translateBy(tlb, winner, va));
     return CHOSEN;
   }
-  // An amalgamation takes the output address of one entry and the page offset of another.
+  // An amalgamation takes the output address and the rights of one entry, and the offset into another: memory that the
+  // context could have reached, but not here.
   counts[AMALGAMATIONS]!++;
   const other = tlb.matched[tlb.matched[0] === winner ? 1 : 0]!;
   const pa = tlb.pa[winner]! + ((va - tlb.tag[other]!) % Math.min(sizeOf(tlb, winner), sizeOf(tlb, other)));
+  cpu.way = winner;
   observer.multipleMatch(cpu, va, outcome, pa);
-  return pa;
+  return (tlb.rights[winner]! & right) === 0 ? -(PERMISSION_L0 + levelOf(tlb, winner)) : pa;
 }
 
 /** A walk no program asked for: the adversary caches `va` if it can, beside whatever is cached already. */

@@ -1,8 +1,9 @@
-import { translateOnce, walkAndFill } from './access.ts';
+import { RIGHT_EL1_READ } from '../arch/permission.ts';
+import { refill, translateOnce } from './access.ts';
 import { ACCESSES, HITS, MISSES, REDONE } from './counters.ts';
 import type { Cpu } from './cpu.ts';
 import { catchUp, overtaken } from './maintenance.ts';
-import { lookup, MISS } from './tlb.ts';
+import { FLAG_WITHDRAWN, lookup, MISS } from './tlb.ts';
 
 /**
  * Long runs of reads on threads, as plain loops: the TLBI log is compared before and after each group instead of each
@@ -24,56 +25,56 @@ export interface BurstResult {
  * `right`: the right each access needs.
  */
 export function readPages(cpu: Cpu, va: number, pa: number, count: number, right: number): BurstResult {
-  const step = cpu.memory.pageBytes;
+  const result: BurstResult = { done: count, pa: 0, ok: true };
   for (let first = 0; first < count; first += GROUP) {
-    const last = Math.min(first + GROUP, count);
     for (;;) {
       catchUp(cpu);
-      const stop = readGroup(cpu, va, pa, first, last, step, right);
-      if (overtaken(cpu)) {
-        cpu.counts[REDONE]!++;
-        continue;
-      }
-      if (stop >= 0) return { done: stop, pa: translateOnce(cpu, va + stop * step, right), ok: false };
-      break;
+      readGroup(cpu, va, pa, first, Math.min(first + GROUP, count), right, result);
+      if (!overtaken(cpu)) break;
+      cpu.counts[REDONE]!++;
+      result.ok = true;
     }
+    if (!result.ok) return result;
   }
-  return { done: count, pa: 0, ok: true };
+  result.done = count;
+  result.pa = 0;
+  return result;
 }
 
-/** Index of the first page that translates otherwise than promised, or -1. */
+/** Pages `first` up to `last`; where one translates otherwise than promised, `result` says which and how. */
 function readGroup(
   cpu: Cpu,
   va: number,
   pa: number,
   first: number,
   last: number,
-  step: number,
   right: number,
-): number {
+  result: BurstResult,
+): void {
   const { tlb } = cpu;
+  const step = cpu.memory.pageBytes;
   const regime = va < 0 ? cpu.regime1 : cpu.regime0;
+  const plain = cpu.mmuOn && regime !== undefined;
   const asid = regime?.asid ?? 0;
   let hits = 0;
-  let stop = -1;
   for (let i = first; i < last; i++) {
     const address = va + i * step;
-    const way = lookup(tlb, address, asid);
+    const way = plain ? lookup(tlb, address, asid) : MISS;
+    let found: number;
     // Plain hits are decided here; whatever is unusual (miss, several entries, flags) goes the whole way.
-    if (way >= 0 && tlb.flags[way]! < 4 && (tlb.rights[way]! & right) !== 0) {
+    if (way >= 0 && tlb.flags[way]! < FLAG_WITHDRAWN && (tlb.rights[way]! & right) !== 0) {
       hits++;
-      if (tlb.pa[way]! + (address - tlb.tag[way]!) === pa + i * step) continue;
-      stop = i;
-      break;
-    }
-    if (translateOnce(cpu, address, right) !== pa + i * step) {
-      stop = i;
-      break;
-    }
+      found = tlb.pa[way]! + (address - tlb.tag[way]!);
+    } else found = translateOnce(cpu, address, right);
+    if (found === pa + i * step) continue;
+    result.ok = false;
+    result.done = i;
+    result.pa = found;
+    break;
   }
   cpu.counts[ACCESSES]! += hits;
   cpu.counts[HITS]! += hits;
-  return stop;
+  cpu.lastVa = va + first * step;
 }
 
 /**
@@ -81,34 +82,64 @@ function readGroup(
  * so that the work cannot be optimised away. `seed`: any non-zero 32-bit number.
  */
 export function readRandomPages(cpu: Cpu, va: number, pages: number, count: number, seed: number): number {
-  const { tlb, memory } = cpu;
-  const { pageBytes } = memory;
+  return readRandom(cpu, va, pages, cpu.memory.pageBytes, count, seed);
+}
+
+/**
+ * `count` reads, each of the first page of a random one among `tables` (a power of two) neighbouring last-level tables
+ * from `va` on. These pages share one set of the TLB: with many more tables than the walk cache has entries, nearly
+ * every read misses, walks all levels and refills.
+ */
+export function readMissing(cpu: Cpu, va: number, tables: number, count: number, seed: number): number {
+  const { pageBytes } = cpu.memory;
+  return readRandom(cpu, va, tables, (pageBytes * pageBytes) / 8, count, seed);
+}
+
+function readRandom(cpu: Cpu, va: number, places: number, stride: number, count: number, seed: number): number {
+  const { tlb } = cpu;
   const regime = va < 0 ? cpu.regime1 : cpu.regime0;
-  if (regime === undefined) throw new Error('random reads need translation to be on');
-  let state = seed | 0;
+  if (!cpu.mmuOn || regime === undefined) throw new Error('random reads need translation to be on');
+  const { asid } = regime;
+  let next = seed | 0;
   let sum = 0;
-  let misses = 0;
-  for (let done = 0; done < count; done += GROUP) {
+  for (let done = 0; done < count; ) {
+    const group = Math.min(GROUP, count - done);
     catchUp(cpu);
-    for (let i = 0; i < GROUP; i++) {
+    let state = next;
+    let groupSum = 0;
+    let hits = 0;
+    let misses = 0;
+    for (let i = 0; i < group; i++) {
       state ^= state << 13;
       state ^= state >>> 17;
       state ^= state << 5;
-      const address = va + ((state >>> 0) & (pages - 1)) * pageBytes;
-      let way = lookup(tlb, address, regime.asid);
-      if (way < 0) {
-        if (way === MISS) {
-          way = walkAndFill(cpu, regime, address, 0);
-          misses++;
-        } else way = tlb.matched[0]!;
-        if (way < 0) throw new Error(`fault ${-way} at ${address}`);
+      const address = va + ((state >>> 0) & (places - 1)) * stride;
+      let way = lookup(tlb, address, asid);
+      if (way >= 0) hits++;
+      else if (way === MISS) {
+        misses++;
+        way = refill(cpu, regime, address);
       }
-      sum += tlb.pa[way]! + (address - tlb.tag[way]!);
+      if (way >= 0) groupSum += tlb.pa[way]! + (address - tlb.tag[way]!);
+      else groupSum += readUnusual(cpu, address);
     }
-    if (overtaken(cpu)) cpu.counts[REDONE]!++;
+    cpu.counts[ACCESSES]! += hits + misses;
+    cpu.counts[HITS]! += hits;
+    cpu.counts[MISSES]! += misses;
+    if (overtaken(cpu)) {
+      cpu.counts[REDONE]!++;
+      continue;
+    }
+    next = state;
+    sum += groupSum;
+    done += group;
   }
-  cpu.counts[ACCESSES]! += count;
-  cpu.counts[HITS]! += count - misses;
-  cpu.counts[MISSES]! += misses;
   return sum;
+}
+
+/** Several entries match, or the walk faulted. */
+function readUnusual(cpu: Cpu, va: number): number {
+  const pa = translateOnce(cpu, va, RIGHT_EL1_READ);
+  if (pa < 0) throw new Error(`fault ${-pa} at ${va}`);
+  return pa;
 }

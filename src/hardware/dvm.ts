@@ -13,7 +13,9 @@ export interface Dvm {
   readonly records: number;
   readonly start: Float64Array;
   readonly end: Float64Array;
-  /** Four words a record: `FLAGS`, `ASID`, `ISSUER`, `PUBLISHED` (ticket + 1). */
+  /** log2 of `records`, a power of two. */
+  readonly lapShift: number;
+  /** Four words a record: `FLAGS`, `ASID`, `ISSUER`, `LAP`. */
   readonly words: Int32Array;
   readonly control: Int32Array;
   /** Every CPU's words, for the hazards. */
@@ -24,7 +26,11 @@ export interface Dvm {
 const FLAGS = 0;
 const ASID = 1;
 const ISSUER = 2;
-const PUBLISHED = 3;
+/**
+ * How often the log had gone round when the slot was written: 0 never, 2 * lap + 2 written, 2 * lap + 1 being written.
+ * Tickets near the 32-bit wrap have laps like all others, so that no ticket is mistaken for an empty slot.
+ */
+const LAP = 3;
 
 /** Flags of a record. The level hint (TTL) sits in bits 9:8 with bit 10 set when there is one. */
 export const TLBI_LAST_LEVEL = 1;
@@ -60,6 +66,7 @@ export function attachDvm(memory: Memory, layout: Layout): Dvm {
   if (DVM_RECORD_BYTES !== 32) throw new Error('a DVM record is two doubles and four words');
   return {
     records: n,
+    lapShift: 31 - Math.clz32(n),
     start: new Float64Array(buffer, layout.dvmLog, n),
     end: new Float64Array(buffer, layout.dvmLog + n * 8, n),
     words: new Int32Array(buffer, layout.dvmLog + n * 16, n * 4),
@@ -69,19 +76,44 @@ export function attachDvm(memory: Memory, layout: Layout): Dvm {
   };
 }
 
-/** Appends a TLBI of `[start, end)` and returns its ticket. */
+/** Appends a TLBI of `[start, end)` and returns the position behind it. */
 export function issue(dvm: Dvm, issuer: number, flags: number, start: number, end: number, asid: number): number {
+  const { words } = dvm;
   const ticket = Atomics.add(dvm.control, CONTROL_DVM_ISSUED, 1);
-  const at = (ticket >>> 0) % dvm.records;
+  if ((ticket & (PULL_EVERY - 1)) === 0) pullLaggards(dvm, ticket);
+  const at = ticket & (dvm.records - 1);
   const word = at * 4;
-  Atomics.store(dvm.words, word + PUBLISHED, 0);
-  dvm.start[at] = start;
-  dvm.end[at] = end;
-  dvm.words[word + FLAGS] = flags;
-  dvm.words[word + ASID] = asid;
-  dvm.words[word + ISSUER] = issuer;
-  Atomics.store(dvm.words, word + PUBLISHED, (ticket + 1) | 0);
+  const written = writtenLap(dvm, ticket);
+  // A thread that lost its core in here may be a lap late. Its slot stays its own: who finds no record drops everything.
+  const before = Atomics.load(words, word + LAP);
+  if ((before & 1) === 0 && Atomics.compareExchange(words, word + LAP, before, written - 1) === before) {
+    dvm.start[at] = start;
+    dvm.end[at] = end;
+    words[word + FLAGS] = flags;
+    words[word + ASID] = asid;
+    words[word + ISSUER] = issuer;
+    Atomics.store(words, word + LAP, written);
+  }
   return (ticket + 1) | 0;
+}
+
+function writtenLap(dvm: Dvm, position: number): number {
+  return ((position >>> dvm.lapShift) * 2 + 2) | 0;
+}
+
+const PULL_EVERY = 2 ** 28;
+const FAR_BEHIND = 2 ** 29;
+
+/**
+ * Positions are compared by their 32-bit difference, so nobody may fall behind by 2^31, however long it sleeps. Whoever
+ * is this far behind drops everything when it wakes, wherever exactly its position lies.
+ */
+function pullLaggards(dvm: Dvm, ticket: number): void {
+  for (let cpu = 0, word = CPU_APPLIED; cpu < dvm.cpuCount; cpu++, word += CPU_WORDS) {
+    const applied = Atomics.load(dvm.cpuWords, word);
+    if (ahead(ticket, applied) > FAR_BEHIND)
+      Atomics.compareExchange(dvm.cpuWords, word, applied, (ticket - FAR_BEHIND) | 0);
+  }
 }
 
 /** Position of the log's end: everything before it has been issued. */
@@ -116,15 +148,17 @@ export function record(): DvmRecord {
 
 /** Reads the record at `position` into `out`; false when it is no longer, or not yet, there: then drop everything. */
 export function readRecord(dvm: Dvm, position: number, out: DvmRecord): boolean {
-  const at = (position >>> 0) % dvm.records;
+  const { words } = dvm;
+  const at = position & (dvm.records - 1);
   const word = at * 4;
-  if (Atomics.load(dvm.words, word + PUBLISHED) !== ((position + 1) | 0)) return false;
-  out.flags = dvm.words[word + FLAGS]!;
+  const written = writtenLap(dvm, position);
+  if (Atomics.load(words, word + LAP) !== written) return false;
+  out.flags = words[word + FLAGS]!;
   out.start = dvm.start[at]!;
   out.end = dvm.end[at]!;
-  out.asid = dvm.words[word + ASID]!;
-  out.issuer = dvm.words[word + ISSUER]!;
-  return Atomics.load(dvm.words, word + PUBLISHED) === ((position + 1) | 0);
+  out.asid = words[word + ASID]!;
+  out.issuer = words[word + ISSUER]!;
+  return Atomics.load(words, word + LAP) === written;
 }
 
 /**
@@ -133,15 +167,13 @@ export function readRecord(dvm: Dvm, position: number, out: DvmRecord): boolean 
  */
 export function complete(dvm: Dvm, self: number, position: number, relax: (spins: number) => void): void {
   const { control, cpuWords } = dvm;
-  for (let seen = completed(dvm); ahead(position, seen) > 0; ) {
-    const before = Atomics.compareExchange(control, CONTROL_DVM_COMPLETED, seen, position);
-    if (before === seen) break;
-    seen = before;
-  }
+  for (let seen = completed(dvm); ahead(position, seen) > 0; seen = completed(dvm))
+    Atomics.compareExchange(control, CONTROL_DVM_COMPLETED, seen, position);
+  // Pairs with enterHazard(), which counts first and compares then: either it sees the completion, or we see it count.
+  // The atomic load above comes last, so that plain ones may follow: this looks at every CPU there is.
   for (let cpu = 0, word = CPU_HAZARD; cpu < dvm.cpuCount; cpu++, word += CPU_WORDS) {
-    if (cpu === self) continue;
-    const hazard = Atomics.load(cpuWords, word);
-    if ((hazard & 1) === 0) continue;
+    const hazard = cpuWords[word]!;
+    if ((hazard & 1) === 0 || cpu === self) continue;
     for (let spins = 1; Atomics.load(cpuWords, word) === hazard; spins++) relax(spins);
   }
 }
@@ -153,5 +185,18 @@ export function removes(r: DvmRecord, start: number, end: number, level: number,
   if ((r.flags & TLBI_BY_ASID) !== 0) return asid === r.asid;
   if (asid !== -1 && (r.flags & TLBI_ANY_ASID) === 0 && asid !== r.asid) return false;
   if ((r.flags & TLBI_HINTED) !== 0 && ((r.flags >> TLBI_HINT_SHIFT) & 3) !== level) return false;
+  return start < r.end && end > r.start;
+}
+
+/**
+ * The record removes a cached descriptor of a table that translates `[start, end)`. `level`: the descriptor's own.
+ * Such entries are never global; a level hint reaches the tables above its leaves.
+ */
+export function removesTable(r: DvmRecord, start: number, end: number, level: number, asid: number): boolean {
+  if ((r.flags & (TLBI_AUDIT | TLBI_LAST_LEVEL)) !== 0) return false;
+  if ((r.flags & TLBI_ALL) !== 0) return true;
+  if ((r.flags & TLBI_ANY_ASID) === 0 && asid !== r.asid) return false;
+  if ((r.flags & TLBI_BY_ASID) !== 0) return true;
+  if ((r.flags & TLBI_HINTED) !== 0 && level >= ((r.flags >> TLBI_HINT_SHIFT) & 3)) return false;
   return start < r.end && end > r.start;
 }

@@ -5,13 +5,14 @@ import {
   CONTROL_PENDING_FILLS,
   FRAME_DATA,
   FRAME_FREE,
+  FRAME_FREEING,
   FRAME_GENERATION,
   FRAME_LEVEL,
   FRAME_PENDING,
   FRAME_ROOT,
   FRAME_TABLE,
-  framePa,
   frameOf,
+  framePa,
   type Memory,
   POISON_HALF,
   wordOf,
@@ -27,32 +28,48 @@ export function allocateFrame(memory: Memory, kind: typeof FRAME_TABLE | typeof 
     const frame = imageFrames + poolFrames - 1 - (ticket % poolFrames);
     if (frameState[frame] !== FRAME_FREE) continue;
     if (Atomics.compareExchange(frameState, frame, FRAME_FREE, kind) !== FRAME_FREE) continue;
-    const allocated = Atomics.add(control, CONTROL_ALLOCATED, 1) + 1;
-    if (allocated > control[CONTROL_PEAK_ALLOCATED]!) Atomics.store(control, CONTROL_PEAK_ALLOCATED, allocated);
-    memory.frameMeta[frame * 4 + FRAME_LEVEL] = -1;
-    memory.frameMeta[frame * 4 + FRAME_ROOT] = 0;
+    notePeak(control, Atomics.add(control, CONTROL_ALLOCATED, 1) + 1);
+    hangsNowhere(memory, frame);
     return framePa(memory, frame);
   }
   return -1;
 }
 
+function notePeak(control: Int32Array, allocated: number): void {
+  let peak = Atomics.load(control, CONTROL_PEAK_ALLOCATED);
+  while (allocated > peak) {
+    const before = Atomics.compareExchange(control, CONTROL_PEAK_ALLOCATED, peak, allocated);
+    if (before === peak) return;
+    peak = before;
+  }
+}
+
+function hangsNowhere(memory: Memory, frame: number): void {
+  memory.frameMeta[frame * 4 + FRAME_LEVEL] = -1;
+  memory.frameMeta[frame * 4 + FRAME_ROOT] = 0;
+}
+
 /** Poisons the frame and gives it back. Whoever still walks it reads poison, and is noticed. */
 export function freeFrame(memory: Memory, pa: number): void {
   const frame = frameOf(memory, pa);
-  if (frame < memory.imageFrames || memory.frameState[frame] === FRAME_FREE)
+  const { frameState } = memory;
+  const kind = frame < memory.imageFrames ? FRAME_FREE : frameState[frame]!;
+  const owned = kind === FRAME_TABLE || kind === FRAME_DATA;
+  if (!owned || Atomics.compareExchange(frameState, frame, kind, FRAME_FREEING) !== kind)
     throw new Error(`freeing physical ${pa.toString(16)}, which is not an allocated frame of the pool`);
   clearPending(memory, frame);
+  hangsNowhere(memory, frame);
   Atomics.add(memory.frameMeta, frame * 4 + FRAME_GENERATION, 1);
-  Atomics.store(memory.frameState, frame, FRAME_FREE);
-  fillFrame(memory, pa, POISON_HALF, POISON_HALF);
+  fillFrame(memory, framePa(memory, frame), POISON_HALF, POISON_HALF);
   Atomics.sub(memory.control, CONTROL_ALLOCATED, 1);
+  Atomics.store(frameState, frame, FRAME_FREE); // pairs with the compareExchange in allocateFrame: poisoned before reuse
 }
 
 /** Claims an image frame (a root table, the kernel's words) at boot. */
 export function claimImageFrame(memory: Memory, index: number, kind: typeof FRAME_TABLE | typeof FRAME_DATA): number {
   if (index >= memory.imageFrames) throw new Error(`the image has no frame ${index}`);
   memory.frameState[index] = kind;
-  memory.frameMeta[index * 4 + FRAME_LEVEL] = -1;
+  hangsNowhere(memory, index);
   return framePa(memory, index);
 }
 

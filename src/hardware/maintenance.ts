@@ -1,32 +1,24 @@
-import type { Cpu } from './cpu.ts';
+import { INVERSE, POWER } from '../arch/power.ts';
 import { TLBIS_APPLIED } from './counters.ts';
+import type { Cpu } from './cpu.ts';
 import {
   ahead,
-  completed,
   CPU_APPLIED,
+  completed,
   type DvmRecord,
   issued,
   readRecord,
   removes,
+  removesTable,
   TLBI_ALL,
   TLBI_ANY_ASID,
   TLBI_AUDIT,
   TLBI_BY_ASID,
   TLBI_LAST_LEVEL,
 } from './dvm.ts';
-import { read } from './memory.ts';
-import {
-  dropAll,
-  dropEntry,
-  FLAG_WITHDRAWN,
-  GLOBAL,
-  levelOf,
-  occupied,
-  setOf,
-  sizeOf,
-  type Tlb,
-} from './tlb.ts';
-import { dropAllTables, dropTable } from './walk-cache.ts';
+import { CONTROL_DVM_ISSUED, read } from './memory.ts';
+import { dropAll, dropEntry, FLAG_WITHDRAWN, GLOBAL, levelOf, occupied, setOf, sizeOf, type Tlb } from './tlb.ts';
+import { cachedAsid, cachedBytes, cachedLevel, dropAllTables, dropTable, holdsTable } from './walk-cache.ts';
 
 /** How one CPU carries out TLB maintenance on its own TLB and walk cache. */
 
@@ -45,10 +37,18 @@ export function applyUpTo(cpu: Cpu, position: number): void {
   Atomics.store(words, CPU_APPLIED, position);
 }
 
+/**
+ * TLBIs have been issued that this CPU has not applied. A plain read, many times faster than an atomic one: what an
+ * access must have seen of the log was ordered by whatever told its program so, and `overtaken` looks again.
+ */
+export function isBehind(cpu: Cpu): boolean {
+  return cpu.dvm.control[CONTROL_DVM_ISSUED] !== cpu.words[CPU_APPLIED];
+}
+
 /** Before an access: what has completed must go; what is only under way may go, at the hardware's pleasure. */
 export function catchUp(cpu: Cpu): void {
+  if (!isBehind(cpu)) return;
   const end = issued(cpu.dvm);
-  if (ahead(end, cpu.words[CPU_APPLIED]!) === 0) return;
   const due = completed(cpu.dvm);
   if (ahead(due, cpu.words[CPU_APPLIED]!) > 0) applyUpTo(cpu, due);
   if (ahead(end, due) > 0 && cpu.choose(2, 'deliver') === 0) applyUpTo(cpu, end);
@@ -72,16 +72,15 @@ export function isStaleUse(cpu: Cpu, way: number): boolean {
 }
 
 export function applyRecord(cpu: Cpu, r: DvmRecord): void {
-  cpu.counts[TLBIS_APPLIED]!++;
   if ((r.flags & TLBI_AUDIT) !== 0) return audit(cpu, r);
+  cpu.counts[TLBIS_APPLIED]!++;
   if ((r.flags & TLBI_ALL) !== 0) return applyEverything(cpu);
   const { tlb } = cpu;
   if ((r.flags & TLBI_BY_ASID) !== 0) {
-    for (let way = 0; way < tlb.entries; way++)
-      if (occupied(tlb, way) && tlb.asid[way] === r.asid) dropEntry(tlb, way);
+    for (let way = 0; way < tlb.entries; way++) if (occupied(tlb, way) && tlb.asid[way] === r.asid) dropEntry(tlb, way);
   } else if (spansFewSets(tlb, r)) dropByAddress(tlb, r);
   else dropByScan(tlb, r);
-  if ((r.flags & TLBI_LAST_LEVEL) === 0) dropWalks(cpu, r);
+  if ((r.flags & TLBI_LAST_LEVEL) === 0 && cpu.walkCache.levels !== 0) dropWalks(cpu, r);
 }
 
 function applyEverything(cpu: Cpu): void {
@@ -97,8 +96,8 @@ function spansFewSets(tlb: Tlb, r: DvmRecord): boolean {
 function dropByAddress(tlb: Tlb, r: DvmRecord): void {
   for (let k = tlb.sizeCount - 1; k >= 0; k--) {
     const shift = tlb.sizes[k]!;
-    const size = 2 ** shift;
-    for (let va = Math.floor(r.start / size) * size; va < r.end; va += size) {
+    const size = POWER[shift]!;
+    for (let va = Math.floor(r.start * INVERSE[shift]!) * size; va < r.end; va += size) {
       const first = setOf(tlb, va, shift);
       for (let way = first; way < first + tlb.ways; way++)
         if (tlb.shift[way] === shift && isRemoved(tlb, way, r)) dropEntry(tlb, way);
@@ -119,16 +118,13 @@ function isRemoved(tlb: Tlb, way: number, r: DvmRecord): boolean {
 }
 
 function dropWalks(cpu: Cpu, r: DvmRecord): void {
-  const { walkCache, regime1, regime0 } = cpu;
-  const regime = r.start < 0 ? regime1 : regime0;
+  const { walkCache } = cpu;
   for (let at = 0; at < walkCache.entries; at++) {
+    if (!holdsTable(walkCache, at)) continue;
     const start = walkCache.tag[at]!;
-    if (start !== start) continue;
-    if (regime === undefined) dropTable(walkCache, at);
-    else {
-      const region = 2 ** (regime.pageShift + regime.stride * (4 - walkCache.level[at]!));
-      if (start < r.end && start + region > r.start) dropTable(walkCache, at);
-    }
+    const level = cachedLevel(walkCache, at) - 1;
+    if (removesTable(r, start, start + cachedBytes(walkCache, at), level, cachedAsid(walkCache, at)))
+      dropTable(walkCache, at);
   }
 }
 

@@ -24,7 +24,7 @@ export interface Memory {
   readonly poolBytes: number;
   readonly poolWord: number;
   readonly poolFrames: number;
-  /** Per frame: what it is (`FRAME_FREE`, `FRAME_TABLE`, `FRAME_DATA`). */
+  /** Per frame: what it is (`FRAME_FREE`, `FRAME_TABLE`, `FRAME_DATA`, `FRAME_FREEING`). */
   readonly frameState: Int32Array;
   /** Per frame four words: `FRAME_PENDING`, `FRAME_GENERATION`, `FRAME_LEVEL`, `FRAME_ROOT`. */
   readonly frameMeta: Int32Array;
@@ -35,6 +35,8 @@ export interface Memory {
 export const FRAME_FREE = 0;
 export const FRAME_TABLE = 1;
 export const FRAME_DATA = 2;
+/** Given back and being poisoned: nobody may have it yet. */
+export const FRAME_FREEING = 3;
 
 /** Words of `frameMeta`, four a frame. PENDING holds 1 + the CPU whose fill of the page is not yet visible, or 0. */
 export const FRAME_PENDING = 0;
@@ -43,10 +45,10 @@ export const FRAME_LEVEL = 2;
 /** 1 + the frame of the root table this table hangs from; 0 while it hangs nowhere. */
 export const FRAME_ROOT = 3;
 
-/** Words of `control`. */
-export const CONTROL_STEP = 0;
-export const CONTROL_DVM_ISSUED = 1;
-export const CONTROL_DVM_COMPLETED = 2;
+/** Words of `control`, 16 a cache line. What every access polls, and what every trace record counts up, have their own. */
+export const CONTROL_DVM_ISSUED = 32;
+export const CONTROL_DVM_COMPLETED = 33;
+export const CONTROL_STEP = 48;
 export const CONTROL_ALLOC_CURSOR = 3;
 export const CONTROL_ALLOCATED = 4;
 export const CONTROL_PENDING_FILLS = 5;
@@ -160,7 +162,8 @@ export function fetchAdd(memory: Memory, pa: number, value: bigint): bigint {
 
 function backedWord(memory: Memory, pa: number): number {
   const word = wordOf(memory, pa);
-  if (word < 0) throw new Error(`a store to physical ${pa.toString(16)}, which no frame backs: allocate the page first`);
+  if (word < 0)
+    throw new Error(`a store to physical ${pa.toString(16)}, which no frame backs: allocate the page first`);
   return word;
 }
 
@@ -179,7 +182,8 @@ export function derivedValue(pa: number): bigint {
  */
 export interface WalkerPort {
   readonly halves: Uint32Array;
-  fetch(pa: number): boolean;
+  /** `low` and `high` are the halves of `pa`: one region of memory spans at most two values of `high`. */
+  fetch(pa: number, low: number, high: number): boolean;
   /** Set by `fetch` when it read something that is not an allocated table page; the reader clears it. */
   freedPa: number;
 }
@@ -188,23 +192,24 @@ export interface WalkerPort {
 export function walkerPort(memory: Memory, sees: (frame: number) => boolean): WalkerPort {
   const word64 = new BigUint64Array(1);
   const halves = new Uint32Array(word64.buffer);
-  const { words, frameState, frameMeta, control, poolPa, poolBytes, poolWord, imagePa, imageBytes, imageWord } = memory;
-  const { imageFrames } = memory;
+  const { words, frameState, frameMeta, control, poolWord, imageWord, imageFrames } = memory;
+  const { high: poolHigh, low: poolLow, count: poolWords } = wordsOf(memory.poolPa, memory.poolBytes);
+  const { high: imageHigh, low: imageLow, count: imageWords } = wordsOf(memory.imagePa, memory.imageBytes);
   const frameShift = memory.pageShift - 3;
   const port: WalkerPort = {
     halves,
     freedPa: 0,
-    fetch(pa) {
+    fetch(pa, low, high) {
       let frame: number;
-      let offset = pa - poolPa;
-      if (offset >= 0 && offset < poolBytes) {
-        const word = (offset * 0.125) | 0;
+      let above = high - poolHigh;
+      let word = ((above << 29) + (low >>> 3) - poolLow) | 0;
+      if ((above & ~1) === 0 && word >= 0 && word < poolWords) {
         word64[0] = words[poolWord + word]!;
         frame = imageFrames + (word >> frameShift);
       } else {
-        offset = pa - imagePa;
-        if (offset >= 0 && offset < imageBytes) {
-          const word = (offset * 0.125) | 0;
+        above = high - imageHigh;
+        word = ((above << 29) + (low >>> 3) - imageLow) | 0;
+        if ((above & ~1) === 0 && word >= 0 && word < imageWords) {
           word64[0] = words[imageWord + word]!;
           frame = word >> frameShift;
         } else {
@@ -222,4 +227,9 @@ export function walkerPort(memory: Memory, sees: (frame: number) => boolean): Wa
     },
   };
   return port;
+}
+
+/** A region of physical memory in 64-bit words: where it starts, as high half and word within 4 GiB, and how many. */
+function wordsOf(pa: number, bytes: number): { high: number; low: number; count: number } {
+  return { high: Math.floor(pa / 2 ** 32), low: (pa % 2 ** 32) / 8, count: bytes / 8 };
 }

@@ -50,7 +50,8 @@ export function pushStore(stores: StoreBuffer, pa: number, value: bigint, isFill
 
 /** The youngest buffered value for the word at `pa`, or undefined: a CPU sees its own stores. */
 export function forwarded(stores: StoreBuffer, pa: number): bigint | undefined {
-  for (let i = stores.count[0]! - 1; i >= 0; i--) if (stores.isFill[i] === 0 && stores.pa[i] === pa) return stores.value[i];
+  for (let i = stores.count[0]! - 1; i >= 0; i--)
+    if (stores.isFill[i] === 0 && stores.pa[i] === pa) return stores.value[i];
   return undefined;
 }
 
@@ -71,7 +72,12 @@ export function drainOne(stores: StoreBuffer, memory: Memory, pick: number, visi
 }
 
 /** Drains everything; which entry goes next is the caller's `pick(count)`. */
-export function drainAll(stores: StoreBuffer, memory: Memory, pick: (count: number) => number, visible: Visible): number {
+export function drainAll(
+  stores: StoreBuffer,
+  memory: Memory,
+  pick: (count: number) => number,
+  visible: Visible,
+): number {
   let drained = 0;
   for (let count = stores.count[0]!; count > 0; count = stores.count[0]!) {
     drainOne(stores, memory, count > 1 ? pick(count) : 0, visible);

@@ -40,7 +40,8 @@ export function tableWordVisible(cpu: Cpu, pa: number, before: bigint, after: bi
   const { memory } = cpu;
   const place = placeOf(memory, pa);
   if (place !== undefined) {
-    if (isTableAt(after, place.level)) linkTree(memory, Number(after & OUTPUT_ADDRESS), place.level + 1, place.va, place.rootPa);
+    if (isTableAt(after, place.level))
+      linkTree(memory, Number(after & OUTPUT_ADDRESS), place.level + 1, place.va, place.rootPa);
     if ((before & VALID) !== 0n) leaveHint(cpu, place.va + cpu.choose(64, 'speculate') * memory.pageBytes);
   }
   cpu.observer.tableWordVisible(cpu, pa, before, after);
@@ -55,7 +56,10 @@ export function isTableAt(word: bigint, level: number): boolean {
 function linkTree(memory: Memory, tablePa: number, level: number, va: number, rootPa: number): void {
   const frame = frameOf(memory, tablePa);
   if (frame < 0) return;
-  const known = memory.frameMeta[frame * 4 + FRAME_LEVEL] === level && memory.frameVa[frame] === va;
+  const known =
+    memory.frameMeta[frame * 4 + FRAME_LEVEL] === level &&
+    memory.frameMeta[frame * 4 + FRAME_ROOT] === 1 + frameOf(memory, rootPa) &&
+    memory.frameVa[frame] === va;
   placeTable(memory, tablePa, level, va, rootPa);
   if (known || level >= 3) return;
   const bytes = 2 ** (memory.pageShift + (memory.pageShift - 3) * (3 - level));

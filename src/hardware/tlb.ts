@@ -1,5 +1,8 @@
-import { INVERSE, POWER } from '../arch/power.ts';
+import * as power from '../arch/power.ts';
 import { type Layout, TLB_ENTRY_BYTES } from './layout.ts';
+
+// Bound again because the compiler folds a module's own constants, and loads imported ones.
+const { INVERSE, POWER } = power;
 
 /**
  * One CPU's TLB: set-associative, each entry with a size of its own (page, block or contiguous run), so that several
@@ -28,9 +31,23 @@ export interface Tlb {
   readonly population: Int32Array;
   /** Entries of some ASID: while there are none, one set holds at most one match of each size. */
   nonGlobal: number;
-  /** Indices of the entries the last lookup matched. */
+  /** Ways in use, by set. */
+  readonly taken: Int32Array;
+  /** Page number and size of each entry, mixed into 32 bits: what is compared first. Free ways keep what they had. */
+  readonly key: Int32Array;
+  /** Indices of the entries that the last lookup to answer `SEVERAL` matched. */
   readonly matched: Int32Array;
   matchCount: number;
+  /**
+   * Where a page's only match was found, for the next time: way and `epoch` in turn, direct-mapped by page. A guess
+   * holds if the way still translates the address, for `guessAsid`, and no fill since can have added a second match.
+   */
+  readonly guesses: Int32Array;
+  readonly guessMask: number;
+  readonly pageInverse: number;
+  guessAsid: number;
+  /** Moves with every fill that may overlap another entry: one of several sizes, or with some ASID about. */
+  epoch: number;
 }
 
 export const MISS = -1;
@@ -55,11 +72,13 @@ export function attachTlb(
   const base = layout.tlb[cpu]!;
   const column = (doubleColumns: number): number => base + entries * 8 * doubleColumns;
   const small = column(5);
+  const sets = entries / ways;
+  const guessSlots = 2 ** Math.ceil(Math.log2(entries));
   if (entries * TLB_ENTRY_BYTES < entries * (5 * 8 + 4 + 4)) throw new Error('TLB columns do not fit their region');
   const tlb: Tlb = {
     entries,
     ways,
-    setMask: entries / ways - 1,
+    setMask: sets - 1,
     tag: new Float64Array(buffer, column(0), entries),
     pa: new Float64Array(buffer, column(1), entries),
     leafPa: new Float64Array(buffer, column(2), entries),
@@ -74,8 +93,15 @@ export function attachTlb(
     sizeCount: 0,
     population: new Int32Array(64),
     nonGlobal: 0,
+    taken: new Int32Array(sets),
+    key: new Int32Array(entries),
     matched: new Int32Array(64),
     matchCount: 0,
+    guesses: new Int32Array(2 * guessSlots),
+    guessMask: guessSlots - 1,
+    pageInverse: INVERSE[layout.pageShift]!,
+    guessAsid: GLOBAL,
+    epoch: 0,
   };
   recount(tlb);
   return tlb;
@@ -90,11 +116,15 @@ export function resetTlb(tlb: Tlb): void {
 /** Rebuilds what the owner keeps beside the columns; needed after the columns were copied in. */
 export function recount(tlb: Tlb): void {
   tlb.population.fill(0);
+  tlb.taken.fill(0);
   tlb.sizeCount = 0;
   tlb.nonGlobal = 0;
-  for (let i = 0; i < tlb.entries; i++) {
-    const tag = tlb.tag[i]!;
-    if (tag === tag) countIn(tlb, tlb.shift[i]!, tlb.asid[i]!);
+  tlb.epoch = (tlb.epoch + 1) | 0;
+  for (let way = 0; way < tlb.entries; way++) {
+    if (!occupied(tlb, way)) continue;
+    tlb.taken[Math.floor(way / tlb.ways)]!++;
+    tlb.key[way] = keyOf(tlb.tag[way]! * INVERSE[tlb.shift[way]!]!, tlb.shift[way]!);
+    countIn(tlb, tlb.shift[way]!, tlb.asid[way]!);
   }
 }
 
@@ -103,7 +133,25 @@ export function recount(tlb: Tlb): void {
  * sizes are compared, as the parallel comparators of a real TLB do.
  */
 export function lookup(tlb: Tlb, va: number, asid: number): number {
-  const { tag, ways, setMask, sizes, sizeCount } = tlb;
+  const guess = guessOf(tlb, va);
+  const way = tlb.guesses[guess]!;
+  if (tlb.guesses[guess + 1] === tlb.epoch && tlb.guessAsid === asid) {
+    // One comparison: where the guess is wrong, the sign of the distance would be anybody's.
+    if (Math.floor((va - tlb.tag[way]!) * INVERSE[tlb.shift[way]!]!) === 0) return way;
+  }
+  return search(tlb, va, asid, guess);
+}
+
+function keyOf(page: number, shift: number): number {
+  return (page | 0) ^ (shift << 26);
+}
+
+function guessOf(tlb: Tlb, va: number): number {
+  return ((Math.floor(va * tlb.pageInverse) | 0) & tlb.guessMask) * 2;
+}
+
+function search(tlb: Tlb, va: number, asid: number, guess: number): number {
+  const { key, ways, setMask, sizes, sizeCount } = tlb;
   let count = 0;
   let found = MISS;
   for (let k = 0; k < sizeCount; k++) {
@@ -111,8 +159,10 @@ export function lookup(tlb: Tlb, va: number, asid: number): number {
     const page = Math.floor(va * INVERSE[shift]!);
     const start = page * POWER[shift]!;
     const first = ((page | 0) & setMask) * ways;
+    const wanted = keyOf(page, shift);
     for (let way = first; way < first + ways; way++) {
-      if (tag[way] === start && tlb.shift[way] === shift) {
+      if (key[way] !== wanted) continue;
+      if (tlb.tag[way] === start && tlb.shift[way] === shift) {
         const owner = tlb.asid[way]!;
         if (owner === GLOBAL || owner === asid) {
           tlb.matched[count++] = way;
@@ -122,8 +172,18 @@ export function lookup(tlb: Tlb, va: number, asid: number): number {
       }
     }
   }
-  tlb.matchCount = count;
-  return count <= 1 ? found : SEVERAL;
+  if (count === 0) return MISS;
+  if (count > 1) {
+    tlb.matchCount = count;
+    return SEVERAL;
+  }
+  if (tlb.guessAsid !== asid) {
+    tlb.guessAsid = asid;
+    tlb.epoch = (tlb.epoch + 1) | 0;
+  }
+  tlb.guesses[guess] = found;
+  tlb.guesses[guess + 1] = tlb.epoch;
+  return found;
 }
 
 /** Index of the first way of the set that holds entries of size `2 ** shift` for `va`. */
@@ -145,44 +205,67 @@ export function freeWay(tlb: Tlb, va: number, shift: number, asid: number): numb
   return free;
 }
 
-/** Writes one entry into `way`, dropping what was there. `va` and `pa` may lie anywhere inside the entry. */
+/** A free way of the set that holds entries of size `2 ** shift` for `va`, else -1. */
+export function vacantWay(tlb: Tlb, va: number, shift: number): number {
+  const set = (Math.floor(va * INVERSE[shift]!) | 0) & tlb.setMask;
+  if (tlb.taken[set]! === tlb.ways) return -1;
+  let way = set * tlb.ways;
+  while (occupied(tlb, way)) way++;
+  return way;
+}
+
+/** What a walk found, as far as an entry remembers it; for the fields see walker.ts. */
+export interface Found {
+  readonly pa: number;
+  readonly rights: number;
+  readonly attrIndx: number;
+  readonly sh: number;
+  readonly level: number;
+  readonly descriptorPa: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Writes one entry into `way`, dropping what was there. `va` and `found.pa` may lie anywhere inside the entry. */
 export function putEntry(
   tlb: Tlb,
   way: number,
   va: number,
-  pa: number,
   shift: number,
   asid: number,
-  rights: number,
-  attributes: number,
+  found: Found,
   flags: number,
-  leafPa: number,
-  lo: number,
-  hi: number,
   step: number,
 ): void {
-  const old = tlb.tag[way]!;
-  if (old === old) countOut(tlb, tlb.shift[way]!, tlb.asid[way]!);
   const size = POWER[shift]!;
   const inverse = INVERSE[shift]!;
-  tlb.tag[way] = Math.floor(va * inverse) * size;
-  tlb.pa[way] = Math.floor(pa * inverse) * size;
+  const page = Math.floor(va * inverse);
+  if (!occupied(tlb, way)) {
+    tlb.taken[(page | 0) & tlb.setMask]!++;
+    countIn(tlb, shift, asid);
+  } else if (tlb.shift[way] !== shift || tlb.asid[way] !== asid) {
+    countOut(tlb, tlb.shift[way]!, tlb.asid[way]!);
+    countIn(tlb, shift, asid);
+  }
+  tlb.key[way] = keyOf(page, shift);
+  tlb.tag[way] = page * size;
+  tlb.pa[way] = Math.floor(found.pa * inverse) * size;
   tlb.shift[way] = shift;
   tlb.asid[way] = asid;
-  tlb.rights[way] = rights;
-  tlb.attributes[way] = attributes;
+  tlb.rights[way] = found.rights;
+  tlb.attributes[way] = found.attrIndx | (found.sh << 3) | (found.level << 5);
   tlb.flags[way] = flags;
-  tlb.leafPa[way] = leafPa;
-  tlb.descriptor[way * 2] = lo;
-  tlb.descriptor[way * 2 + 1] = hi;
+  tlb.leafPa[way] = found.descriptorPa;
+  tlb.descriptor[way * 2] = found.low;
+  tlb.descriptor[way * 2 + 1] = found.high;
   tlb.filledStep[way] = step;
-  countIn(tlb, shift, asid);
+  if (tlb.sizeCount > 1 || tlb.nonGlobal > 0) tlb.epoch = (tlb.epoch + 1) | 0;
 }
 
 export function dropEntry(tlb: Tlb, way: number): void {
-  const tag = tlb.tag[way]!;
-  if (tag !== tag) return;
+  if (!occupied(tlb, way)) return;
   countOut(tlb, tlb.shift[way]!, tlb.asid[way]!);
+  tlb.taken[Math.floor(way / tlb.ways)]!--;
   tlb.tag[way] = Number.NaN;
 }
 
@@ -190,6 +273,7 @@ export function dropAll(tlb: Tlb): void {
   if (tlb.sizeCount === 0) return;
   tlb.tag.fill(Number.NaN);
   tlb.population.fill(0);
+  tlb.taken.fill(0);
   tlb.sizeCount = 0;
   tlb.nonGlobal = 0;
 }

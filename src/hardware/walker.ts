@@ -19,7 +19,7 @@ export interface DescriptorSource {
 
 /**
  * What a walk found. The caller makes one record and reuses it: a walk allocates nothing. After a fault only `fault`,
- * `level`, `tables` down to that level and, where one was read, `descriptorPa`, `low` and `high` are of this walk.
+ * `level`, `limits`, `tables` down to that level and, where one was read, `descriptorPa`, `low` and `high` are of this walk.
  */
 export interface Walk {
   /** 0, or a fault code of arch/fault.ts. Access rights are the caller's to check: see `refusal`. */
@@ -179,6 +179,7 @@ export function walkFrom(
     shift -= stride;
   }
   out.level = level;
+  out.limits = limits;
   out.descriptorPa = tableHigh * TWO_32 + (tableLow >>> 0);
   out.low = low;
   out.high = high;
@@ -212,7 +213,6 @@ export function walkFrom(
   out.attrIndx = attrIndx;
   out.sh = (regime.outerShareable >>> attrIndx) & 1 ? OUTER_SHAREABLE : (low >>> LOW_SH_SHIFT) & 3;
   out.nG = (low >>> LOW_NG_SHIFT) & 1;
-  out.limits = limits;
 }
 
 /**
