@@ -29,11 +29,22 @@ export function charts(name: string | undefined, options: ChartsOptions): void {
   if (format === undefined)
     throw usageError(`--format: '${options.format}' is none of ${Object.keys(FORMATS).join(', ')}`);
   if (options.json) {
-    const list = chosen.map((chart) => ({ name: chart, mermaid: mermaidOf(CHARTS[chart]!), chart: jsonOf(CHARTS[chart]!) }));
+    const list = chosen.map((chart) => ({
+      name: chart,
+      mermaid: mermaidOf(CHARTS[chart]!),
+      chart: jsonOf(CHARTS[chart]!),
+    }));
     process.stdout.write(`${JSON.stringify({ command: 'charts', version: version(), charts: list }, null, 2)}\n`);
   } else if (options.format === 'json' && chosen.length > 1) {
-    process.stdout.write(`${JSON.stringify(chosen.map((chart) => jsonOf(CHARTS[chart]!)), null, 2)}\n`);
-  } else process.stdout.write(chosen.map((chart) => `${title(chart, options.format)}${format(CHARTS[chart]!)}`).join('\n'));
+    process.stdout.write(
+      `${JSON.stringify(
+        chosen.map((chart) => jsonOf(CHARTS[chart]!)),
+        null,
+        2,
+      )}\n`,
+    );
+  } else
+    process.stdout.write(chosen.map((chart) => `${title(chart, options.format)}${format(CHARTS[chart]!)}`).join('\n'));
 }
 
 function chartNamed(name: string): string {

@@ -1,16 +1,16 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { formatSize, parseSize } from '../../src/arch/address.ts';
 import { type Board, granuleBytes, granules, memoryBytes, type VaBits } from '../../src/hardware/board.ts';
 import { validateBoard } from '../../src/hardware/board-check.ts';
-import { poolPlace } from '../../src/hardware/layout.ts';
 import { type BoardSize, resizeBoard } from '../../src/hardware/board-resize.ts';
+import { poolPlace } from '../../src/hardware/layout.ts';
 import {
   DEFAULT_CONFIG,
-  KFENCE,
   type KernelConfig,
+  KFENCE,
   REVISIONS,
   RODATA,
   tablePagesNeeded,
@@ -47,13 +47,14 @@ export interface Configuration {
   readonly kernel: KernelConfig;
   readonly seed: number;
   /** What the user asked for, for the line that runs it again. */
-  readonly asked: ConfigurationOptions;
+  readonly asked?: ConfigurationOptions;
 }
 
 /** Turns what the user typed into a configuration; throws a usage error for anything that makes no sense. */
 export async function configure(name: string, options: ConfigurationOptions): Promise<Configuration> {
   const { scenario, reference } = await findScenario(name);
   const board = await findBoard(options.board ?? scenario.board, options);
+  checkPrograms(scenario, reference, board);
   const kernel: KernelConfig = {
     ...DEFAULT_CONFIG,
     ...scenario.kernel,
@@ -65,7 +66,9 @@ export async function configure(name: string, options: ConfigurationOptions): Pr
   };
   const tables = tablePagesNeeded(board);
   if (poolPlace(board, tables * granuleBytes(board.granule)) === undefined)
-    throw usageError(`${board.name}: no range of RAM has room for the ${tables} page-table pages that a map of pages takes`);
+    throw usageError(
+      `${board.name}: no range of RAM has room for the ${tables} page-table pages that a map of pages takes`,
+    );
   return { scenario, reference, board, kernel, seed: seedFrom(options.seed), asked: options };
 }
 
@@ -89,18 +92,49 @@ export async function findScenario(name: string): Promise<{ scenario: Scenario; 
   }
 }
 
-/** One line: where in the user's module, and what. */
+/** Each CPU has a program, which is a function. */
+function checkPrograms({ programs }: Scenario, reference: ScenarioReference, board: Board): void {
+  if (programs === undefined) return;
+  for (const cpu of board.cpus.keys()) {
+    let program: unknown;
+    try {
+      program = programs(cpu);
+    } catch (thrown) {
+      throw scenarioProblem(reference, thrown);
+    }
+    if (typeof program !== 'function')
+      throw usageError(`${reference.name}: programs(${cpu}) gave ${typeof program}; expected a generator function`);
+  }
+}
+
+/** What a run threw, as the user's mistake if it came out of the user's module. */
+export function scenarioProblem({ name, module }: ScenarioReference, thrown: unknown): unknown {
+  if (module === undefined || isUsageError(thrown)) return thrown;
+  if (thrown instanceof Error && /\bnext is not a function/.test(thrown.message))
+    return usageError(`${name}: a program must be a generator function: function* (cpu, kernel) { ... }`);
+  const path = fileURLToPath(module);
+  return placeIn(path, thrown) === undefined ? thrown : usageError(moduleProblem(name, path, thrown));
+}
+
+/** One line: where in the user's module or in what it imports, and what. */
 export function moduleProblem(name: string, path: string, thrown: unknown): string {
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const first = (error.message.split('\n')[0] ?? '').replace(`${name} `, 'it ');
-  const url = pathToFileURL(path).href;
-  const line = (error.stack ?? '')
-    .split('\n')
-    .map((frame) => frame.match(/((?:file:\/\/)?\/[^\s()]*):(\d+):(\d+)/) ?? frame.match(/((?:file:\/\/)?\/[^\s()]*):(\d+)/))
-    .find((match) => match !== null && (match[1] === url || match[1] === path));
-  return line === undefined || line === null
-    ? `${name}: ${first}`
-    : `${name}:${line[2]}${line[3] === undefined ? '' : `:${line[3]}`}: ${first}`;
+  const words = thrown instanceof Error ? thrown.message : String(thrown);
+  const what = (words.split('\n')[0] ?? '').replace(`${name} `, 'it ');
+  const place = placeIn(path, thrown);
+  if (place === undefined) return `${name}: ${what}`;
+  return `${place.file === path ? name : relative('', place.file)}:${place.at}: ${what}`;
+}
+
+/** The innermost place of the error's stack that is the user's: in the module, or outside of this package. */
+function placeIn(path: string, thrown: unknown): { readonly file: string; readonly at: string } | undefined {
+  const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
+  const own = fileURLToPath(new URL('../../', import.meta.url));
+  for (const [, file, at] of stack.matchAll(/(?:file:\/\/)?(\/[^\s()]*?\.[cm]?[jt]s):(\d+(?::\d+)?)/g)) {
+    const decoded = decodeURI(file!);
+    if (decoded === path || !(decoded.startsWith(own) || decoded.includes('/node_modules/')))
+      return { file: decoded, at: at! };
+  }
+  return undefined;
 }
 
 async function findBoard(wanted: string | Board, options: ConfigurationOptions): Promise<Board> {
@@ -118,7 +152,8 @@ async function findBoard(wanted: string | Board, options: ConfigurationOptions):
   };
   if (Object.keys(size).length === 0) return board;
   const resized = resizeBoard(board, size);
-  if (!resized.ok) throw usageError(resized.problems.map((problem) => `${sizeOptions(options)}: ${problem}`).join('\n'));
+  if (!resized.ok)
+    throw usageError(resized.problems.map((problem) => `${sizeOptions(options)}: ${problem}`).join('\n'));
   return resized.board;
 }
 

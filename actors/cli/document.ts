@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { standardProperties } from '../../src/check/standard.ts';
 import type { RunOutcome } from '../thread/board-run.ts';
 import { type Configuration, resolved } from './configuration.ts';
-import { standardProperties } from '../../src/check/standard.ts';
 
 /** The package's version. */
 export function version(): string {
@@ -24,7 +24,11 @@ export function runDocument(configuration: Configuration, outcome: RunOutcome): 
     verdict: outcome.verdict,
     reason: outcome.reason,
     violations: outcome.violations,
-    counts: { ...outcome.counts, tablePagesPainted: outcome.tablePages.painted, tablePagesAtEnd: outcome.tablePages.atEnd },
+    counts: {
+      ...outcome.counts,
+      tablePagesPainted: outcome.tablePages.painted,
+      tablePagesAtEnd: outcome.tablePages.atEnd,
+    },
     dangers: dangersSeen(outcome),
     phasesMs: outcome.phases,
     tableBytes: tableBytes(outcome),

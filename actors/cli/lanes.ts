@@ -40,10 +40,10 @@ export function lanes(trace: readonly TraceRecord[], context: TraceContext, opti
     shown.map((index) => rows[index]!),
     options.width - STEP_WIDTH,
   );
-  const heading = [`${'step'.padStart(STEP_WIDTH)}`, ...cpus.map((cpu, i) => fit(`CPU ${cpu}`, widths[i]!))];
+  const heading = [`${'step'.padStart(STEP_WIDTH)}`, ...cpus.map((cpu, i) => cell(`CPU ${cpu}`, widths[i]!))];
   const lines = shown.flatMap((index, i) => {
     const row = rows[index]!;
-    const cells = cpus.map((cpu, lane) => fit(cpu === row.cpu ? row.text : '', widths[lane]!));
+    const cells = cpus.map((cpu, lane) => cell(cpu === row.cpu ? row.text : '', widths[lane]!));
     const gap = i > 0 && shown[i - 1] !== index - 1 ? [`${'...'.padStart(STEP_WIDTH)}`] : [];
     return [...gap, [row.step.padStart(STEP_WIDTH), ...cells].join(' | ').trimEnd()];
   });
@@ -69,7 +69,10 @@ function rowsOf(records: readonly TraceRecord[], context: TraceContext): Row[] {
     step: String(record.step),
     text: `${recordText(record, context)}${suffix}`,
   });
-  const folded = foldRepetition(records.slice(0, -NEVER_FOLDED), (record) => `${record.cpu} ${recordShape(record, context)}`);
+  const folded = foldRepetition(
+    records.slice(0, -NEVER_FOLDED),
+    (record) => `${record.cpu} ${recordShape(record, context)}`,
+  );
   return [
     ...folded.flatMap(({ steps, times }) => {
       if (times === 1) return steps.map((step) => row(step));
@@ -103,6 +106,6 @@ function laneWidths(cpus: readonly number[], rows: readonly Row[], width: number
   return widths;
 }
 
-function fit(text: string, width: number): string {
+function cell(text: string, width: number): string {
   return text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
 }

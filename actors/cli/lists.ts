@@ -1,5 +1,5 @@
-import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { describeBoard } from '../../src/hardware/board-describe.ts';
+import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { cpuModelNames, cpuModels } from '../../src/hardware/cpu-models.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
 import { loadBoard } from './board-file.ts';
@@ -29,7 +29,9 @@ export async function listBoards(
 ): Promise<void> {
   if (options.models) {
     if (options.json) print(JSON.stringify({ command: 'boards', version: version(), models: cpuModels }, null, 2));
-    else for (const model of cpuModelNames) print(`${model.padEnd(24)}${cpuModels[model].name}, BBM class ${cpuModels[model].conflicts}`);
+    else
+      for (const model of cpuModelNames)
+        print(`${model.padEnd(24)}${cpuModels[model].name}, BBM class ${cpuModels[model].conflicts}`);
     return;
   }
   if (name !== undefined) {
@@ -46,5 +48,6 @@ export async function listBoards(
     return;
   }
   const width = Math.max(...boards.map((board) => board.name.length)) + 2;
-  for (const board of boards) print(`${board.name.padEnd(width)}${String(board.cpus.length).padStart(3)} CPUs  ${board.summary}`);
+  for (const board of boards)
+    print(`${board.name.padEnd(width)}${String(board.cpus.length).padStart(3)} CPUs  ${board.summary}`);
 }

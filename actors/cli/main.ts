@@ -11,11 +11,20 @@ const program = new Command('asymmu')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(oneLine(text)) });
 
-/** What commander complains of: one line, with its suggestion, and where to look. */
+/** What commander complains of, on one line. */
 function oneLine(text: string): string {
-  const words = text.replace(/^error: /, '').trim().replaceAll('\n', ' ').replace(/\.$/, '');
-  return `asymmu: ${words}; 'asymmu --help' and 'asymmu COMMAND --help' list what there is\n`;
+  const words = text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll('\n', ' ')
+    .replace(/\.$/, '');
+  return `asymmu: ${words}; try 'asymmu --help'\n`;
 }
+
+// Whoever reads the output may have seen enough: `asymmu ptdump | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : EXIT_INTERNAL);
+});
 
 let exitCode = 0;
 
@@ -110,7 +119,9 @@ program
   });
 
 kernelOptions(
-  program.command('ptdump').description("print the linear map and the image as the kernel's own dump of its page tables"),
+  program
+    .command('ptdump')
+    .description("print the linear map and the image as the kernel's own dump of its page tables"),
 )
   .option('--when <painted|running>', 'after the boot CPU has painted the map, or once the system runs', 'running')
   .action(async (options) => {

@@ -46,7 +46,12 @@ export async function ptdump(options: PtdumpOptions): Promise<void> {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-function ptdumpDocument(memory: Memory, k: Kernel, tree: Tree, config: Record<string, unknown>): Record<string, unknown> {
+function ptdumpDocument(
+  memory: Memory,
+  k: Kernel,
+  tree: Tree,
+  config: Record<string, unknown>,
+): Record<string, unknown> {
   const pages = tablePages(memory, tree);
   return {
     command: 'ptdump',

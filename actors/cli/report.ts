@@ -9,12 +9,20 @@ import { namePlaces } from './place-name.ts';
 import type { Style } from './style.ts';
 import { wrap } from './wrap.ts';
 
-/** The verdict of a run as text: for a good one the counts, for a bad one what happened and what was missing. */
-export function runReport(configuration: Configuration, outcome: RunOutcome, style: Style): string[] {
+/**
+ * The verdict of a run as text: for a good one the counts, for a bad one what happened and what was missing. `again`: the
+ * command line that does the same once more.
+ */
+export function runReport(
+  configuration: Configuration,
+  outcome: RunOutcome,
+  style: Style,
+  again = command(configuration),
+): string[] {
   const lines = ['', verdictLine(configuration, outcome, style)];
   if (outcome.verdict === 'good')
     return [...lines, ...expectation(configuration), '', ...phaseLines(outcome), ...countLines(outcome)];
-  lines.push(`  again: ${command(configuration)}`);
+  lines.push(`  again: ${again}`);
   if (outcome.verdict === 'inconclusive') return [...lines, '', ...howFar(outcome), ...phaseLines(outcome)];
   return [...lines, ...expectation(configuration), '', ...failure(outcome, style), '', ...phaseLines(outcome)];
 }
@@ -22,7 +30,8 @@ export function runReport(configuration: Configuration, outcome: RunOutcome, sty
 function verdictLine({ scenario, board, seed }: Configuration, outcome: RunOutcome, style: Style): string {
   const where = `${scenario.name} on ${board.name}, ${board.cpus.length} CPUs, seed ${seed}`;
   const time = seconds(outcome.durationMs);
-  if (outcome.verdict === 'good') return `${style.good('GOOD')}  ${where}: no property was violated in this run (${time})`;
+  if (outcome.verdict === 'good')
+    return `${style.good('GOOD')}  ${where}: no property was violated in this run (${time})`;
   if (outcome.verdict === 'inconclusive')
     return `${style.warn('INCONCLUSIVE')}  ${where}: ${outcome.reason} after ${time}, in state ${outcome.state}`;
   const properties = [...new Set(outcome.violations.map(({ property }) => property))];
@@ -62,16 +71,26 @@ function failure(outcome: RunOutcome, style: Style): string[] {
   ];
 }
 
-function violationLines({ property, cpu, step, message, evidence, remedy }: Violation, outcome: RunOutcome, style: Style): string[] {
-  const where = [cpu >= 0 ? `CPU ${cpu}` : '', step >= 0 ? `step ${step}` : ''].filter((part) => part !== '').join(', ');
+function violationLines(
+  { property, cpu, step, message, evidence, remedy }: Violation,
+  outcome: RunOutcome,
+  style: Style,
+): string[] {
+  const where = [cpu >= 0 ? `CPU ${cpu}` : '', step >= 0 ? `step ${step}` : '']
+    .filter((part) => part !== '')
+    .join(', ');
   const said = `${property}${where === '' ? '' : ` (${where})`}: ${namePlaces(outcome.kernel, message)}`;
   const missing = `missing: ${remedy}`;
   return [
-    ...wrap(said, style.width - 2, '  ').map((line, i) => `  ${i === 0 ? line.replace(property, style.bad(property)) : line}`),
+    ...wrap(said, style.width - 2, '  ').map(
+      (line, i) => `  ${i === 0 ? line.replace(property, style.bad(property)) : line}`,
+    ),
     ...evidenceLines(outcome.kernel, evidence).map((line) => `      ${line}`),
     ...(remedy === ''
       ? []
-      : wrap(missing, style.width - 2, '  ').map((line, i) => `  ${i === 0 ? line.replace('missing', style.strong('missing')) : line}`)),
+      : wrap(missing, style.width - 2, '  ').map(
+          (line, i) => `  ${i === 0 ? line.replace('missing', style.strong('missing')) : line}`,
+        )),
   ];
 }
 
@@ -93,7 +112,7 @@ function followers(rest: readonly Violation[], { kernel }: RunOutcome, style: St
 }
 
 /** The command line that runs the same again. */
-export function command({ reference, seed, asked }: Configuration): string {
+export function command({ reference, seed, asked = {} }: Configuration): string {
   const { board, cpus, memory, granule, vaBits, revision, rodata, kfence, debugPagealloc, realm } = asked;
   const options = { board, cpus, memory, granule, vaBits, revision, rodata, kfence, debugPagealloc, realm };
   return ['asymmu run', reference.name, ...optionWords({ ...options, seed: String(seed) })].join(' ');

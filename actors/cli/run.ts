@@ -1,6 +1,13 @@
+import { type RunOutcome, runBoard } from '../thread/board-run.ts';
 import { openRack } from '../thread/rack.ts';
-import { type Progress, runBoard } from '../thread/board-run.ts';
-import { type ConfigurationOptions, configure, resolved, resolvedLines, wholeNumber } from './configuration.ts';
+import {
+  type ConfigurationOptions,
+  configure,
+  resolved,
+  resolvedLines,
+  scenarioProblem,
+  wholeNumber,
+} from './configuration.ts';
 import { runDocument } from './document.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
 import { interrupted } from './interrupted.ts';
@@ -23,32 +30,40 @@ export function stallMsFor(cpus: number): number {
 /** `asymmu run`: boots the board on threads, runs the scenario, prints the verdict. Returns the exit code. */
 export async function run(name: string, options: RunOptions): Promise<number> {
   const configuration = await configure(name, options);
+  const { scenario, board, seed } = configuration;
+  const stallMs = options.stall === undefined ? stallMsFor(board.cpus.length) : wholeNumber('--stall', options.stall);
   const style = styleFor(process.stdout);
   const say = (line: string): void => {
     if (!options.json) process.stdout.write(`${line}\n`);
   };
   for (const line of resolvedLines(resolved(configuration), style.width)) say(line);
-  const view = watchView(options.watch === true && !options.json, style, say);
+  const title = `${scenario.name} on ${board.name}, ${board.cpus.length} CPUs, seed ${seed}`;
   const stop = interrupted();
   const rack = await openRack();
+  const view = watchView({ watch: options.watch === true && !options.json, title, style, say });
+  let outcome: RunOutcome;
   try {
-    const outcome = await runBoard(rack, {
-      board: configuration.board,
-      scenario: configuration.scenario,
+    outcome = await runBoard(rack, {
+      board,
+      scenario,
       reference: configuration.reference,
       kernel: configuration.kernel,
-      seed: configuration.seed,
+      seed,
       noisy: options.noise !== false,
-      stallMs: options.stall === undefined ? stallMsFor(configuration.board.cpus.length) : wholeNumber('--stall', options.stall),
+      stallMs,
       signal: stop.signal,
-      onProgress: (progress: Progress) => view.show(progress),
+      onProgress: (progress) => view.show(progress),
     });
-    view.end();
-    if (options.json) process.stdout.write(`${JSON.stringify(runDocument(configuration, outcome), null, 2)}\n`);
-    else for (const line of runReport(configuration, outcome, style)) say(line);
-    return outcome.verdict === 'good' ? EXIT_GOOD : outcome.verdict === 'violated' ? EXIT_VIOLATED : EXIT_INCONCLUSIVE;
+  } catch (thrown) {
+    throw scenarioProblem(configuration.reference, thrown);
   } finally {
+    view.end();
     stop.dispose();
     await rack.close();
   }
+  if (options.json) process.stdout.write(`${JSON.stringify(runDocument(configuration, outcome), null, 2)}\n`);
+  else for (const line of runReport(configuration, outcome, style)) say(line);
+  return EXIT[outcome.verdict];
 }
+
+const EXIT = { good: EXIT_GOOD, violated: EXIT_VIOLATED, inconclusive: EXIT_INCONCLUSIVE } as const;

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { boardJsonSchema } from './board-schema.ts';
+import { type DocumentName, documentJsonSchema, documentSchemas } from './document-schemas.ts';
 
 /** Writes schema/*.json from the schemas that the command line checks with. Run it after a change: `node actors/cli/write-schemas.ts`. */
 
@@ -27,6 +28,12 @@ export function formatJson(value: unknown, indent = '', used = 0): string {
 /** File name to content, for everything in schema/. */
 export const schemaFiles: Readonly<Record<string, () => string>> = {
   'board.schema.json': () => `${formatJson(boardJsonSchema())}\n`,
+  ...Object.fromEntries(
+    (Object.keys(documentSchemas) as DocumentName[]).map((name) => [
+      `${name}.schema.json`,
+      () => `${formatJson(documentJsonSchema(name))}\n`,
+    ]),
+  ),
 };
 
 if (import.meta.main) {

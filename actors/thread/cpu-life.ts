@@ -4,6 +4,7 @@ import { accepts } from '../../machines/accepts.ts';
 import { statePath } from '../../machines/state-path.ts';
 import { faultOf, formatFault } from '../../src/arch/fault.ts';
 import { chartViolation } from '../../src/check/chart.ts';
+import { panicViolation } from '../../src/check/panic.ts';
 import { standardProperties } from '../../src/check/standard.ts';
 import type { Report, Violation } from '../../src/check/violation.ts';
 import { observerOf } from '../../src/check/watch.ts';
@@ -145,7 +146,7 @@ export class CpuLife {
       const stepped = step(cpu, top.program, this.#texts, this.#assignment.sliceMs);
       if (stepped === 'stopped') return this.#result('stopped');
       if (stepped === 'halted') {
-        this.#sendFault();
+        this.#reportDeath();
         return this.#result('halted');
       }
       if (stepped === 'interrupted') this.#send({ type: 'interrupt.raised' });
@@ -212,8 +213,14 @@ export class CpuLife {
     this.#showState();
   }
 
-  #sendFault(): void {
-    if (this.#fault === undefined) return;
+  /** The CPU will never run again: of an exception, which has been reported, or of a panic, which says why itself. */
+  #reportDeath(): void {
+    if (this.#fault === undefined) {
+      const { id, step: at, point } = this.#cpu;
+      const violation = panicViolation(id, at, point.reason);
+      this.#reportViolation(violation);
+      return;
+    }
     const fault = faultOf(this.#fault.code, { va: this.#fault.va, access: 'read', el: 1 })!;
     this.#actor.send({ type: 'fault.taken', kind: fault.kind, fault: formatFault(fault) });
     this.#showState();

@@ -1,4 +1,4 @@
-import type { BbmClass } from '../hardware/board.ts';
+import { type BbmClass, bbmClasses } from '../hardware/board.ts';
 
 /**
  * What a change of a table word asks of the software. DDI 0487, D8.17 (RWHZWS, RKFLJB, RPVTFW): a change of size or of
@@ -18,41 +18,81 @@ export type Change =
 
 const VALID = 1n;
 const TYPE = 2n;
+const ADDRESS = 0x0000_ffff_ffff_f000n;
+const AF = 1n << 10n;
 const CONTIGUOUS = 1n << 52n;
-/** AttrIndx, SH, nG and the output address: what two cached copies must not disagree on. */
-const IDENTITY = (7n << 2n) | (3n << 8n) | (1n << 11n) | 0x0000_ffff_ffff_f000n;
-/** AP, DBM, PXN, UXN, GP, AF and the software bits: rights and hints. */
-const TABLE_ATTRIBUTES = 0xfn << 59n;
+/** AttrIndx, SH and nG: with the output address, what two cached copies must not disagree on. */
+const KIND = (7n << 2n) | (3n << 8n) | (1n << 11n);
+/** Bits 63:55 of a leaf: the software's own, and those that stage 1 of EL1&0 ignores. */
+const IGNORED = 0x1ffn << 55n;
+/** Bits 63:59 of a table descriptor; its bits 58:51 and 11:2 mean nothing. */
+const TABLE_ATTRIBUTES = 0x1fn << 59n;
 
-/** Whether a table's entries are exactly the leaves of a block, one after the other. */
-export type SameLeaves = (table: bigint, block: bigint) => boolean;
+/** Looks at memory for `changeOf`. */
+export interface Contents {
+  /** The table's entries are exactly the leaves of the block, one after the other. */
+  readonly sameLeaves: (table: bigint, block: bigint) => boolean;
+  /** Both tables translate everything alike, with leaves of the same sizes. */
+  readonly sameTables: (one: bigint, other: bigint) => boolean;
+}
 
-/**
- * Compares two valid descriptors of one entry at `level`. `sameLeaves` is asked when one is a table and the other a
- * block.
- */
-export function changeOf(before: bigint, after: bigint, level: number, sameLeaves: SameLeaves): Change {
+/** Compares two valid descriptors of one entry at `level`; memory is looked at where one of them is a table. */
+export function changeOf(before: bigint, after: bigint, level: number, contents: Contents): Change {
   if (before === after) return 'none';
   const wasTable = isTable(before, level);
   const isNowTable = isTable(after, level);
   if (wasTable && isNowTable) {
-    const moved = (before & IDENTITY & ~(7n << 2n)) !== (after & IDENTITY & ~(7n << 2n));
-    return moved ? 'full' : (before & TABLE_ATTRIBUTES) === (after & TABLE_ATTRIBUTES) ? 'none' : 'permission';
+    if ((before & ADDRESS) !== (after & ADDRESS)) return contents.sameTables(before, after) ? 'permission' : 'full';
+    return (before & TABLE_ATTRIBUTES) === (after & TABLE_ATTRIBUTES) ? 'none' : 'permission';
   }
   if (wasTable !== isNowTable) {
     const [table, block] = wasTable ? [before, after] : [after, before];
-    return sameLeaves(table, block) ? 'size' : 'full';
+    return contents.sameLeaves(table, block) ? 'size' : 'full';
   }
-  if ((before & IDENTITY) !== (after & IDENTITY)) return 'full';
-  if ((before & CONTIGUOUS) === (after & CONTIGUOUS)) return 'permission';
-  return (before & ~CONTIGUOUS) === (after & ~CONTIGUOUS) ? 'contiguous' : 'full';
+  const changed = (before ^ after) & ~IGNORED;
+  if (changed === 0n) return 'none';
+  if ((changed & (KIND | ADDRESS)) !== 0n) return 'full';
+  if ((changed & CONTIGUOUS) === 0n) return 'permission';
+  return changed === CONTIGUOUS ? 'contiguous' : 'full';
+}
+
+/** A leaf where it stands: `va` is the first address it translates. */
+export interface Leaf {
+  readonly descriptor: bigint;
+  readonly level: number;
+  readonly va: number;
+}
+
+/**
+ * How an old leaf that may still be cached and a new one disagree about `va`, which both translate. Unlike a change in
+ * place, old and new may differ in rights besides: whoever finds both uses either (RNGLXZ).
+ */
+export function overlapOf(old: Leaf, now: Leaf, va: number): Change {
+  const changed = (old.descriptor ^ now.descriptor) & ~IGNORED;
+  if ((changed & KIND) !== 0n || outputOf(old, va) !== outputOf(now, va)) return 'full';
+  if (old.level !== now.level) return 'size';
+  if ((changed & CONTIGUOUS) !== 0n) return 'contiguous';
+  return changed === 0n ? 'none' : 'permission';
+}
+
+function outputOf({ descriptor, va }: Leaf, at: number): bigint {
+  return (descriptor & ADDRESS) + BigInt(at - va);
 }
 
 export function isTable(descriptor: bigint, level: number): boolean {
   return level < 3 && (descriptor & (VALID | TYPE)) === (VALID | TYPE);
 }
 
-const CLASSES: readonly BbmClass[] = ['level0', 'level1', 'level2', 'level2-noabort', 'level3'];
+/** What hardware may hold a copy of. Leaves whose use would fault for their access flag are never cached. */
+export function isCacheable(descriptor: bigint, level: number): boolean {
+  return (descriptor & VALID) !== 0n && (isTable(descriptor, level) || (descriptor & AF) !== 0n);
+}
+
+const SEVERITY: readonly Change[] = ['none', 'permission', 'contiguous', 'size', 'full'];
+
+export function worse(one: Change, other: Change): Change {
+  return SEVERITY.indexOf(one) >= SEVERITY.indexOf(other) ? one : other;
+}
 
 /** The weakest class on which the change may be made in place; undefined: on none. */
 export function weakestAllowed(change: Change): BbmClass | undefined {
@@ -64,9 +104,9 @@ export function weakestAllowed(change: Change): BbmClass | undefined {
 /** `weakest`: the least able CPU that could walk the entry, as an index into the classes. */
 export function mayChangeInPlace(change: Change, weakest: number): boolean {
   const needed = weakestAllowed(change);
-  return needed !== undefined && weakest >= CLASSES.indexOf(needed);
+  return needed !== undefined && weakest >= bbmClasses.indexOf(needed);
 }
 
 export function className(index: number): BbmClass {
-  return CLASSES[index] ?? 'level0';
+  return bbmClasses[index] ?? 'level0';
 }

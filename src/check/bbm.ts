@@ -1,15 +1,37 @@
 import { formatSize } from '../arch/address.ts';
-import { type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT, CONTROL_ROOTS_EPOCH, classNumber } from '../hardware/cpu.ts';
-import { CPU_BBM, CPU_POWER } from '../hardware/dvm.ts';
-import { CPU_DOUBLES, CPU_WORDS } from '../hardware/layout.ts';
-import { type Memory, wordOf } from '../hardware/memory.ts';
+import type { Cpu } from '../hardware/cpu.ts';
+import { FRAME_LEVEL, frameOf } from '../hardware/memory.ts';
 import { type Place, placeOf } from '../hardware/table-word.ts';
-import { changeOf, className, isTable, mayChangeInPlace, type Change } from './bbm-rule.ts';
-import { attachPending, BROKEN, noteChange, noteIssued, pendingIn, REPLACED, strikeOut } from './pending.ts';
+import {
+  type Change,
+  type Contents,
+  changeOf,
+  className,
+  isCacheable,
+  isTable,
+  mayChangeInPlace,
+  overlapOf,
+  worse,
+} from './bbm-rule.ts';
+import { bytesAt, type Entry, entriesUnder, isReached, leavesOf, sameTables } from './leaves.ts';
+import {
+  ANY_ASID,
+  BROKEN,
+  firstToFindItFull,
+  mayHoldBroken,
+  NO_ASID,
+  noteChange,
+  noteIssued,
+  type PendingChange,
+  pendingIn,
+  REPLACED,
+  strikeOut,
+} from './pending.ts';
 import type { Property, Watch } from './violation.ts';
-import { formatDescriptor, formatSpan } from './wording.ts';
+import { isAlone, type Walker, weakestWalker } from './walkers.ts';
+import { formatDescriptor, formatSpan, tlbiSoFar } from './wording.ts';
 
-const VALID = 1n;
+const NG = 1n << 11n;
 const ADDRESS = 0x0000_ffff_ffff_f000n;
 
 /**
@@ -26,89 +48,93 @@ export const bbm: Property = {
       tableWordVisible(cpu, pa, before, after) {
         const place = placeOf(cpu.memory, pa);
         if (place === undefined) return;
-        const pending = attachedPending(cpu);
-        const wasValid = (before & VALID) !== 0n;
-        const isValid = (after & VALID) !== 0n;
-        if (!wasValid && isValid) judgeMake(watch, cpu, place, after, weakest(cpu, place.rootPa));
-        if (!wasValid) return;
-        const change = isValid ? changeOf(before, after, place.level, leavesOf(cpu.memory, place)) : 'full';
-        if (isValid) judgeInPlace(watch, cpu, place, before, after, change, weakest(cpu, place.rootPa));
-        if (change !== 'none') noteChange(pending, cpu, isValid ? REPLACED : BROKEN, place, before);
+        const was = isCacheable(before, place.level);
+        const is = isCacheable(after, place.level);
+        if (!was && !is) return;
+        if (isUnlinked(cpu, place, pa)) return;
+        if (is && (!was || mayHoldBroken(cpu))) judgeMake(watch, cpu, place, after, weakest(cpu, place.rootPa), !was);
+        if (!was) return;
+        const change = is ? changeOf(before, after, place.level, contentsAt(cpu, place)) : 'full';
+        if (is) judgeInPlace(watch, cpu, place, before, after, change, weakest(cpu, place.rootPa));
+        if (change !== 'none' && !noteOld(cpu, place, before, after, is)) reportFull(watch, cpu);
       },
       tlbiIssued(cpu, record) {
-        noteIssued(attachedPending(cpu), record);
+        noteIssued(cpu, record, cpu.ownBroadcast.includes(record));
       },
       tlbisCompleted(cpu, records, broadcast) {
-        if (broadcast) strikeOut(attachedPending(cpu), records);
+        if ((broadcast || isAlone(cpu)) && !strikeOut(cpu, records)) reportFull(watch, cpu);
       },
     };
   },
 };
 
-const notebooks = new WeakMap<Memory, ReturnType<typeof attachPending>>();
+function contentsAt({ memory }: Cpu, place: Place): Contents {
+  return { sameLeaves: leavesOf(memory, place), sameTables: sameTables(memory, place.level) };
+}
 
-/** The machine's notebook; the checks of all CPUs share it. */
-export function attachedPending(cpu: Cpu): ReturnType<typeof attachPending> {
-  let notebook = notebooks.get(cpu.memory);
-  if (notebook === undefined) {
-    notebook = attachPending(cpu.memory, cpu.layout);
-    notebooks.set(cpu.memory, notebook);
+/** The word lies in a table that has been taken out of its tree, and no walk cache leads there any more. */
+function isUnlinked(cpu: Cpu, place: Place, pa: number): boolean {
+  const { memory } = cpu;
+  const root = frameOf(memory, place.rootPa);
+  const rootLevel = memory.frameMeta[root * 4 + FRAME_LEVEL]!;
+  if (isReached(memory, place, pa, rootLevel, memory.frameVa[root]!)) return false;
+  return !pendingIn(cpu, place.va, place.va + place.bytes).some(
+    ({ isTable: table, level, rootPa }) => table && level < place.level && rootPa === place.rootPa,
+  );
+}
+
+/** Notes what may still be cached of the old descriptor: itself and, if it is a table, what hangs below. False: no room. */
+function noteOld(cpu: Cpu, place: Place, before: bigint, after: bigint, replaced: boolean): boolean {
+  const { memory } = cpu;
+  const { level, va, rootPa } = place;
+  const kind = replaced ? REPLACED : BROKEN;
+  const root: Entry = { descriptor: before, level, va };
+  if (!isTable(before, level)) return note(root, va + place.bytes);
+  const sameContents = replaced && isTable(after, level) && sameTables(memory, level)(before, after);
+  const onlyTables = sameContents && (before & ADDRESS) !== (after & ADDRESS);
+  let complete = true;
+  let run: Entry | undefined;
+  let end = va;
+  for (const entry of entriesUnder(memory, root)) {
+    const bytes = bytesAt(memory, entry.level);
+    if (!isCacheable(entry.descriptor, entry.level) || (onlyTables && !isTable(entry.descriptor, entry.level)))
+      continue;
+    const inStep =
+      run !== undefined &&
+      entry.level === run.level &&
+      entry.va === end &&
+      !isTable(entry.descriptor, entry.level) &&
+      entry.descriptor === run.descriptor + BigInt(entry.va - run.va);
+    if (!inStep) {
+      if (run !== undefined) complete = note(run, end) && complete;
+      run = entry;
+    }
+    end = entry.va + bytes;
   }
-  return notebook;
+  return run === undefined ? complete : note(run, end) && complete;
+
+  function note(first: Entry, runEnd: number): boolean {
+    const table = isTable(first.descriptor, first.level);
+    const asid = table || (first.descriptor & NG) !== 0n ? asidOf(cpu, rootPa) : NO_ASID;
+    const { descriptor, level: at, va: start } = first;
+    return noteChange(cpu, { kind, isTable: table, start, end: runEnd, level: at, before: descriptor, rootPa, asid });
+  }
 }
 
-interface Walker {
-  readonly bbm: number;
-  readonly cpu: number;
+/** The ASID under which this CPU caches what it walks from the root, if it walks from there. */
+function asidOf({ regime0, regime1 }: Cpu, rootPa: number): number {
+  return [regime0, regime1].find((regime) => regime?.root === rootPa)?.asid ?? ANY_ASID;
 }
 
-/** The weakest powered CPU whose TTBRs hold, or are about to hold, the root; looked up anew when any TTBR changed. */
-function weakestWalker(): (cpu: Cpu, rootPa: number) => Walker {
-  let epoch = -1;
-  let root = Number.NaN;
-  let answer: Walker = { bbm: 4, cpu: -1 };
-  return (cpu, rootPa) => {
-    const now = Atomics.load(cpu.memory.control, CONTROL_ROOTS_EPOCH);
-    if (now === epoch && root === rootPa) return answer;
-    epoch = now;
-    root = rootPa;
-    answer = { bbm: classNumber(cpu.model), cpu: -1 };
-    const doubles = cpu.allDoubles;
-    for (let id = 0; id < cpu.dvm.cpuCount; id++) {
-      if (Atomics.load(cpu.dvm.cpuWords, id * CPU_WORDS + CPU_POWER) === 0 && id !== 0) continue;
-      const at = id * CPU_DOUBLES;
-      const reaches = [ROOT0, ROOT1, ROOT0_NEXT, ROOT1_NEXT].some((word) => doubles[at + word] === rootPa);
-      const bbmClass = cpu.dvm.cpuWords[id * CPU_WORDS + CPU_BBM]!;
-      if (reaches && (answer.cpu < 0 || bbmClass < answer.bbm)) answer = { bbm: bbmClass, cpu: id };
-    }
-    return answer;
-  };
-}
-
-/** For `changeOf`: the table holds exactly the leaves of the block. */
-function leavesOf(memory: Memory, place: Place): (table: bigint, block: bigint) => boolean {
-  return (table, block) => {
-    const first = wordOf(memory, Number(table & ADDRESS));
-    if (first < 0) return false;
-    const childLevel = place.level + 1;
-    const stride = memory.pageShift - 3;
-    const step = 2 ** (memory.pageShift + stride * (3 - childLevel));
-    const page = childLevel === 3 ? 2n : 0n;
-    const contiguous = 1n << 52n;
-    const expected = (block & ~(contiguous | 2n)) | page;
-    let lo = Number(expected & 0xffff_ffffn);
-    let hi = Number(expected >> 32n);
-    const contiguousHalf = Number(contiguous >> 32n);
-    for (let i = first * 2, end = i + memory.pageBytes / 4; i < end; i += 2) {
-      if (memory.halves[i] !== lo || (memory.halves[i + 1]! & ~contiguousHalf) !== hi) return false;
-      lo += step;
-      if (lo >= 2 ** 32) {
-        lo -= 2 ** 32;
-        hi += 1;
-      }
-    }
-    return true;
-  };
+function reportFull(watch: Watch, cpu: Cpu): void {
+  if (!firstToFindItFull(cpu)) return;
+  watch.report(
+    cpu,
+    'notebook-full',
+    'more changes of table entries await invalidation than the checks can note: from here on bbm and stale miss some',
+    [],
+    'flush earlier, or change neighbouring entries in the order of their addresses: those share a note',
+  );
 }
 
 function judgeInPlace(
@@ -127,13 +153,17 @@ function judgeInPlace(
     `a live level ${place.level} entry (${formatSize(place.bytes)}) changed ${WHAT[change]} in place while CPU ${walker.cpu}, whose BBM class is ${className(walker.bbm)}, could walk it`,
     [
       `entry   ${formatSpan(place.va, place.va + place.bytes)}`,
-      `before  ${formatDescriptor(before)}${isTable(before, place.level) ? ' (table)' : ''}`,
-      `after   ${formatDescriptor(after)}${isTable(after, place.level) ? ' (table)' : ''}`,
+      `before  ${describe(before, place.level)}`,
+      `after   ${describe(after, place.level)}`,
     ],
     change === 'size' || change === 'contiguous'
       ? `CPU ${walker.cpu} must not be able to walk the table during the change (park it in the idmap with a reserved TTBR1: linear_map_split_to_ptes(), 6.18), or the change needs break-before-make`
       : 'break-before-make: invalid entry, DSB, broadcast TLBI, DSB, then the new entry',
   );
+}
+
+function describe(descriptor: bigint, level: number): string {
+  return `${formatDescriptor(descriptor)}${isTable(descriptor, level) ? ' (table)' : ''}`;
 }
 
 const WHAT: Readonly<Record<Change, string>> = {
@@ -144,23 +174,57 @@ const WHAT: Readonly<Record<Change, string>> = {
   full: 'more than its size or permissions',
 };
 
-/** A valid entry where one was broken before: was the old one invalidated everywhere? */
-function judgeMake(watch: Watch, cpu: Cpu, place: Place, after: bigint, walker: Walker): void {
-  for (const old of pendingIn(attachedPending(cpu), place.va, place.va + place.bytes)) {
-    if (old.kind !== BROKEN || old.level !== place.level || old.start !== place.va) continue;
-    const change = changeOf(old.before, after, place.level, leavesOf(cpu.memory, place));
+/**
+ * A valid entry where something else was valid before: was the old one invalidated everywhere? `fresh`: the entry itself
+ * was not valid just now; otherwise only what was broken below it is of interest.
+ */
+function judgeMake(watch: Watch, cpu: Cpu, place: Place, after: bigint, walker: Walker, fresh: boolean): void {
+  const { rootPa, va, bytes } = place;
+  for (const old of pendingIn(cpu, va, va + bytes)) {
+    if (old.rootPa !== rootPa || old.mixed || (!fresh && old.kind !== BROKEN)) continue;
+    const change = clash(cpu, old, place, after);
     if (mayChangeInPlace(change, walker.bbm)) continue;
+    const how = old.kind === BROKEN ? 'broken' : 'replaced';
     watch.report(
       cpu,
       'bbm',
-      `a new entry was made while the old one, broken at step ${old.step} by CPU ${old.cpu}, may still be cached`,
+      `a new entry was made while the old one, ${how} at step ${old.step} by CPU ${old.cpu}, may still be cached`,
       [
-        `entry   ${formatSpan(place.va, place.va + place.bytes)} at level ${place.level}`,
-        `old     ${formatDescriptor(old.before)}`,
-        `new     ${formatDescriptor(after)}`,
-        old.tlbiIssued ? 'a TLBI covers it, but no DSB has completed it' : 'no TLBI that covers it has been issued',
+        `new     ${describe(after, place.level)} at level ${place.level}, ${formatSpan(va, va + bytes)}`,
+        `old     ${describe(old.before, old.level)} at level ${old.level}, ${formatSpan(old.start, old.end)}`,
+        tlbiSoFar(old),
       ],
-      old.tlbiIssued ? 'a DSB ISH between the TLBI and the new entry' : 'a broadcast TLBI and a DSB ISH before the new entry',
+      old.tlbi === 'covered'
+        ? 'a DSB ISH between the TLBI and the new entry'
+        : `a broadcast TLBI${old.isTable ? ' that reaches table entries (VAAE1IS, not VAALE1IS)' : ''} and a DSB ISH before the new entry`,
     );
+  }
+}
+
+/** How what is noted and what hangs below the new descriptor disagree at worst. */
+function clash(cpu: Cpu, old: PendingChange, place: Place, after: bigint): Change {
+  const { memory } = cpu;
+  let worst: Change = 'none';
+  for (const now of entriesUnder(memory, { descriptor: after, level: place.level, va: place.va })) {
+    if (isTable(now.descriptor, now.level) || !isCacheable(now.descriptor, now.level)) continue;
+    const end = now.va + bytesAt(memory, now.level);
+    for (const leaf of oldLeaves(cpu, old, now.va, end)) {
+      worst = worse(worst, overlapOf(leaf, now, Math.max(leaf.va, now.va)));
+      if (worst === 'full') return worst;
+    }
+  }
+  return worst;
+}
+
+/** The old leaves that overlap `[from, to)`. A cached table descriptor leads to whatever the table holds now. */
+function* oldLeaves(cpu: Cpu, old: PendingChange, from: number, to: number): Generator<Entry> {
+  const { memory } = cpu;
+  const first = Math.max(old.start, Math.floor(from / old.unit) * old.unit);
+  for (let va = first; va < Math.min(old.end, to); va += old.unit) {
+    const descriptor = old.isTable ? old.before : old.before + BigInt(va - old.start);
+    for (const entry of entriesUnder(memory, { descriptor, level: old.level, va })) {
+      const within = entry.va < to && entry.va + bytesAt(memory, entry.level) > from;
+      if (within && !isTable(entry.descriptor, entry.level) && isCacheable(entry.descriptor, entry.level)) yield entry;
+    }
   }
 }

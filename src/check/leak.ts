@@ -21,7 +21,13 @@ export const leak: Property = {
         ? [atRest('leak', `${lost.length} allocated table pages hang nowhere`, lost.slice(0, 4))]
         : []),
       ...(dangling.length > 0
-        ? [atRest('table-lifetime', `${dangling.length} linked tables are not allocated`, dangling.slice(0, 4).map(formatPa))]
+        ? [
+            atRest(
+              'table-lifetime',
+              `${dangling.length} linked tables are not allocated`,
+              dangling.slice(0, 4).map(formatPa),
+            ),
+          ]
         : []),
     ];
   },

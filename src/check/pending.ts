@@ -1,196 +1,320 @@
 import type { Cpu } from '../hardware/cpu.ts';
-import { ahead, type DvmRecord, issued, removes, TLBI_ANY_ASID } from '../hardware/dvm.ts';
-import type { Layout } from '../hardware/layout.ts';
-import { CONTROL_CHECK_LOCK, type Memory } from '../hardware/memory.ts';
-import type { Place } from '../hardware/table-word.ts';
+import { ahead, type DvmRecord, issued, removes, removesTable, TLBI_ALL, TLBI_BY_ASID } from '../hardware/dvm.ts';
+import { frameOf, framePa, type Memory } from '../hardware/memory.ts';
+import {
+  ANNOUNCED,
+  ASID,
+  BROKEN_ROWS,
+  CPU,
+  copyRow,
+  FULL,
+  freeRow,
+  IS_TABLE,
+  KIND,
+  LEVEL,
+  locked,
+  MIXED,
+  type Notebook,
+  notebookOf,
+  POSITION,
+  ROOT,
+  ROW_WORDS,
+  shrink,
+  TLBI_SO_FAR,
+  USED,
+} from './notebook.ts';
 
 /**
- * Translations that were taken away or replaced, and may still be cached somewhere: the shared notebook of the checks.
- * An entry is struck out when a broadcast TLBI that covers it, issued after the change was visible, has completed.
- * Neighbouring replacements of one kind share an entry, so that a whole repaint needs a handful.
+ * Translations that were taken away or replaced, and may still be cached somewhere. A note is struck out, entry by
+ * entry, when a broadcast TLBI that removes it, issued after the change was visible, has completed. Neighbours of one
+ * kind share a note, so that a whole repaint needs a handful.
  */
-export interface Pending {
-  readonly capacity: number;
-  readonly start: Float64Array;
-  readonly end: Float64Array;
-  readonly step: Float64Array;
-  readonly before: BigUint64Array;
-  /** Six words an entry: kind, level, position, changes, cpu, and whether a TLBI has been issued for it. */
-  readonly words: Int32Array;
-  readonly control: Int32Array;
-}
 
 export const BROKEN = 1;
 export const REPLACED = 2;
 
-const KIND = 0;
-const LEVEL = 1;
-const POSITION = 2;
-const CHANGES = 3;
-const CPU = 4;
-const ISSUED = 5;
-const WORDS = 6;
-const ENTRY_BYTES = 8 * 4 + WORDS * 4;
+/** `NO_ASID`: global. `ANY_ASID`: cached under an ASID that nobody here knows. */
+export const NO_ASID = -1;
+export const ANY_ASID = -2;
 
-export function attachPending(memory: Memory, layout: Layout): Pending {
-  const capacity = Math.floor(layout.checksBytes / ENTRY_BYTES / 8) * 8;
-  const { buffer } = memory;
-  const base = layout.checks;
-  return {
-    capacity,
-    start: new Float64Array(buffer, base, capacity),
-    end: new Float64Array(buffer, base + capacity * 8, capacity),
-    step: new Float64Array(buffer, base + capacity * 16, capacity),
-    before: new BigUint64Array(buffer, base + capacity * 24, capacity),
-    words: new Int32Array(buffer, base + capacity * 32, capacity * WORDS),
-    control: memory.control,
-  };
-}
+/** What TLBIs that were issued since have done about a note; only a completed `covered` strikes it out. */
+const TLBI_NONE = 0;
+const TLBI_LOCAL = 1;
+const TLBI_BESIDES = 2;
+const TLBI_COVERED = 3;
+const SO_FAR = ['none', 'local', 'besides', 'covered'] as const;
+export type TlbiSoFar = (typeof SO_FAR)[number];
 
-/** One noted change, read out. */
-export interface PendingChange {
+/** A run of neighbouring entries of one level that no longer hold what they held. */
+export interface NewChange {
   readonly kind: typeof BROKEN | typeof REPLACED;
+  /** Table descriptors, which walk caches hold; otherwise leaves, which TLBs hold. */
+  readonly isTable: boolean;
   readonly start: number;
   readonly end: number;
   readonly level: number;
-  /** The descriptor that was there (of the first of `changes`). */
+  /** What the first entry held. In the others the address grows as the virtual one does. */
   readonly before: bigint;
-  readonly changes: number;
+  readonly rootPa: number;
+  readonly asid: number;
+}
+
+export interface PendingChange extends NewChange {
+  /** Bytes of one entry. */
+  readonly unit: number;
+  /** `before` is of one of the entries, and the others held something else. */
+  readonly mixed: boolean;
   readonly cpu: number;
   readonly step: number;
-  /** A TLBI that covers it has been issued, but no DSB has completed it. */
-  readonly tlbiIssued: boolean;
+  readonly tlbi: TlbiSoFar;
+  readonly announced: boolean;
 }
 
-/** Notes that the entry at `place` no longer holds the valid descriptor `before`. */
-export function noteChange(pending: Pending, cpu: Cpu, kind: number, place: Place, before: bigint): void {
-  locked(pending, () => {
-    const position = issued(cpu.dvm);
-    const end = place.va + place.bytes;
-    let free = -1;
-    for (let i = 0; i < used(pending); i++) {
-      const word = i * WORDS;
-      if (pending.words[word + KIND] === 0) {
-        if (free < 0) free = i;
-        continue;
-      }
-      if (kind !== REPLACED || pending.words[word + KIND] !== REPLACED) continue;
-      const touches = place.va <= pending.end[i]! && end >= pending.start[i]!;
-      if (!touches) continue;
-      pending.start[i] = Math.min(pending.start[i]!, place.va);
-      pending.end[i] = Math.max(pending.end[i]!, end);
-      pending.words[word + POSITION] = position;
-      pending.words[word + ISSUED] = 0;
-      pending.words[word + CHANGES] = pending.words[word + CHANGES]! + 1;
-      pending.step[i] = cpu.step;
-      return;
+/** Notes a change. False: the notebook is full, and the change is not in it. */
+export function noteChange(cpu: Cpu, change: NewChange): boolean {
+  const notebook = notebookOf(cpu);
+  return locked(notebook, cpu.relax, () => {
+    const row = rowFor(cpu.memory, notebook, change);
+    if (row < 0) return false;
+    notebook.words[row * ROW_WORDS + POSITION] = issued(cpu.dvm);
+    notebook.words[row * ROW_WORDS + CPU] = cpu.id;
+    notebook.step[row] = cpu.step;
+    return true;
+  });
+}
+
+/** A row that the change has been joined to, else a new one, else -1. */
+function rowFor(memory: Memory, notebook: Notebook, change: NewChange): number {
+  const { words, header } = notebook;
+  for (let row = 0; row < header[USED]!; row++)
+    if (isAlike(memory, notebook, row, change) && join(notebook, row, change.start, change.end, change.before, 0)) {
+      closeGap(notebook, row);
+      return row;
     }
-    if (free < 0) free = used(pending);
-    if (free >= pending.capacity - 1) throw new Error('more changes await invalidation than the checks can note');
-    if (free === used(pending)) pending.control[CONTROL_PENDING_USED] = free + 1;
-    pending.start[free] = place.va;
-    pending.end[free] = end;
-    pending.step[free] = cpu.step;
-    pending.before[free] = before;
-    const word = free * WORDS;
-    pending.words[word + LEVEL] = place.level;
-    pending.words[word + POSITION] = position;
-    pending.words[word + CHANGES] = 1;
-    pending.words[word + CPU] = cpu.id;
-    pending.words[word + ISSUED] = 0;
-    pending.words[word + KIND] = kind;
-  });
+  const row = freeRow(notebook);
+  if (row < 0) return -1;
+  const word = row * ROW_WORDS;
+  notebook.start[row] = change.start;
+  notebook.end[row] = change.end;
+  notebook.before[row] = change.before;
+  words[word + IS_TABLE] = change.isTable ? 1 : 0;
+  words[word + LEVEL] = change.level;
+  words[word + ROOT] = frameOf(memory, change.rootPa);
+  words[word + ASID] = change.asid;
+  words[word + TLBI_SO_FAR] = TLBI_NONE;
+  words[word + MIXED] = 0;
+  words[word + ANNOUNCED] = 0;
+  words[word + KIND] = change.kind;
+  if (change.kind === BROKEN) header[BROKEN_ROWS]! += 1;
+  return row;
 }
 
-/** Word of `memory.control`: how many entries have ever been in use at once. */
-const CONTROL_PENDING_USED = 17;
-
-function used(pending: Pending): number {
-  return pending.control[CONTROL_PENDING_USED]!;
+function isAlike(memory: Memory, { words }: Notebook, row: number, change: NewChange): boolean {
+  const word = row * ROW_WORDS;
+  return (
+    words[word + KIND] === change.kind &&
+    words[word + LEVEL] === change.level &&
+    words[word + IS_TABLE] === (change.isTable ? 1 : 0) &&
+    words[word + ROOT] === frameOf(memory, change.rootPa) &&
+    words[word + ASID] === change.asid
+  );
 }
 
-/** A TLBI was issued (not completed): what it covers is remembered, for the wording of a complaint. */
-export function noteIssued(pending: Pending, r: DvmRecord): void {
-  if (used(pending) === 0) return;
-  locked(pending, () => {
-    for (let i = 0; i < used(pending); i++) {
-      const word = i * WORDS;
-      if (pending.words[word + KIND] !== 0 && covers(pending, i, r)) pending.words[word + ISSUED] = 1;
-    }
-  });
-}
-
-/** A DSB completed these broadcast TLBIs: whatever they cover is no longer cached anywhere. */
-export function strikeOut(pending: Pending, records: readonly DvmRecord[]): void {
-  if (used(pending) === 0) return;
-  locked(pending, () => {
-    for (const r of records)
-      for (let i = 0; i < used(pending); i++) {
-        const word = i * WORDS;
-        if (pending.words[word + KIND] === 0) continue;
-        if (ahead(r.position, pending.words[word + POSITION]!) < 0) continue;
-        if (covers(pending, i, r)) pending.words[word + KIND] = 0;
-        else trim(pending, i, r);
-      }
-    let last = used(pending);
-    while (last > 0 && pending.words[(last - 1) * WORDS + KIND] === 0) last--;
-    pending.control[CONTROL_PENDING_USED] = last;
-  });
-}
-
-/** A TLBI by VA removes an entry of any size that holds the VA: one address inside a single replaced leaf is enough. */
-function covers(pending: Pending, i: number, r: DvmRecord): boolean {
-  const start = pending.start[i]!;
-  const end = pending.end[i]!;
-  const level = pending.words[i * WORDS + LEVEL]!;
-  const single = pending.words[i * WORDS + CHANGES] === 1;
-  const flags = r.flags | TLBI_ANY_ASID;
-  if (single && pending.words[i * WORDS + KIND] === BROKEN) return removes({ ...r, flags }, start, end, level, -1);
-  return removes({ ...r, flags }, start, end, level, -1) && r.start <= start && r.end >= end;
-}
-
-function trim(pending: Pending, i: number, r: DvmRecord): void {
-  const start = pending.start[i]!;
-  const end = pending.end[i]!;
-  if (r.start <= start && r.end > start && r.end < end) pending.start[i] = r.end;
-  else if (r.start > start && r.start < end && r.end >= end) pending.end[i] = r.start;
-}
-
-/** All noted changes that overlap `[start, end)`. */
-export function pendingIn(pending: Pending, start: number, end: number): PendingChange[] {
-  if (used(pending) === 0) return [];
-  const found: PendingChange[] = [];
-  locked(pending, () => {
-    for (let i = 0; i < used(pending); i++) {
-      const word = i * WORDS;
-      const kind = pending.words[word + KIND];
-      if (kind !== BROKEN && kind !== REPLACED) continue;
-      if (pending.start[i]! >= end || pending.end[i]! <= start) continue;
-      found.push({
-        kind,
-        start: pending.start[i]!,
-        end: pending.end[i]!,
-        level: pending.words[word + LEVEL]!,
-        before: pending.before[i]!,
-        changes: pending.words[word + CHANGES]!,
-        cpu: pending.words[word + CPU]!,
-        step: pending.step[i]!,
-        tlbiIssued: pending.words[word + ISSUED] === 1,
-      });
-    }
-  });
-  return found;
-}
-
-/** A short critical section of the checks; no simulated CPU ever holds it across a point. */
-function locked(pending: Pending, section: () => void): void {
-  const { control } = pending;
-  while (Atomics.compareExchange(control, CONTROL_CHECK_LOCK, 0, 1) !== 0)
-    Atomics.wait(control, CONTROL_CHECK_LOCK, 1, 1);
-  try {
-    section();
-  } finally {
-    Atomics.store(control, CONTROL_CHECK_LOCK, 0);
-    Atomics.notify(control, CONTROL_CHECK_LOCK, 1);
+/** Stretches a row over `[start, end)`, where that says no less than two rows would. */
+function join(notebook: Notebook, row: number, start: number, end: number, before: bigint, mixed: number): boolean {
+  const { words } = notebook;
+  const word = row * ROW_WORDS;
+  // A TLBI under way is good for what was noted before it, and for that only.
+  if (words[word + TLBI_SO_FAR] !== TLBI_NONE || words[word + ANNOUNCED] !== 0) return false;
+  const oldStart = notebook.start[row]!;
+  const oldEnd = notebook.end[row]!;
+  if (start > oldEnd || end < oldStart) return false;
+  const exact = mixed === 0 && words[word + MIXED] === 0;
+  const inStep = exact && notebook.before[row]! + BigInt(start - oldStart) === before;
+  if (!inStep) {
+    // What a broken entry held decides what may be made of it: such notes stay exact.
+    const overlaps = start < oldEnd && end > oldStart;
+    if (words[word + KIND] === BROKEN || (overlaps && words[word + MIXED] === 0)) return false;
+    words[word + MIXED] = 1;
   }
+  if (start < oldStart) notebook.before[row] = before;
+  notebook.start[row] = Math.min(oldStart, start);
+  notebook.end[row] = Math.max(oldEnd, end);
+  return true;
+}
+
+/** Stores become visible in any order: a run grows in pieces, until the store between two of them comes. */
+function closeGap(notebook: Notebook, row: number): void {
+  const { words, header } = notebook;
+  const word = row * ROW_WORDS;
+  for (let other = 0; other < header[USED]!; other++) {
+    const at = other * ROW_WORDS;
+    if (other === row || words[at + TLBI_SO_FAR] !== TLBI_NONE || words[at + ANNOUNCED] !== 0) continue;
+    if ([KIND, IS_TABLE, LEVEL, ROOT, ASID].some((column) => words[at + column] !== words[word + column])) continue;
+    const start = notebook.start[other]!;
+    if (!join(notebook, row, start, notebook.end[other]!, notebook.before[other]!, words[at + MIXED]!)) continue;
+    if (words[at + KIND] === BROKEN) header[BROKEN_ROWS]! -= 1;
+    words[at + KIND] = 0;
+  }
+  shrink(notebook);
+}
+
+/** True for the first who finds the notebook full: a verdict without it is worth less, so somebody has to say so. */
+export function firstToFindItFull(cpu: Cpu): boolean {
+  return Atomics.exchange(notebookOf(cpu).header, FULL, 1) === 0;
+}
+
+/** A TLBI was issued (not completed): what it is good for is remembered, for the wording of a complaint. */
+export function noteIssued(cpu: Cpu, r: DvmRecord, broadcast: boolean): void {
+  const notebook = notebookOf(cpu);
+  if (notebook.header[USED] === 0) return;
+  locked(notebook, cpu.relax, () => {
+    for (let row = 0; row < notebook.header[USED]!; row++) {
+      const word = row * ROW_WORDS;
+      if (notebook.words[word + KIND] === 0) continue;
+      const hit = removed(notebook, row, r, unitOf(cpu, notebook, row));
+      const whole = hit !== undefined && hit.start === notebook.start[row] && hit.end === notebook.end[row];
+      const near = r.start < notebook.end[row]! && r.end > notebook.start[row]!;
+      const now = whole ? (broadcast ? TLBI_COVERED : TLBI_LOCAL) : near ? TLBI_BESIDES : TLBI_NONE;
+      const before = notebook.words[word + TLBI_SO_FAR]!;
+      if (before !== TLBI_COVERED && now !== TLBI_NONE) notebook.words[word + TLBI_SO_FAR] = now;
+    }
+  });
+}
+
+/** A DSB completed these TLBIs, which every CPU that may cache anything has heard: what they remove is gone. */
+export function strikeOut(cpu: Cpu, records: readonly DvmRecord[]): boolean {
+  const notebook = notebookOf(cpu);
+  if (notebook.header[USED] === 0) return true;
+  return locked(notebook, cpu.relax, () => {
+    let complete = true;
+    for (const r of records)
+      for (let row = 0; row < notebook.header[USED]!; row++) {
+        const word = row * ROW_WORDS;
+        if (notebook.words[word + KIND] === 0) continue;
+        if (ahead(r.position, notebook.words[word + POSITION]!) < 0) continue;
+        const hit = removed(notebook, row, r, unitOf(cpu, notebook, row));
+        if (hit !== undefined && !cut(notebook, row, hit.start, hit.end)) complete = false;
+      }
+    shrink(notebook);
+    return complete;
+  });
+}
+
+function unitOf(cpu: Cpu, notebook: Notebook, row: number): number {
+  const { pageShift } = cpu.memory;
+  return 2 ** (pageShift + (pageShift - 3) * (3 - notebook.words[row * ROW_WORDS + LEVEL]!));
+}
+
+/** A TLBI by VA removes an entry of any size that holds the address: one address inside each entry is enough. */
+function removed(
+  notebook: Notebook,
+  row: number,
+  r: DvmRecord,
+  unit: number,
+): { start: number; end: number } | undefined {
+  const word = row * ROW_WORDS;
+  const start = notebook.start[row]!;
+  const end = notebook.end[row]!;
+  const level = notebook.words[word + LEVEL]!;
+  const noted = notebook.words[word + ASID]!;
+  const asid = noted === ANY_ASID ? r.asid : noted;
+  const does = notebook.words[word + IS_TABLE] === 1 ? removesTable : removes;
+  if (!does(r, start, end, level, asid)) return undefined;
+  if ((r.flags & (TLBI_ALL | TLBI_BY_ASID)) !== 0) return { start, end };
+  return {
+    start: Math.max(start, Math.floor(r.start / unit) * unit),
+    end: Math.min(end, Math.ceil(r.end / unit) * unit),
+  };
+}
+
+/** Takes `[from, to)` out of a note. False: what is left are two pieces, and there was room for one. */
+function cut(notebook: Notebook, row: number, from: number, to: number): boolean {
+  const word = row * ROW_WORDS;
+  const start = notebook.start[row]!;
+  const end = notebook.end[row]!;
+  if (from <= start && to >= end) {
+    if (notebook.words[word + KIND] === BROKEN) notebook.header[BROKEN_ROWS]! -= 1;
+    notebook.words[word + KIND] = 0;
+    return true;
+  }
+  let complete = true;
+  if (from > start && to < end) {
+    const other = freeRow(notebook);
+    complete = other >= 0;
+    if (complete) {
+      copyRow(notebook, row, other);
+      if (notebook.words[word + KIND] === BROKEN) notebook.header[BROKEN_ROWS]! += 1;
+      moveStart(notebook, other, to);
+    }
+  }
+  if (from > start) notebook.end[row] = from;
+  else moveStart(notebook, row, to);
+  return complete;
+}
+
+function moveStart(notebook: Notebook, row: number, to: number): void {
+  if (notebook.words[row * ROW_WORDS + MIXED] === 0) notebook.before[row]! += BigInt(to - notebook.start[row]!);
+  notebook.start[row] = to;
+}
+
+/** The notes that overlap `[start, end)`. */
+export function pendingIn(cpu: Cpu, start: number, end: number): PendingChange[] {
+  const notebook = notebookOf(cpu);
+  if (notebook.header[USED] === 0) return [];
+  return locked(notebook, cpu.relax, () =>
+    rowsIn(notebook, start, end).map((row) => {
+      const word = row * ROW_WORDS;
+      const { words } = notebook;
+      return {
+        kind: words[word + KIND] as typeof BROKEN | typeof REPLACED,
+        isTable: words[word + IS_TABLE] === 1,
+        start: notebook.start[row]!,
+        end: notebook.end[row]!,
+        unit: unitOf(cpu, notebook, row),
+        level: words[word + LEVEL]!,
+        before: notebook.before[row]!,
+        mixed: words[word + MIXED] === 1,
+        rootPa: framePa(cpu.memory, words[word + ROOT]!),
+        asid: words[word + ASID]!,
+        cpu: words[word + CPU]!,
+        step: notebook.step[row]!,
+        tlbi: underWay(cpu, notebook, row) ? 'covered' : SO_FAR[words[word + TLBI_SO_FAR]!]!,
+        announced: words[word + ANNOUNCED] === 1,
+      };
+    }),
+  );
+}
+
+/** This CPU's own TLBIs that no DSB has completed remove the whole of it, one after the other. */
+function underWay(cpu: Cpu, notebook: Notebook, row: number): boolean {
+  const unit = unitOf(cpu, notebook, row);
+  let at = notebook.start[row]!;
+  for (const r of cpu.ownBroadcast) {
+    if (ahead(r.position, notebook.words[row * ROW_WORDS + POSITION]!) < 0) continue;
+    const hit = removed(notebook, row, r, unit);
+    if (hit !== undefined && hit.start <= at) at = Math.max(at, hit.end);
+  }
+  return at >= notebook.end[row]!;
+}
+
+function rowsIn(notebook: Notebook, start: number, end: number): number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < notebook.header[USED]!; row++)
+    if (notebook.words[row * ROW_WORDS + KIND] !== 0 && notebook.start[row]! < end && notebook.end[row]! > start)
+      rows.push(row);
+  return rows;
+}
+
+/** The kernel says that nobody uses what is noted of `[start, end)` any more: whoever does from here on proves it wrong. */
+export function noteAnnounced(cpu: Cpu, start: number, end: number): void {
+  const notebook = notebookOf(cpu);
+  locked(notebook, cpu.relax, () => {
+    for (const row of rowsIn(notebook, start, end)) notebook.words[row * ROW_WORDS + ANNOUNCED] = 1;
+  });
+}
+
+/** Whether anything that was valid awaits its invalidation. Without the lock: a hint that saves looking. */
+export function mayHoldBroken(cpu: Cpu): boolean {
+  return notebookOf(cpu).header[BROKEN_ROWS] !== 0;
 }

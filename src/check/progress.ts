@@ -32,8 +32,9 @@ export function stallViolation(cpus: readonly StuckCpu[], stalledMs: number): Vi
     cpu: first?.cpu ?? -1,
     step: -1,
     message,
-    evidence: cpus.map(({ cpu, status, state, waitsFor }) =>
-      `CPU ${cpu}: ${status}${status === 'waiting' ? ` for ${waitsFor}` : ''}, ${state}`,
+    evidence: cpus.map(
+      ({ cpu, status, state, waitsFor }) =>
+        `CPU ${cpu}: ${status}${status === 'waiting' ? ` for ${waitsFor}` : ''}, ${state}`,
     ),
     remedy: '',
   };

@@ -57,7 +57,8 @@ function promiseFor(k: Kernel, va: number): string | undefined {
   if (va === idmapFlag(k)) return 'parked CPUs reach the repaint flag through the idmap';
   if (va >= space.pageOffset && va < space.pageEnd) {
     const pa = virtToPhys(space, va);
-    if (k.board.memory.some(({ base, bytes }) => pa >= base && pa < base + bytes)) return 'RAM is mapped in the linear map';
+    if (k.board.memory.some(({ base, bytes }) => pa >= base && pa < base + bytes))
+      return 'RAM is mapped in the linear map';
   }
   if (va >= space.kimageVaddr && va < space.kimageVaddr + (space.end - space.text)) return 'the kernel image is mapped';
   return undefined;

@@ -1,13 +1,15 @@
 import { formatVa } from '../arch/address.ts';
+import type { Cpu } from '../hardware/cpu.ts';
+import { read } from '../hardware/memory.ts';
 import { placeOf } from '../hardware/table-word.ts';
-import { attachedPending } from './bbm.ts';
-import { pendingIn, REPLACED } from './pending.ts';
+import { isCacheable } from './bbm-rule.ts';
+import { noteAnnounced, pendingIn, REPLACED } from './pending.ts';
 import type { Property } from './violation.ts';
-import { describeEntry, formatSpan } from './wording.ts';
+import { describeEntry, formatSpan, tlbiSoFar } from './wording.ts';
 
 /**
  * Old translations must be out of use when the kernel says so. The claim itself is checked (whatever it covers has been
- * invalidated, and that has completed), and so is every later access.
+ * invalidated, and that has completed), and so is every later access that proves it wrong.
  */
 export const stale: Property = {
   name: 'stale',
@@ -15,11 +17,11 @@ export const stale: Property = {
   mood: 'always',
   observe: ({ report }) => ({
     announced(cpu, name, start, end) {
-      const changes = pendingIn(attachedPending(cpu), start, end);
+      const changes = pendingIn(cpu, start, end);
       const buffered = bufferedIn(cpu, start, end);
       if (changes.length === 0 && buffered === 0) return;
-      const issuedAll = changes.length > 0 && changes.every((change) => change.tlbiIssued);
-      const missing = buffered > 0 ? 'DSB ISHST' : issuedAll ? 'DSB ISH' : 'TLBI';
+      if (changes.length > 0) noteAnnounced(cpu, start, end);
+      const missing = buffered > 0 ? 'DSB ISHST' : changes.every(({ tlbi }) => tlbi === 'covered') ? 'DSB ISH' : 'TLBI';
       report(
         cpu,
         'stale',
@@ -27,7 +29,7 @@ export const stale: Property = {
         [
           ...changes.map(
             (change) =>
-              `${formatSpan(change.start, change.end)}: ${change.changes} entries ${change.kind === REPLACED ? 'replaced' : 'broken'} by CPU ${change.cpu}, the last at step ${change.step}; ${change.tlbiIssued ? 'TLBI issued, not completed' : 'no TLBI'}`,
+              `${formatSpan(change.start, change.end)}: ${(change.end - change.start) / change.unit} entries of level ${change.level} ${change.kind === REPLACED ? 'replaced' : 'broken'}, the last at step ${change.step} by CPU ${change.cpu}: ${tlbiSoFar(change)}`,
           ),
           ...(buffered > 0 ? [`${buffered} table stores are still in the store buffer of CPU ${cpu.id}`] : []),
         ],
@@ -35,6 +37,8 @@ export const stale: Property = {
       );
     },
     withdrawnUse(cpu, va, way) {
+      // Without a note that was announced, the entry was replaced again after the announcement: its flush is under way.
+      if (!pendingIn(cpu, va, va + 1).some(({ announced }) => announced)) return;
       report(
         cpu,
         'stale',
@@ -58,12 +62,17 @@ const REMEDY = {
   TLBI: 'flush_tlb_kernel_range() over the range before the announcement (linear_map_split_to_ptes(), 6.18)',
 } as const;
 
-/** Table stores of this CPU that no walker can see yet and that belong to the range. */
-function bufferedIn(cpu: Parameters<typeof describeEntry>[0], start: number, end: number): number {
+/** Stores of this CPU that no walker can see yet and that take something away in the range. */
+function bufferedIn(cpu: Cpu, start: number, end: number): number {
+  const { memory, stores } = cpu;
   let count = 0;
-  for (let i = 0; i < cpu.stores.count[0]!; i++) {
-    const place = placeOf(cpu.memory, cpu.stores.pa[i]!);
-    if (place !== undefined && place.va < end && place.va + place.bytes > start) count++;
+  for (let i = 0; i < stores.count[0]!; i++) {
+    const pa = stores.pa[i]!;
+    if (stores.isFill[i] === 1) continue;
+    const place = placeOf(memory, pa);
+    if (place === undefined || place.va >= end || place.va + place.bytes <= start) continue;
+    const old = read(memory, pa);
+    if (isCacheable(old, place.level) && old !== stores.value[i]) count++;
   }
   return count;
 }

@@ -1,8 +1,8 @@
+import type { Counts } from '../hardware/counters.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Observer } from '../hardware/observer.ts';
 import type { Machine } from '../hardware/system.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { Counts } from '../hardware/counters.ts';
 
 /** The names of the standard properties; a scenario may add its own. */
 export type PropertyName = string;

@@ -2,6 +2,7 @@ import { formatPa, formatSize, formatVa } from '../arch/address.ts';
 import { formatRights } from '../arch/permission.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { FLAG_CONTIGUOUS, FLAG_SPECULATIVE, memoryTypeOf, sizeOf } from '../hardware/tlb.ts';
+import type { PendingChange, TlbiSoFar } from './pending.ts';
 
 /** How evidence is worded. */
 
@@ -36,4 +37,17 @@ export function describeEntry(cpu: Cpu, way: number): string[] {
 export function sideBySide(left: readonly string[], right: readonly string[], width = 58): string[] {
   const rows = Math.max(left.length, right.length);
   return Array.from({ length: rows }, (_, i) => `${(left[i] ?? '').padEnd(width)} | ${right[i] ?? ''}`);
+}
+
+const TLBI_SO_FAR: Readonly<Record<TlbiSoFar, string>> = {
+  none: 'no TLBI that covers it has been issued since',
+  local: 'a TLBI covers it, but not a broadcast one: only CPU $ has heard it',
+  besides:
+    'a TLBI reached its addresses, but not (all of) it: a part, the last level only, another level or another ASID',
+  covered: 'a TLBI covers it, but no DSB of CPU $ has completed that',
+};
+
+/** What has been done about an old entry. */
+export function tlbiSoFar({ tlbi, cpu }: PendingChange): string {
+  return TLBI_SO_FAR[tlbi].replace('$', String(cpu));
 }

@@ -11,14 +11,21 @@ import {
   removes,
   removesTable,
   TLBI_ALL,
-  TLBI_ANY_ASID,
   TLBI_AUDIT,
   TLBI_BY_ASID,
   TLBI_LAST_LEVEL,
 } from './dvm.ts';
 import { CONTROL_DVM_ISSUED, read } from './memory.ts';
-import { dropAll, dropEntry, FLAG_WITHDRAWN, GLOBAL, levelOf, occupied, setOf, sizeOf, type Tlb } from './tlb.ts';
-import { cachedAsid, cachedBytes, cachedLevel, dropAllTables, dropTable, holdsTable } from './walk-cache.ts';
+import { dropAll, dropEntry, FLAG_WITHDRAWN, levelOf, occupied, setOf, sizeOf, type Tlb } from './tlb.ts';
+import {
+  cachedAsid,
+  cachedBytes,
+  cachedLevel,
+  dropAllTables,
+  dropTable,
+  holdsTable,
+  type WalkCache,
+} from './walk-cache.ts';
 
 /** How one CPU carries out TLB maintenance on its own TLB and walk cache. */
 
@@ -71,16 +78,19 @@ export function isStaleUse(cpu: Cpu, way: number): boolean {
   return false;
 }
 
+/** Carries out one operation on this CPU's own TLB and walk cache. */
 export function applyRecord(cpu: Cpu, r: DvmRecord): void {
-  if ((r.flags & TLBI_AUDIT) !== 0) return audit(cpu, r);
+  if ((r.flags & TLBI_AUDIT) !== 0) {
+    audit(cpu, r);
+    return;
+  }
   cpu.counts[TLBIS_APPLIED]!++;
-  if ((r.flags & TLBI_ALL) !== 0) return applyEverything(cpu);
-  const { tlb } = cpu;
-  if ((r.flags & TLBI_BY_ASID) !== 0) {
-    for (let way = 0; way < tlb.entries; way++) if (occupied(tlb, way) && tlb.asid[way] === r.asid) dropEntry(tlb, way);
-  } else if (spansFewSets(tlb, r)) dropByAddress(tlb, r);
-  else dropByScan(tlb, r);
-  if ((r.flags & TLBI_LAST_LEVEL) === 0 && cpu.walkCache.levels !== 0) dropWalks(cpu, r);
+  if ((r.flags & TLBI_ALL) !== 0) applyEverything(cpu);
+  else {
+    if (spansFewSets(r)) dropByAddress(cpu.tlb, r);
+    else dropByScan(cpu.tlb, r);
+    if ((r.flags & TLBI_LAST_LEVEL) === 0 && cpu.walkCache.levels !== 0) dropWalks(cpu.walkCache, r);
+  }
 }
 
 function applyEverything(cpu: Cpu): void {
@@ -89,42 +99,38 @@ function applyEverything(cpu: Cpu): void {
 }
 
 /** One page-sized operation looks where the entry must be, for each size there is; longer ranges scan all ways. */
-function spansFewSets(tlb: Tlb, r: DvmRecord): boolean {
-  return r.end - r.start <= 65536 || tlb.sizeCount === 0;
+function spansFewSets(r: DvmRecord): boolean {
+  return (r.flags & TLBI_BY_ASID) === 0 && r.end - r.start <= 65536;
 }
 
 function dropByAddress(tlb: Tlb, r: DvmRecord): void {
+  // From the last size down: dropping the last entry of a size moves a size already done into its place.
   for (let k = tlb.sizeCount - 1; k >= 0; k--) {
     const shift = tlb.sizes[k]!;
     const size = POWER[shift]!;
     for (let va = Math.floor(r.start * INVERSE[shift]!) * size; va < r.end; va += size) {
       const first = setOf(tlb, va, shift);
-      for (let way = first; way < first + tlb.ways; way++)
-        if (tlb.shift[way] === shift && isRemoved(tlb, way, r)) dropEntry(tlb, way);
+      for (let way = first; way < first + tlb.ways; way++) if (tlb.shift[way] === shift) dropIfRemoved(tlb, way, r);
     }
   }
 }
 
 function dropByScan(tlb: Tlb, r: DvmRecord): void {
-  for (let way = 0; way < tlb.entries; way++) if (isRemoved(tlb, way, r)) dropEntry(tlb, way);
+  for (let way = 0; way < tlb.entries; way++) dropIfRemoved(tlb, way, r);
 }
 
-function isRemoved(tlb: Tlb, way: number, r: DvmRecord): boolean {
+function dropIfRemoved(tlb: Tlb, way: number, r: DvmRecord): void {
+  if (!occupied(tlb, way)) return;
   const start = tlb.tag[way]!;
-  if (start !== start) return false;
-  const owner = tlb.asid[way]!;
-  if (owner !== GLOBAL && (r.flags & TLBI_ANY_ASID) === 0 && owner !== r.asid) return false;
-  return removes(r, start, start + sizeOf(tlb, way), levelOf(tlb, way), owner);
+  if (removes(r, start, start + sizeOf(tlb, way), levelOf(tlb, way), tlb.asid[way]!)) dropEntry(tlb, way);
 }
 
-function dropWalks(cpu: Cpu, r: DvmRecord): void {
-  const { walkCache } = cpu;
-  for (let at = 0; at < walkCache.entries; at++) {
-    if (!holdsTable(walkCache, at)) continue;
-    const start = walkCache.tag[at]!;
-    const level = cachedLevel(walkCache, at) - 1;
-    if (removesTable(r, start, start + cachedBytes(walkCache, at), level, cachedAsid(walkCache, at)))
-      dropTable(walkCache, at);
+function dropWalks(cache: WalkCache, r: DvmRecord): void {
+  for (let at = 0; at < cache.entries; at++) {
+    if (!holdsTable(cache, at)) continue;
+    const start = cache.tag[at]!;
+    const level = cachedLevel(cache, at) - 1;
+    if (removesTable(r, start, start + cachedBytes(cache, at), level, cachedAsid(cache, at))) dropTable(cache, at);
   }
 }
 
@@ -132,7 +138,7 @@ function dropWalks(cpu: Cpu, r: DvmRecord): void {
 function audit(cpu: Cpu, r: DvmRecord): void {
   const { tlb, memory } = cpu;
   for (let way = 0; way < tlb.entries; way++) {
-    const start = tlb.tag[way]!;
+    const start = tlb.tag[way]!; // NaN, of a free way, compares with nothing
     if (!(start < r.end && start + sizeOf(tlb, way) > r.start)) continue;
     const cached = (BigInt(tlb.descriptor[way * 2 + 1]!) << 32n) | BigInt(tlb.descriptor[way * 2]!);
     if (read(memory, tlb.leafPa[way]!) !== cached) tlb.flags[way] = tlb.flags[way]! | FLAG_WITHDRAWN;

@@ -197,10 +197,9 @@ export function freeWay(tlb: Tlb, va: number, shift: number, asid: number): numb
   const first = setOf(tlb, va, shift);
   let free = -1;
   for (let way = first; way < first + tlb.ways; way++) {
-    const tag = tlb.tag[way]!;
-    if (tag !== tag) {
+    if (!occupied(tlb, way)) {
       if (free < 0) free = way;
-    } else if (tag === start && tlb.shift[way] === shift && tlb.asid[way] === asid) return way;
+    } else if (tlb.tag[way] === start && tlb.shift[way] === shift && tlb.asid[way] === asid) return way;
   }
   return free;
 }
@@ -297,8 +296,7 @@ export function memoryTypeOf(tlb: Tlb, way: number): number {
 }
 
 export function occupied(tlb: Tlb, way: number): boolean {
-  const tag = tlb.tag[way]!;
-  return tag === tag;
+  return !Number.isNaN(tlb.tag[way]!);
 }
 
 function countIn(tlb: Tlb, shift: number, asid: number): void {

@@ -53,8 +53,7 @@ export function resetWalkCache(cache: WalkCache): void {
 }
 
 export function holdsTable(cache: WalkCache, at: number): boolean {
-  const tag = cache.tag[at]!;
-  return tag === tag;
+  return !Number.isNaN(cache.tag[at]!);
 }
 
 /** The level the cached table serves: its descriptor is of the level above. */

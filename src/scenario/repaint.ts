@@ -139,6 +139,17 @@ export const bootCpuDoesNotWait = twin(
   { *waitForSecondaries() {} },
 );
 
+/**
+ * Not a change of the text: GFP_ATOMIC fails half-way through, and there is no way back. Linux panics by design.
+ */
+export const outOfMemory = defineScenario({
+  name: 'repaint/out-of-memory',
+  summary: 'a table cannot be allocated in the middle of the repaint: the kernel panics by design',
+  board: 'asymmetric-8',
+  expect: 'panic',
+  allocationFailureOneIn: 64,
+});
+
 /** As the good one, without the ISB that puts the reserved table in force. */
 function* waitWithoutIsb(cpu: Cpu, k: Kernel): Op {
   mark(cpu, 'repaint.parking');
@@ -173,4 +184,5 @@ export const twins: readonly Scenario[] = [
   painterWithoutBbml2,
   linkedBeforeVisible,
   bootCpuDoesNotWait,
+  outOfMemory,
 ];

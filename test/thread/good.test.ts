@@ -3,7 +3,7 @@ import type { RunOutcome } from '../../actors/thread/board-run.ts';
 import { standardProperties } from '../../src/check/standard.ts';
 import type { Granule } from '../../src/hardware/board.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { KFENCE, type KernelConfig, REVISIONS, RODATA } from '../../src/kernel/config.ts';
+import { type KernelConfig, KFENCE, REVISIONS, RODATA } from '../../src/kernel/config.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
 import { complaints, sharedRack, smallBoard } from './small-run.ts';
 

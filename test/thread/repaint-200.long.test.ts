@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { openRack } from '../../actors/thread/rack.ts';
 import { runBoard } from '../../actors/thread/board-run.ts';
+import { openRack } from '../../actors/thread/rack.ts';
 import { MiB } from '../../src/hardware/board.ts';
 import { defaultBoard } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';

@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { bbmClasses, granules } from '../../src/hardware/board.ts';
+import { COUNTERS } from '../../src/hardware/counters.ts';
+import { KFENCE, REVISIONS, RODATA } from '../../src/kernel/config.ts';
+
+/**
+ * What `--json` prints, command by command. A document may gain keys from version to version, so readers ignore those they
+ * do not know; none goes away.
+ */
+
+const count = z.number().int().min(0);
+const hexadecimal = z.string().regex(/^0x[0-9a-f]+$/);
+const bytesByLeaf = z.record(z.string(), count).describe('bytes mapped by each kind of leaf: 4K, 64K cont, 2M ...');
+
+const head = <C extends string>(command: C) => ({ command: z.literal(command), version: z.string() });
+
+const machine = {
+  board: z.string(),
+  cpus: count.min(1),
+  models: z.string().describe('how many CPUs of each model'),
+  memory: z.string().describe('RAM, such as 4G'),
+  granule: z.enum(granules),
+  vaBits: count,
+  revision: z.enum(REVISIONS),
+  rodata: z.enum(RODATA),
+  debugPagealloc: z.boolean(),
+  realm: z.boolean(),
+  kfence: z.enum(KFENCE),
+  seed: count,
+};
+
+const verdict = z.enum(['good', 'violated', 'inconclusive']);
+
+const violation = z.looseObject({
+  property: z.string(),
+  cpu: z.number().int().min(-1).describe('-1: the machine as a whole'),
+  step: z.number().int().min(-1).describe('global step of the trace; -1: none'),
+  message: z.string(),
+  evidence: z.array(z.string()),
+  remedy: z.string().describe('what would have prevented it; empty where nobody can tell'),
+  token: z.string().optional().describe('for `asymmu replay`'),
+});
+
+const counts = z.looseObject(Object.fromEntries(COUNTERS.map((name) => [name, z.number().min(0)])));
+const dangers = z.record(z.string(), z.boolean()).describe('whether the run has shown each danger');
+
+const run = z.looseObject({
+  ...head('run'),
+  config: z.looseObject({ scenario: z.string(), ...machine }),
+  verdict,
+  reason: z.string().describe('why the run ended'),
+  violations: z.array(violation),
+  counts,
+  dangers,
+  phasesMs: z.record(z.string(), z.number().min(0)),
+  tableBytes: z.looseObject({ painted: count, atEnd: count }),
+  cpus: z.array(z.looseObject({ cpu: count, status: z.string(), state: z.string() })),
+  durationMs: z.number().min(0),
+});
+
+const scenarios = z.looseObject({
+  ...head('scenarios'),
+  scenarios: z.array(
+    z.looseObject({
+      name: z.string(),
+      summary: z.string(),
+      expect: z.string().describe('good, or the property that must catch it'),
+    }),
+  ),
+});
+
+const model = z.looseObject({
+  name: z.string(),
+  midr: count,
+  bbm: count.max(3).describe('ID_AA64MMFR2_EL1.BBM as the register reads'),
+  conflicts: z.enum(bbmClasses).describe('what the silicon does'),
+});
+
+/** All boards, or one with `asymmu boards NAME`, or the models with `--models`. */
+const boards = z.looseObject({
+  ...head('boards'),
+  boards: z.array(z.looseObject({ name: z.string(), summary: z.string(), cpus: count })).optional(),
+  board: z.looseObject({ name: z.string(), granule: z.enum(granules), vaBits: count, cpus: z.array(model) }).optional(),
+  models: z.record(z.string(), model).optional(),
+});
+
+const charts = z.looseObject({
+  ...head('charts'),
+  charts: z.array(
+    z.looseObject({
+      name: z.string(),
+      mermaid: z.string(),
+      chart: z.looseObject({ id: z.string(), kind: z.string(), on: z.looseObject({}), states: z.looseObject({}) }),
+    }),
+  ),
+});
+
+const ptdump = z.looseObject({
+  ...head('ptdump'),
+  config: z.looseObject({ ...machine, when: z.enum(['painted', 'running']) }),
+  ranges: z.array(
+    z.looseObject({
+      area: z.enum(['linear', 'image']),
+      va: hexadecimal,
+      end: hexadecimal,
+      pa: hexadecimal.describe('of the first leaf'),
+      leafBytes: count,
+      count: count.min(1).describe('leaves'),
+      level: count.max(3),
+      contiguous: z.boolean(),
+      descriptor: hexadecimal.describe('of the first leaf'),
+    }),
+  ),
+  linearMap: bytesByLeaf,
+  image: bytesByLeaf,
+  tablePages: z.looseObject({ byLevel: z.array(count).length(4), total: count, bytes: count }),
+});
+
+const soak = z.looseObject({
+  ...head('soak'),
+  config: z.looseObject({ seed: count }),
+  verdict,
+  reason: z.string(),
+  violations: z.array(violation),
+  counts,
+  dangers: z.looseObject({}).optional(),
+  rounds: z.looseObject({ first: count, next: count, good: count, violated: count, inconclusive: count }),
+  durationMs: z.number().min(0),
+});
+
+const bench = z.looseObject({
+  ...head('bench'),
+  results: z.array(
+    z.looseObject({
+      name: z.string(),
+      unit: z.string(),
+      median: z.number(),
+      min: z.number(),
+      max: z.number(),
+      runs: count.min(1),
+    }),
+  ),
+});
+
+/** By command. */
+export const documentSchemas = { run, scenarios, boards, charts, ptdump, soak, bench } as const;
+export type DocumentName = keyof typeof documentSchemas;
+
+export function documentJsonSchema(name: DocumentName): object {
+  return z.toJSONSchema(documentSchemas[name].meta({ title: `asymmu ${name} --json` }), { target: 'draft-2020-12' });
+}
