@@ -75,7 +75,7 @@ export interface RunOutcome {
   readonly durationMs: number;
 }
 
-/** How often the main thread looks, in ms. */
+/** How often the main thread looks, at the least, in ms; more often on small boards, whose runs are short. */
 const POLL_MS = 20;
 /** What the watchdog counts between two looks, at most, in ms. */
 const LONGEST_LOOK_MS = 250;
@@ -143,6 +143,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
   let stopping = false;
   let reason = '';
   let firstViolationAt = Number.POSITIVE_INFINITY;
+  const pollMs = Math.min(POLL_MS, 4 + board.cpus.length);
   let watchedMs = 0;
   let lastLook = performance.now();
 
@@ -163,7 +164,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
 
   let seenViolations = 0;
   while (!stopping) {
-    await pause(POLL_MS, request.signal);
+    await pause(pollMs, request.signal);
     const now = performance.now();
     watchedMs += Math.min(now - lastLook, LONGEST_LOOK_MS); // a process that was suspended has not stalled
     lastLook = now;

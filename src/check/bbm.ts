@@ -16,7 +16,6 @@ import {
 import { bytesAt, type Entry, entriesUnder, isReached, leavesOf, sameTables } from './leaves.ts';
 import {
   ANY_ASID,
-  BROKEN,
   firstToFindItFull,
   mayHoldBroken,
   NO_ASID,
@@ -24,9 +23,9 @@ import {
   noteIssued,
   type PendingChange,
   pendingIn,
-  REPLACED,
   strikeOut,
 } from './pending.ts';
+import { BROKEN, REPLACED } from './pending-row.ts';
 import type { Property, Watch } from './violation.ts';
 import { isAlone, type Walker, weakestWalker } from './walkers.ts';
 import { formatDescriptor, formatSpan, tlbiSoFar } from './wording.ts';

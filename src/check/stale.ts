@@ -3,7 +3,8 @@ import type { Cpu } from '../hardware/cpu.ts';
 import { read } from '../hardware/memory.ts';
 import { placeOf } from '../hardware/table-word.ts';
 import { isCacheable } from './bbm-rule.ts';
-import { noteAnnounced, pendingIn, REPLACED } from './pending.ts';
+import { noteAnnounced, pendingIn } from './pending.ts';
+import { REPLACED } from './pending-row.ts';
 import type { Property } from './violation.ts';
 import { describeEntry, formatSpan, tlbiSoFar } from './wording.ts';
 

@@ -16,7 +16,7 @@ import type { Chance, Choose } from '../../src/hardware/chooser.ts';
 import { type Cpu, resetCpu } from '../../src/hardware/cpu.ts';
 import { allocateFrame, FRAME_DATA, FRAME_TABLE, placeTable } from '../../src/hardware/frame.ts';
 import { exchange, type Memory, read } from '../../src/hardware/memory.ts';
-import type { Observer } from '../../src/hardware/observer.ts';
+import { nobody, type Observer } from '../../src/hardware/observer.ts';
 import type { Op, Point } from '../../src/hardware/op.ts';
 import { regimeOf } from '../../src/hardware/regime.ts';
 import { cpuOf, createMachine, type Machine, type MachineSize } from '../../src/hardware/system.ts';
@@ -48,9 +48,8 @@ export function everyChance<T>(body: (choose: Choose) => T): Set<T> {
     let asked = 0;
     results.add(
       body((bound) => {
-        const next = (script[asked] ??= { answer: 0, bound });
-        asked++;
-        return next.answer;
+        if (asked === script.length) script.push({ answer: 0, bound });
+        return script[asked++]!.answer;
       }),
     );
     script = script.slice(0, asked);
@@ -75,18 +74,6 @@ export interface SmallMachineOptions extends Partial<MachineSize> {
   readonly relax?: (spins: number) => void;
 }
 
-const silent: Observer = {
-  tableWordVisible() {},
-  tlbiIssued() {},
-  tlbisCompleted() {},
-  multipleMatch() {},
-  withdrawnUse() {},
-  freedWalk() {},
-  faultTaken() {},
-  announced() {},
-  promiseBroken() {},
-};
-
 /** 64 MiB, a root table for the kernel's half, and CPUs that translate by it: two of them, with BBML2 and no abort. */
 export function smallMachine(options: SmallMachineOptions = {}): SmallMachine {
   const tiny = boardPresets.get('tiny-2')!;
@@ -109,7 +96,7 @@ export function powerOn(machine: Machine, root: number, id: number, options: Sma
   const cpu = cpuOf(machine, id, {
     choose: options.choose ?? chancesAre(options.chances ?? {}),
     controlled: false,
-    observer: { ...silent, ...options.observer },
+    observer: { ...nobody, ...options.observer },
     ...(options.relax && { relax: options.relax }),
   });
   resetCpu(cpu);

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { asymmu } from './command.ts';
+
+const kernel = [
+  '--board',
+  '--cpus',
+  '--memory',
+  '--granule',
+  '--va-bits',
+  '--revision',
+  '--rodata',
+  '--kfence',
+  '--debug-pagealloc',
+  '--realm',
+  '--seed',
+  '--json',
+];
+
+test.each<[command: string, options: readonly string[]]>([
+  ['run', [...kernel, '--watch', '--no-noise', '--stall']],
+  ['soak', [...kernel, '--for', '--rounds', '--keep-going']],
+  ['ptdump', [...kernel, '--when']],
+  ['charts', ['--format', '--json']],
+  ['scenarios', ['--json']],
+  ['boards', ['--models', '--json']],
+  ['bench', ['--json']],
+])('%s --help lists its options', async (command, options) => {
+  const { code, stdout, stderr } = await asymmu([command, '--help']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toMatch(new RegExp(`^Usage: asymmu ${command} `));
+  for (const option of options) expect(stdout).toContain(`  ${option}`);
+});
+
+test('the command itself lists its commands', async () => {
+  const { code, stdout } = await asymmu(['--help']);
+  expect(code).toBe(0);
+  for (const command of ['run', 'soak', 'ptdump', 'charts', 'scenarios', 'boards', 'bench'])
+    expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
+});
+
+test('it knows its version', async () => {
+  const { code, stdout } = await asymmu(['--version']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
