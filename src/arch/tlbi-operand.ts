@@ -1,5 +1,5 @@
-import { type Address, vaFromBits, vaToBits } from './address.ts';
-import { bit, bits, extract, insert, pack } from './field.ts';
+import { type Address, vaToBits } from './address.ts';
+import { bit, bits, extract, halfMask, halfShift, insert, pack } from './field.ts';
 import { GRANULES, type Granule } from './granule.ts';
 
 /** Xt of TLBI by VA; the address is in units of 4 KiB whatever the granule. TTL is TG and level, 0: not known. */
@@ -31,7 +31,12 @@ export interface TlbiExtent {
   readonly asid: number;
 }
 
-const SIGN_BIT_4K_UNITS = bit(43);
+// Fields of a VA operand inside its high half; VA has its upper twelve bits there.
+const VA_HIGH = halfMask(bits(43, 32));
+const VA_SIGN = halfMask(bit(43));
+const TTL_LEVEL_SHIFT = halfShift(VA_OPERAND.TTL_level);
+const TTL_TG_SHIFT = halfShift(VA_OPERAND.TTL_TG);
+const ASID_SHIFT = halfShift(VA_OPERAND.ASID);
 const SIGN_BIT_BASE = bit(36);
 
 function granuleOf(TG: number): Granule | undefined {
@@ -56,13 +61,15 @@ export function encodeVaOperand(va: Address, asid = 0, ttl = 0, granule?: Granul
 
 /** The 4 KiB the operand names; an entry of a larger granule covers all of them or none. */
 export function decodeVaOperand(operand: bigint): TlbiExtent {
-  const pattern = BigInt(extract(operand, VA_OPERAND.VA)) << 12n;
-  const negative = extract(operand, SIGN_BIT_4K_UNITS) === 1;
-  const start = vaFromBits(negative ? pattern | (0xffn << 56n) : pattern);
-  const granule = granuleOf(extract(operand, VA_OPERAND.TTL_TG));
-  const ttl = hinted(granule, extract(operand, VA_OPERAND.TTL_level));
-  const asid = extract(operand, VA_OPERAND.ASID);
-  return { start, end: start + 4096, ttl, granule: ttl === 0 ? undefined : granule, asid };
+  // Every TLBI comes through here: the halves as numbers are ten times faster than the fields as bigints.
+  const low = Number(BigInt.asUintN(32, operand));
+  const high = Number(BigInt.asUintN(32, operand >> 32n));
+  const units = (high & VA_HIGH) * 2 ** 32 + low - ((high & VA_SIGN) !== 0 ? 2 ** 44 : 0);
+  const start = units * 4096;
+  const TG = (high >>> TTL_TG_SHIFT) & 3;
+  const granule = TG === 0 ? undefined : granuleOf(TG);
+  const ttl = hinted(granule, (high >>> TTL_LEVEL_SHIFT) & 3);
+  return { start, end: start + 4096, ttl, granule: ttl === 0 ? undefined : granule, asid: high >>> ASID_SHIFT };
 }
 
 /** Pages a range operand covers. */

@@ -51,10 +51,16 @@ export const bbm: Property = {
         const is = isCacheable(after, place.level);
         if (!was && !is) return;
         if (isUnlinked(cpu, place, pa)) return;
-        if (is && (!was || mayHoldBroken(cpu))) judgeMake(watch, cpu, place, after, weakest(cpu, place.rootPa), !was);
-        if (!was) return;
+        if (!was) {
+          judgeMake(watch, cpu, place, after, weakest(cpu, place.rootPa), true);
+          return;
+        }
         const change = is ? changeOf(before, after, place.level, contentsAt(cpu, place)) : 'full';
-        if (is) judgeInPlace(watch, cpu, place, before, after, change, weakest(cpu, place.rootPa));
+        if (is) {
+          const walker = weakest(cpu, place.rootPa);
+          const legal = judgeInPlace(watch, cpu, place, before, after, change, walker);
+          if (legal && mayHoldBroken(cpu)) judgeMake(watch, cpu, place, after, walker, false);
+        }
         if (change !== 'none' && !noteOld(cpu, place, before, after, is)) reportFull(watch, cpu);
       },
       tlbiIssued(cpu, record) {
@@ -136,6 +142,7 @@ function reportFull(watch: Watch, cpu: Cpu): void {
   );
 }
 
+/** True where nothing is to be said against it. */
 function judgeInPlace(
   watch: Watch,
   cpu: Cpu,
@@ -144,8 +151,8 @@ function judgeInPlace(
   after: bigint,
   change: Change,
   walker: Walker,
-): void {
-  if (walker.cpu < 0 || mayChangeInPlace(change, walker.bbm)) return;
+): boolean {
+  if (walker.cpu < 0 || mayChangeInPlace(change, walker.bbm)) return true;
   watch.report(
     cpu,
     'bbm',
@@ -159,6 +166,7 @@ function judgeInPlace(
       ? `CPU ${walker.cpu} must not be able to walk the table during the change (park it in the idmap with a reserved TTBR1: linear_map_split_to_ptes(), 6.18), or the change needs break-before-make`
       : 'break-before-make: invalid entry, DSB, broadcast TLBI, DSB, then the new entry',
   );
+  return false;
 }
 
 function describe(descriptor: bigint, level: number): string {

@@ -7,6 +7,7 @@ import { type BbmClass, bbmClasses, granules } from '../../src/hardware/board.ts
 import { CPU_POWER } from '../../src/hardware/dvm.ts';
 import { placeTable } from '../../src/hardware/frame.ts';
 import { type Barrier, dsb, isb, msr, tlbi } from '../../src/hardware/instructions.ts';
+import { read } from '../../src/hardware/memory.ts';
 import { ttbr } from '../../src/kernel/idmap.ts';
 import {
   block,
@@ -194,11 +195,8 @@ describe('what every class may change in place', () => {
   });
 
   test('the bits of a table descriptor that mean nothing', () => {
-    const { rig, entry } = live({ classes: ['level0'] }, 2, (r) => leafTable(r, 3, 16 * GiB));
-    const table = rig.machine.memory.words[entry === 0 ? 0 : 0]!;
-    expect(table).toBeDefined();
-    const before = BigInt(newTable(rig)) | 3n;
-    put(rig, entry, before);
+    const { rig, entry } = live({ classes: ['level0'] }, 2, (r, pa) => leafTable(r, 3, pa));
+    const before = read(rig.machine.memory, entry);
     change(rig.cpus[0]!, entry, before | (1n << 10n) | (3n << 8n) | (1n << 55n));
     expect(said(rig)).toEqual([]);
   });
@@ -531,7 +529,7 @@ test('more changes than the notebook holds are a statement, made once, and no cr
   const { pageOffset } = rig.k.space;
   const cpu = rig.cpus[0]!;
   const entries = Array.from({ length: 4096 }, (_, i) => entryAt(rig, pageOffset + i * 4096, 3));
-  entries.forEach((entry, i) => put(rig, entry, page(i % 2 === 0 ? i * 8192 : i * 4096)));
+  for (const [i, entry] of entries.entries()) put(rig, entry, page(i % 2 === 0 ? i * 8192 : i * 4096));
   for (const entry of entries) change(cpu, entry, 0n);
   expect(said(rig)).toEqual(['notebook-full']);
   expect(rig.reports[0]!.message).toContain('from here on bbm and stale miss some');
