@@ -85,7 +85,7 @@ function violationLines(
     ...wrap(said, style.width - 2, '  ').map(
       (line, i) => `  ${i === 0 ? line.replace(property, style.bad(property)) : line}`,
     ),
-    ...evidenceLines(outcome.kernel, evidence).map((line) => `      ${line}`),
+    ...evidenceText(evidence, outcome, style),
     ...(remedy === ''
       ? []
       : wrap(missing, style.width - 2, '  ').map(
@@ -94,19 +94,33 @@ function violationLines(
   ];
 }
 
+function evidenceText(evidence: readonly string[], { kernel }: RunOutcome, style: Style): string[] {
+  const lines = evidenceLines(kernel, evidence).flatMap((line) => wrapKeepingColumns(line, style.width - 6));
+  return lines.map((line) => `      ${line}`);
+}
+
+/** Columns are set with spaces, which wrapping would not disturb, but a row of two columns is better cut by the terminal. */
+function wrapKeepingColumns(line: string, width: number): string[] {
+  return line.includes('  |  ') ? [line] : wrap(line, width, '  ');
+}
+
 /** The CPU it happened on, then those that the words name, each once. */
 export function cpusNamed({ cpu, message, evidence }: Violation): number[] {
   const named = [message, ...evidence].join('\n').matchAll(/\bCPU (\d+)/g);
   return [...new Set([...(cpu < 0 ? [] : [cpu]), ...Array.from(named, (match) => Number(match[1]))])];
 }
 
-/** What came of it: one line a property. */
-function followers(rest: readonly Violation[], { kernel }: RunOutcome, style: Style): string[] {
+/** What came of it: one line a property; two entries that matched at the same time are worth showing. */
+function followers(rest: readonly Violation[], outcome: RunOutcome, style: Style): string[] {
   const byProperty = Map.groupBy(rest, ({ property }) => property);
   const lines = [...byProperty].flatMap(([property, violations]) => {
-    const message = namePlaces(kernel, violations[0]!.message);
+    const { message, evidence } = violations[0]!;
     const more = violations.length === 1 ? '' : ` (and ${violations.length - 1} more)`;
-    return wrap(`then ${property}: ${message}${more}`, style.width - 2, '  ').map((line) => `  ${line}`);
+    const said = wrap(`then ${property}: ${namePlaces(outcome.kernel, message)}${more}`, style.width - 2, '  ');
+    return [
+      ...said.map((line) => `  ${line}`),
+      ...(property === 'conflict' ? evidenceText(evidence, outcome, style) : []),
+    ];
   });
   return lines.length === 0 ? [] : ['', ...lines];
 }

@@ -1,15 +1,16 @@
 import { formatPa } from '../arch/address.ts';
-import { FRAME_TABLE, frameOf, framePa } from '../hardware/memory.ts';
+import { FRAME_ROOT, FRAME_TABLE, frameOf, framePa, type Memory } from '../hardware/memory.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import { kernelTree, reachableTables } from '../kernel/ptdump.ts';
 import { atRest, type Property } from './violation.ts';
 
 /** Every allocated table page hangs somewhere, and every table that hangs somewhere is allocated. */
 export const leak: Property = {
   name: 'leak',
-  says: 'at rest, the page-table pages that are allocated are those the kernel can reach',
+  says: 'at rest, the page-table pages that are allocated are those that hang in some tree',
   mood: 'always',
   atRest: ({ memory }, k) => {
-    const reachable = reachableTables(memory, kernelTree(k.space, k.symbols.swapperPgDir));
+    const reachable = new Set(roots(memory).flatMap((root) => [...tablesOf(memory, k, root)]));
     const lost: string[] = [];
     for (let frame = memory.imageFrames; frame < memory.imageFrames + memory.poolFrames; frame++) {
       const pa = framePa(memory, frame);
@@ -32,3 +33,16 @@ export const leak: Property = {
     ];
   },
 };
+
+/** The root tables of all trees: each hangs from itself. */
+function roots(memory: Memory): number[] {
+  const frames = Array.from({ length: memory.imageFrames + memory.poolFrames }, (_, frame) => frame);
+  return frames
+    .filter((frame) => memory.frameMeta[frame * 4 + FRAME_ROOT] === frame + 1)
+    .map((frame) => framePa(memory, frame));
+}
+
+function tablesOf(memory: Memory, k: Kernel, root: number): Set<number> {
+  const side = memory.frameVa[frameOf(memory, root)]! < 0 ? 1 : 0;
+  return reachableTables(memory, { ...kernelTree(k.space, root), side });
+}

@@ -15,29 +15,42 @@ export interface StuckCpu {
  * hung CPU when one runs on without getting anywhere. Names who waits for what.
  */
 export function stallViolation(cpus: readonly StuckCpu[], stalledMs: number): Violation {
-  const waiting = cpus.filter(({ status }) => status === 'waiting');
   const running = cpus.filter(({ status }) => status === 'running' || status === 'gone');
-  const first = running[0] ?? waiting.find(({ waitsFor }) => !IDLE.has(waitsFor)) ?? waiting[0];
-  const property = running.length > 0 ? 'hung' : 'deadlock';
-  const message =
-    running.length > 0
-      ? `CPU ${running[0]!.cpu} has not got anywhere for ${Math.round(stalledMs)} ms, in state ${running[0]!.state}`
-      : `nobody can go on: ${waiting
-          .filter(({ waitsFor }) => !IDLE.has(waitsFor))
-          .slice(0, 3)
-          .map(({ cpu, waitsFor }) => `CPU ${cpu} waits for ${waitsFor}`)
-          .join('; ')}`;
+  const waiting = cpus.filter(({ status, waitsFor }) => status === 'waiting' && !IDLE.has(waitsFor));
+  const halted = cpus.filter(({ status }) => status === 'halted');
+  const [first] = [...running, ...waiting, ...halted, ...cpus];
   return {
-    property,
+    property: running.length > 0 ? 'hung' : 'deadlock',
     cpu: first?.cpu ?? -1,
     step: -1,
-    message,
-    evidence: cpus.map(
-      ({ cpu, status, state, waitsFor }) =>
-        `CPU ${cpu}: ${status}${status === 'waiting' ? ` for ${waitsFor}` : ''}, ${state}`,
-    ),
+    message:
+      running.length > 0
+        ? `CPU ${running[0]!.cpu} has not got anywhere for ${Math.round(stalledMs)} ms, in state ${running[0]!.state}`
+        : `nobody can go on: ${blame([...waiting.map(waits), ...halted.map(died), ...notStarted(cpus)])}`,
+    evidence: cpus.map((cpu) => `CPU ${cpu.cpu}: ${doing(cpu)}, ${cpu.state}`),
     remedy: '',
   };
+}
+
+/** The first few, and how many there are besides. */
+function blame(reasons: readonly string[]): string {
+  if (reasons.length === 0) return 'all wait for work, and nobody gives them any';
+  const rest = reasons.length > MOST_NAMED ? `; and ${reasons.length - MOST_NAMED} more` : '';
+  return `${reasons.slice(0, MOST_NAMED).join('; ')}${rest}`;
+}
+
+const MOST_NAMED = 3;
+
+const waits = ({ cpu, waitsFor }: StuckCpu): string => `CPU ${cpu} waits for ${waitsFor}`;
+const died = ({ cpu, waitsFor }: StuckCpu): string => `CPU ${cpu} has stopped: ${waitsFor}`;
+
+/** The boot CPU needs nobody to switch it on. */
+const notStarted = ([boot]: readonly StuckCpu[]): string[] =>
+  boot?.status === 'off' ? [`CPU ${boot.cpu} has not started`] : [];
+
+function doing({ status, waitsFor }: StuckCpu): string {
+  if (status === 'waiting') return `waiting for ${waitsFor}`;
+  return status === 'halted' ? `halted by ${waitsFor}` : status;
 }
 
 /** Waits that anybody may be in for ever. */

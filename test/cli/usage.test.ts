@@ -8,7 +8,7 @@ describe('bad input is one line on stderr and exit code 2:', () => {
     ['an unknown scenario', ['run', 'repant'], /^unknown scenario 'repant' \(did you mean 'repaint'\?\)/],
     ['an unknown word', ['frobnicate'], /^unknown scenario 'frobnicate'; 'asymmu scenarios' lists them$/],
     ['an unknown board', ['run', '--board', 'tiny-3'], /^unknown board 'tiny-3' \(did you mean 'tiny-2'\?\)/],
-    ['an unknown board to describe', ['boards', 'tiny3'], /^unknown board 'tiny3' \(did you mean 'tiny-2'\?\)/],
+    ['an unknown board to describe', ['boards', 'tiny-3'], /^unknown board 'tiny-3' \(did you mean 'tiny-2'\?\)/],
     ['an unknown chart', ['charts', 'cpuu'], /^unknown chart 'cpuu' \(did you mean 'cpu'\?\)/],
     ['an unknown option', ['run', '--bord', 'x'], /^unknown option '--bord' \(Did you mean --board\?\)/],
     ['an option without its value', ['run', '--seed'], /^option '--seed <n>' argument missing/],

@@ -24,13 +24,14 @@ export interface SmallRun {
   /** file: URL of the module that exports the scenario, for one that the catalogue does not have. */
   readonly module?: string;
   readonly stallMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 /** One set of workers for all runs of a test file. */
 export function sharedRack(): (scenario: Scenario, how?: SmallRun) => Promise<RunOutcome> {
   let rack: Promise<Rack> | undefined;
   afterAll(async () => (await rack)?.close());
-  return async (scenario, { seed = 1, board, kernel, module, stallMs = 800 } = {}) => {
+  return async (scenario, { seed = 1, board, kernel, module, stallMs = 1500, signal } = {}) => {
     rack ??= openRack();
     const request: RunRequest = {
       board: board ?? smallBoard(scenario.board as string),
@@ -40,6 +41,7 @@ export function sharedRack(): (scenario: Scenario, how?: SmallRun) => Promise<Ru
       seed,
       noisy: true,
       stallMs,
+      ...(signal === undefined ? {} : { signal }),
     };
     return runBoard(await rack, request);
   };

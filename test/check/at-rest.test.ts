@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { contiguous } from '../../src/check/contiguous.ts';
+import { leak } from '../../src/check/leak.ts';
+import { linearMap } from '../../src/check/linear-map.ts';
+import type { Violation } from '../../src/check/violation.ts';
+import { granules } from '../../src/hardware/board.ts';
+import { defaultBoard } from '../../src/hardware/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import { allocateFrame, FRAME_TABLE, freeFrame } from '../../src/hardware/frame.ts';
+import { read, wordOf } from '../../src/hardware/memory.ts';
+import { physToVirt } from '../../src/kernel/address-space.ts';
+import { variablePa } from '../../src/kernel/kernel.ts';
+import { markLinearTextAliasRo } from '../../src/kernel/linear-map.ts';
+import { entryOffset } from '../../src/kernel/pagewalk.ts';
+import { PTE_CONT, PTE_PXN, PTE_RDONLY, PTE_VALID, PTE_WRITE, TABLE_PXN } from '../../src/kernel/pgtable-prot.ts';
+import { type Booted, bootCpu, complete } from '../kernel/boot-cpu.ts';
+
+/** What is looked at when a machine has come to rest, on a real linear map that is then edited by hand. */
+
+function atRest(granule: (typeof granules)[number] = '4K'): Booted & { judge(): Violation[] } {
+  const result = resizeBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 30, granule });
+  if (!result.ok) throw new Error(result.problems.join());
+  const booted = bootCpu(result.board);
+  const { memory, cpu, k } = booted;
+  complete(markLinearTextAliasRo(cpu, k));
+  memory.words[wordOf(memory, variablePa(k, 'system_state'))] = 1n;
+  const machine = { board: result.board, layout: cpu.layout, memory };
+  return {
+    ...booted,
+    judge: () => [linearMap, contiguous, leak].flatMap((property) => property.atRest!(machine, k)),
+  };
+}
+
+/** Index of the word of the leaf that maps physical address `pa`, and its level. */
+function leafOf({ memory, k }: Booted, pa: number): { word: number; level: number } {
+  const va = physToVirt(k.space, pa);
+  let table = k.symbols.swapperPgDir;
+  for (let level = k.space.startLevel as number; ; level++) {
+    const entry = entryOffset(k.space, level, table, va);
+    const value = read(memory, entry);
+    if (level === 3 || (value & 3n) === 1n) return { word: wordOf(memory, entry), level };
+    table = Number(value & 0x0000_ffff_ffff_f000n);
+  }
+}
+
+describe.each(granules)('%s granule', (granule) => {
+  test('a map that is as it should be is silent', () => expect(atRest(granule).judge()).toEqual([]));
+
+  const MiB = 2 ** 20;
+  const EDITS: readonly [string, string, number, (old: bigint) => bigint, RegExp][] = [
+    ['a leaf goes elsewhere', 'linear-map', 900 * MiB, (old) => old ^ (1n << 35n), /goes to 0x.* instead of 0x/],
+    ['a leaf is executable', 'linear-map', 900 * MiB, (old) => old & ~PTE_PXN, /./],
+    [
+      'a leaf is read-only',
+      'linear-map',
+      900 * MiB,
+      (old) => (old & ~PTE_WRITE) | PTE_RDONLY,
+      /is read-only, though nobody made it so/,
+    ],
+    ['RAM is not mapped', 'linear-map', 900 * MiB, (old) => old & ~PTE_VALID, /which is RAM, is not mapped/],
+    [
+      'text is writable',
+      'linear-map',
+      4 * MiB,
+      (old) => (old & ~PTE_RDONLY) | PTE_WRITE,
+      /kernel text or rodata writable/,
+    ],
+  ];
+  test.each(EDITS)('%s: %s', (name, property, offset, edit, message) => {
+    const rest = atRest(granule);
+    const { base } = rest.k.board.memory[0]!;
+    const { word, level } = leafOf(rest, base + offset);
+    const tables = rest.memory.words;
+    tables[word] = edit(tables[word]!);
+    const found = rest.judge().filter((violation) => violation.property === property);
+    if (name === 'a leaf is executable') {
+      expect(found).toEqual([]); // PXNTable above it withholds that
+      for (let i = 0; i < tables.length; i++)
+        if ((tables[i]! & 3n) === 3n && (tables[i]! & TABLE_PXN) !== 0n) tables[i]! &= ~TABLE_PXN;
+      expect(rest.judge().some(({ message: text }) => text.endsWith('is executable'))).toBe(true);
+      return;
+    }
+    expect(level).toBeGreaterThan(0);
+    expect(found.map(({ message: text }) => text).join('\n')).toMatch(message);
+    expect(found[0]).toMatchObject({ cpu: -1, step: -1 });
+  });
+
+  test('a contiguous group with one odd member is caught', () => {
+    const rest = atRest(granule);
+    const { base, bytes } = rest.k.board.memory[0]!;
+    for (let pa = base; pa < base + bytes; pa += 2 ** 20) {
+      const { word } = leafOf(rest, pa);
+      if ((rest.memory.words[word]! & PTE_CONT) === 0n) continue;
+      rest.memory.words[word]! &= ~PTE_CONT;
+      const found = rest.judge();
+      expect(found.length).toBeGreaterThan(0);
+      expect(found[0]).toMatchObject({ property: 'contiguous' });
+      expect(found[0]!.message).toMatch(/has the contiguous bit, but is no whole group$/);
+      return;
+    }
+    expect.fail('no contiguous leaf');
+  });
+});
+
+describe('tables', () => {
+  test('that are allocated and hang nowhere are a leak', () => {
+    const rest = atRest();
+    const lost = allocateFrame(rest.memory, FRAME_TABLE);
+    expect(rest.judge()).toMatchObject([{ property: 'leak', message: '1 allocated table pages hang nowhere' }]);
+    freeFrame(rest.memory, lost);
+    expect(rest.judge()).toEqual([]);
+  });
+});
+
+test('a machine that never came up is not asked for its map', () => {
+  const rest = atRest();
+  rest.memory.words[wordOf(rest.memory, variablePa(rest.k, 'system_state'))] = 0n;
+  const { word } = leafOf(rest, rest.k.board.memory[0]!.base + 2 ** 29);
+  rest.memory.words[word] = 0n;
+  expect(rest.judge().filter(({ property }) => property === 'linear-map')).toEqual([]);
+});

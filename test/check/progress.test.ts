@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import { chartViolation } from '../../src/check/chart.ts';
+import { goneViolation, type StuckCpu, stallViolation } from '../../src/check/progress.ts';
+
+const cpu = (id: number, status: StuckCpu['status'], waitsFor = '', state = 'online: running'): StuckCpu => ({
+  cpu: id,
+  status,
+  waitsFor,
+  state,
+});
+
+describe('a machine in which nothing moves', () => {
+  test('is a deadlock when all who have something to do wait, and says who waits for what', () => {
+    const violation = stallViolation(
+      [
+        cpu(0, 'waiting', 'the repaint flag to reach 4'),
+        cpu(1, 'waiting', 'work'),
+        cpu(2, 'waiting', 'the lock'),
+        cpu(3, 'done'),
+      ],
+      3000,
+    );
+    expect(violation).toMatchObject({
+      property: 'deadlock',
+      cpu: 0,
+      message: 'nobody can go on: CPU 0 waits for the repaint flag to reach 4; CPU 2 waits for the lock',
+    });
+    expect(violation.evidence).toEqual([
+      'CPU 0: waiting for the repaint flag to reach 4, online: running',
+      'CPU 1: waiting for work, online: running',
+      'CPU 2: waiting for the lock, online: running',
+      'CPU 3: done, online: running',
+    ]);
+  });
+
+  test('names three of many', () => {
+    const all = Array.from({ length: 8 }, (_, id) => cpu(id, 'waiting', 'the lock'));
+    expect(stallViolation(all, 1).message).toMatch(
+      /^nobody can go on: CPU 0 .*CPU 1 .*CPU 2 waits for the lock; and 5 more$/,
+    );
+  });
+
+  test('blames the CPU that died when all others merely idle', () => {
+    const violation = stallViolation([cpu(0, 'waiting', 'work'), cpu(1, 'halted', 'Kernel panic - not syncing: x')], 1);
+    expect(violation.cpu).toBe(1);
+    expect(violation.message).toBe('nobody can go on: CPU 1 has stopped: Kernel panic - not syncing: x');
+  });
+
+  test('says so when the boot CPU has not even started', () => {
+    expect(stallViolation([cpu(0, 'off'), cpu(1, 'off')], 1).message).toBe('nobody can go on: CPU 0 has not started');
+  });
+
+  test('has something to say even when all idle', () => {
+    expect(stallViolation([cpu(0, 'waiting', 'work')], 1).message).toMatch(/all wait for work/);
+  });
+
+  test.each(['running', 'gone'] as const)('is a hung CPU when one is %s', (status) => {
+    const violation = stallViolation([cpu(0, 'waiting', 'the lock'), cpu(5, status, '', 'online: stop · run')], 1234.5);
+    expect(violation).toMatchObject({
+      property: 'hung',
+      cpu: 5,
+      message: 'CPU 5 has not got anywhere for 1235 ms, in state online: stop · run',
+    });
+  });
+});
+
+test('a worker that is gone is a hung CPU in the state its chart was in', () => {
+  expect(goneViolation(3, 'online: running', 'it ended with code 7')).toMatchObject({
+    property: 'hung',
+    cpu: 3,
+    message: 'the worker of CPU 3 is gone (it ended with code 7); its chart was in state online: running',
+  });
+});
+
+test('a mark that the chart does not accept names the mark and the state', () => {
+  expect(chartViolation(2, 77, 'repaint.parked', 'online: idle')).toMatchObject({
+    property: 'chart',
+    cpu: 2,
+    step: 77,
+    message: "CPU 2 marked 'repaint.parked', which its chart does not accept in state online: idle",
+  });
+});

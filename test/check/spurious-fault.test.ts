@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import { tableDescriptor } from '../../src/arch/descriptor.ts';
+import { FIXMAP } from '../../src/hardware/access.ts';
+import { branchTo, dsb, fillTable, load, store } from '../../src/hardware/instructions.ts';
+import { physToVirt } from '../../src/kernel/address-space.ts';
+import { idmapFlag } from '../../src/kernel/idmap.ts';
+import { block, change, entryAt, newTable, page, put, rigOf, run, said, write } from './rig.ts';
+
+describe('a fault', () => {
+  const rigWithPage = (attributes = {}) => {
+    const rig = rigOf({ classes: ['level3'] });
+    const pa = rig.k.board.memory[0]!.base;
+    const va = physToVirt(rig.k.space, pa);
+    put(rig, entryAt(rig, va, 3), page(pa, attributes));
+    return { ...rig, va };
+  };
+
+  test('on a mapped address does not happen', () => {
+    const rig = rigWithPage();
+    run(load(rig.cpus[0]!, rig.va));
+    expect(said(rig)).toEqual([]);
+  });
+
+  test('on RAM in the linear map says what was promised', () => {
+    const rig = rigWithPage();
+    run(load(rig.cpus[0]!, rig.va + 4096));
+    expect(said(rig)).toEqual(['spurious-fault']);
+    expect(rig.reports[0]!.message).toMatch(
+      /^translation fault, level 3: EL1 read at 0xffff.*: RAM is mapped in the linear map$/,
+    );
+  });
+
+  test('where nothing is promised is one that nobody handles', () => {
+    const rig = rigWithPage();
+    run(load(rig.cpus[0]!, rig.k.space.pageEnd - 4096));
+    expect(rig.reports[0]!.message).toMatch(/^translation fault.*, which nobody handles$/);
+  });
+
+  test('for want of a right names the access', () => {
+    const write = rigWithPage({ AP: 2, DBM: 0 });
+    run(store(write.cpus[0]!, write.va, 1n));
+    expect(write.reports[0]!.message).toMatch(/^permission fault, level 3: EL1 write at/);
+    const execute = rigWithPage();
+    run(branchTo(execute.cpus[0]!, execute.va));
+    expect(execute.reports[0]!.message).toMatch(
+      /^permission fault, level 3: EL1 execute at|^permission fault, level 3: EL1 .*exec/,
+    );
+  });
+
+  test('of a parked CPU on the repaint flag says who had to map it', () => {
+    const rig = rigWithPage();
+    run(store(rig.cpus[0]!, idmapFlag(rig.k), 1n));
+    expect(rig.reports[0]!.message).toContain('parked CPUs reach the repaint flag through the idmap');
+    expect(rig.reports[0]!.remedy).toContain('create_idmap()');
+  });
+
+  test('in the kernel image says that it is mapped', () => {
+    const rig = rigWithPage();
+    run(load(rig.cpus[0]!, rig.k.space.kimageVaddr));
+    expect(rig.reports[0]!.message).toContain('the kernel image is mapped');
+  });
+});
+
+describe('a table', () => {
+  /** A block is split as split_pmd() does it, with or without its barrier. */
+  function split(barrier: boolean): string[] {
+    const rig = rigOf({ classes: ['level3'] });
+    const cpu = rig.cpus[0]!;
+    const va = rig.k.space.pageOffset;
+    const entry = entryAt(rig, va, 2);
+    put(rig, entry, block(0));
+    const table = newTable(rig);
+    run(fillTable(cpu, FIXMAP + table, page(0), 4096));
+    if (barrier) run(dsb(cpu, 'ishst'));
+    write(cpu, entry, tableDescriptor(table));
+    rig.script.drain = (bound) => bound - 1; // the link leaves the store buffer first
+    run(dsb(cpu, 'ishst'));
+    return said(rig);
+  }
+
+  test('that is linked after a barrier is whole', () => expect(split(true)).toEqual([]));
+  test('that is linked before its entries are visible is caught', () =>
+    expect(split(false)).toEqual(['spurious-fault']));
+
+  test('of zeroes may be linked where nothing was', () => {
+    const rig = rigOf({ classes: ['level0'] });
+    const entry = entryAt(rig, rig.k.space.pageOffset, 2);
+    change(rig.cpus[0]!, entry, tableDescriptor(newTable(rig)));
+    expect(said(rig)).toEqual([]);
+  });
+});
