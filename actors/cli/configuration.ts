@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { formatSize, parseSize } from '../../src/arch/address.ts';
 import { type Board, granuleBytes, granules, memoryBytes, type VaBits } from '../../src/hardware/board.ts';
 import { validateBoard } from '../../src/hardware/board-check.ts';
@@ -21,6 +21,7 @@ import type { ScenarioReference } from '../thread/protocol.ts';
 import { librarySource, loadScenario } from '../thread/scenario-loader.ts';
 import { loadBoard } from './board-file.ts';
 import { didYouMean } from './closest.ts';
+import { moduleProblem, scenarioProblem } from './scenario-problem.ts';
 import { isUsageError, usageError } from './usage-error.ts';
 import { wrap } from './wrap.ts';
 
@@ -105,36 +106,6 @@ function checkPrograms({ programs }: Scenario, reference: ScenarioReference, boa
     if (typeof program !== 'function')
       throw usageError(`${reference.name}: programs(${cpu}) gave ${typeof program}; expected a generator function`);
   }
-}
-
-/** What a run threw, as the user's mistake if it came out of the user's module. */
-export function scenarioProblem({ name, module }: ScenarioReference, thrown: unknown): unknown {
-  if (module === undefined || isUsageError(thrown)) return thrown;
-  if (thrown instanceof Error && /\bnext is not a function/.test(thrown.message))
-    return usageError(`${name}: a program must be a generator function: function* (cpu, kernel) { ... }`);
-  const path = fileURLToPath(module);
-  return placeIn(path, thrown) === undefined ? thrown : usageError(moduleProblem(name, path, thrown));
-}
-
-/** One line: where in the user's module or in what it imports, and what. */
-export function moduleProblem(name: string, path: string, thrown: unknown): string {
-  const words = thrown instanceof Error ? thrown.message : String(thrown);
-  const what = (words.split('\n')[0] ?? '').replace(`${name} `, 'it ');
-  const place = placeIn(path, thrown);
-  if (place === undefined) return `${name}: ${what}`;
-  return `${place.file === path ? name : relative('', place.file)}:${place.at}: ${what}`;
-}
-
-/** The innermost place of the error's stack that is the user's: in the module, or outside of this package. */
-function placeIn(path: string, thrown: unknown): { readonly file: string; readonly at: string } | undefined {
-  const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
-  const own = fileURLToPath(new URL('../../', import.meta.url));
-  for (const [, file, at] of stack.matchAll(/(?:file:\/\/)?(\/[^\s()]*?\.[cm]?[jt]s):(\d+(?::\d+)?)/g)) {
-    const decoded = decodeURI(file!);
-    if (decoded === path || !(decoded.startsWith(own) || decoded.includes('/node_modules/')))
-      return { file: decoded, at: at! };
-  }
-  return undefined;
 }
 
 async function findBoard(wanted: string | Board, options: ConfigurationOptions): Promise<Board> {

@@ -1,17 +1,11 @@
 import { type RunOutcome, runBoard } from '../thread/board-run.ts';
 import { openRack } from '../thread/rack.ts';
-import {
-  type ConfigurationOptions,
-  configure,
-  resolved,
-  resolvedLines,
-  scenarioProblem,
-  wholeNumber,
-} from './configuration.ts';
+import { type ConfigurationOptions, configure, resolved, resolvedLines, wholeNumber } from './configuration.ts';
 import { runDocument } from './document.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
 import { interrupted } from './interrupted.ts';
 import { runReport } from './report.ts';
+import { scenarioProblem } from './scenario-problem.ts';
 import { styleFor } from './style.ts';
 import { watchView } from './watch-view.ts';
 
@@ -57,9 +51,9 @@ export async function run(name: string, options: RunOptions): Promise<number> {
   } catch (thrown) {
     throw scenarioProblem(configuration.reference, thrown);
   } finally {
-    view.end();
     stop.dispose();
     await rack.close();
+    view.end();
   }
   if (options.json) process.stdout.write(`${JSON.stringify(runDocument(configuration, outcome), null, 2)}\n`);
   else for (const line of runReport(configuration, outcome, style)) say(line);

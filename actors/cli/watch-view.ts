@@ -86,7 +86,8 @@ function pictures({ title, style }: ViewOptions): View {
   const due = everySoOften(PICTURE_EVERY_MS);
   let last: Progress | undefined;
   const draw = (progress: Progress): void => {
-    const size = { columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 };
+    // A terminal of unknown size calls itself 0 by 0.
+    const size = { columns: Math.max(process.stdout.columns || 80, 20), rows: Math.max(process.stdout.rows || 24, 8) };
     const strip = measureLinearMap(progress.machine, progress.kernel, size.columns - 1);
     screen.draw(watchFrame(title, progress, strip, size, style));
   };

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { IPIS } from '../../src/hardware/counters.ts';
+import type { Cpu } from '../../src/hardware/cpu.ts';
+import { CPU_IRQ_PENDING } from '../../src/hardware/dvm.ts';
+import { isb, sendIpi, wfi } from '../../src/hardware/instructions.ts';
+import {
+  acknowledge,
+  IPI_CALL_FUNC,
+  IPI_RESCHEDULE,
+  IRQ_TIMER,
+  interruptDue,
+  raise,
+} from '../../src/hardware/interrupt.ts';
+import { CPU_WORDS } from '../../src/hardware/layout.ts';
+import { run, Stopped, smallMachine } from './small-machine.ts';
+
+function stopOf(operation: () => void): Stopped['point'] | undefined {
+  try {
+    operation();
+  } catch (stopped) {
+    if (stopped instanceof Stopped) return stopped.point;
+    throw stopped;
+  }
+  return undefined;
+}
+
+describe('an interrupt', () => {
+  it('is pending on its target alone until it is acknowledged, all at once', () => {
+    const [a, b] = smallMachine().cpus as [Cpu, Cpu];
+    b.irqMasked = false;
+    a.irqMasked = false;
+    run(sendIpi(a, 1, IPI_CALL_FUNC));
+    raise(a, 1, IRQ_TIMER);
+    expect([interruptDue(a), interruptDue(b)]).toEqual([false, true]);
+    expect(acknowledge(b)).toBe(IPI_CALL_FUNC | IRQ_TIMER);
+    expect([interruptDue(b), acknowledge(b), a.counts[IPIS]]).toEqual([false, 0, 1]);
+  });
+
+  it('waits while it is masked', () => {
+    const [a, b] = smallMachine().cpus as [Cpu, Cpu];
+    raise(a, 1, IPI_RESCHEDULE);
+    expect([b.irqMasked, interruptDue(b)]).toEqual([true, false]);
+    b.irqMasked = false;
+    expect(interruptDue(b)).toBe(true);
+  });
+
+  it('stops a CPU on threads between two instructions, when its credit is used up and not before', () => {
+    const [a, b] = smallMachine().cpus as [Cpu, Cpu];
+    b.irqMasked = false;
+    raise(a, 1, IPI_RESCHEDULE);
+    b.credit = 2;
+    expect(stopOf(() => run(isb(b)))).toBeUndefined();
+    expect(stopOf(() => run(isb(b)))).toBeUndefined();
+    expect(stopOf(() => run(isb(b)))).toMatchObject({ kind: 'preempt' });
+    b.irqMasked = true;
+    b.credit = 0;
+    expect(stopOf(() => run(isb(b)))).toBeUndefined();
+  });
+
+  it('wakes a CPU that sleeps in WFI, masked or not', async () => {
+    const [a, b] = smallMachine().cpus as [Cpu, Cpu];
+    const point = stopOf(() => run(wfi(b, 'idle')))!;
+    expect(point).toMatchObject({ kind: 'wait', expected: 0, reason: 'idle' });
+    expect(point.word).toBe(b.words.byteOffset / 4 + CPU_IRQ_PENDING);
+    const woken = Atomics.waitAsync(b.memory.int32, point.word, point.expected, 5000);
+    raise(a, 1, IPI_RESCHEDULE);
+    expect(await woken.value).toBe('ok');
+    expect(stopOf(() => run(wfi(b, 'idle')))).toBeUndefined();
+    expect(a.dvm.cpuWords[CPU_WORDS + CPU_IRQ_PENDING]).toBe(IPI_RESCHEDULE);
+  });
+});
