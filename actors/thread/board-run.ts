@@ -3,7 +3,7 @@ import { createActor } from 'xstate';
 import { accepts } from '../../machines/accepts.ts';
 import { type SystemEvent, systemMachine } from '../../machines/system.machine.ts';
 import { statePath } from '../../machines/state-path.ts';
-import { chartViolation } from '../../src/check/chart.ts';
+import { systemChartViolation } from '../../src/check/chart.ts';
 import { goneViolation } from '../../src/check/progress.ts';
 import { standardProperties } from '../../src/check/standard.ts';
 import type { Violation } from '../../src/check/violation.ts';
@@ -150,7 +150,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
   const tell = (event: SystemEvent, cpu: number): void => {
     const snapshot = system.getSnapshot();
     if (accepts(snapshot, event)) system.send(event);
-    else violations.push(chartViolation(cpu, -1, `${event.type} (system)`, statePath(snapshot)));
+    else violations.push(systemChartViolation(cpu, event.type, statePath(snapshot)));
   };
   const readMarks = (): void => {
     const { marks, next } = marksSince(markLog, marksRead);
@@ -163,8 +163,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
   };
 
   let seenViolations = 0;
-  while (!stopping) {
-    await pause(pollMs, request.signal);
+  const look = (): void => {
     const now = performance.now();
     watchedMs += Math.min(now - lastLook, LONGEST_LOOK_MS); // a process that was suspended has not stalled
     lastLook = now;
@@ -193,16 +192,31 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
       }
     }
     stopping = reason !== '';
+  };
+  let failure: unknown;
+  while (!stopping) {
+    await pause(pollMs, request.signal);
+    try {
+      look();
+    } catch (thrown) {
+      failure = thrown; // whoever watches has failed: that is no reason to leave CPUs behind
+      stopping = true;
+    }
   }
   const finished = reason === 'everybody has finished';
   const atEnd = viewCpus(machine);
   await stopEverybody(rack, machine, lives);
   readMarks();
-  for (const [cpu] of board.cpus.entries()) rack.slot(cpu).onReport = () => {};
-  if (broken !== undefined) throw broken;
+  for (const cpu of board.cpus.keys()) rack.quiet(cpu);
+  if (failure !== undefined) throw failure;
+  if (broken !== undefined && violations.length === 0) throw broken;
+  if (violations.length === 0) tell(finished ? { type: 'everybody.finished' } : { type: 'time.over' }, -1);
   if (finished && violations.length === 0)
     for (const property of [...standardProperties, ...(scenario.properties ?? [])])
       violations.push(...(property.atRest?.(machine, kernel) ?? []));
+  if (finished && violations.length === 0) tell({ type: 'rest.checked' }, -1);
+  if (violations.length > 0) tell({ type: 'violation.found' }, -1);
+  const state = statePath(system.getSnapshot());
   violations.sort((a, b) => order(a) - order(b));
   system.stop();
   return {
@@ -215,7 +229,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
     trace: (violations[0] !== undefined ? traces.get(violations[0]) : undefined) ?? traceOf(machine, 24),
     cpus: atEnd,
     results,
-    state: statePath(system.getSnapshot()),
+    state,
     machine,
     kernel,
     durationMs: performance.now() - began,

@@ -30,7 +30,7 @@ import { loadScenario } from './scenario-loader.ts';
 const MOST_REPORTS = 3;
 
 /** Steps of each CPU that are kept with a violation. */
-const STEPS_BEFORE = 24;
+const STEPS_BEFORE = 96;
 
 /** A program under way, and how its chart is told that it has ended. */
 interface Running {

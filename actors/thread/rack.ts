@@ -17,6 +17,8 @@ export interface Slot {
 export interface Rack {
   /** The slot of CPU `index`, started when it is first asked for. */
   slot(index: number): Slot;
+  /** From here on nobody listens to what the CPU's worker posts. */
+  quiet(index: number): void;
   /** Ends the worker of a CPU for good; the next `slot(index)` starts a new one. */
   discard(index: number): Promise<void>;
   /** Ends all workers. */
@@ -30,6 +32,10 @@ export async function openRack(): Promise<Rack> {
     slot(index) {
       slots[index] ??= startSlot(entry, index);
       return slots[index];
+    },
+    quiet(index) {
+      const slot = slots[index];
+      if (slot !== undefined) slot.onReport = () => {};
     },
     async discard(index) {
       const slot = slots[index];

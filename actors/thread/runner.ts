@@ -84,6 +84,7 @@ export function step(cpu: Cpu, program: Op, texts: TextSlots, sliceMs: number): 
     for (;;) {
       const { done, value } = program.next();
       if (done) return 'finished';
+      if (typeof value?.kind !== 'string') throw new TypeError('a program yielded something: it may only yield* operations');
       if (value.kind === 'halt') {
         Atomics.store(cpu.words, CPU_STATUS, STATUS_HALTED);
         writeText(texts.waiting, value.reason);

@@ -32,6 +32,9 @@ import { walk, walkFrom } from './walker.ts';
  */
 export const FIXMAP = 2 ** 52;
 
+/** What stands in `cpu.way` when the last translation was a mixture of several entries. */
+export const AMALGAM = -3;
+
 // Bound again because the compiler folds a module's own constants, and loads imported ones.
 const { ACCESSES, EVICTIONS, FILLS, HITS, MISSES, WALK_CACHE_HITS, WALKS } = counters;
 const { AMALGAMATIONS, BOTH_SIZES_CACHED, CONFLICT_ABORTS, CONFLICTS_AVOIDED, REDONE, STALE_USES } = counters;
@@ -189,7 +192,7 @@ function resolveSeveral(cpu: Cpu, va: number, right: number): number {
   counts[AMALGAMATIONS]!++;
   const other = tlb.matched[tlb.matched[0] === winner ? 1 : 0]!;
   const pa = tlb.pa[winner]! + ((va - tlb.tag[other]!) % Math.min(sizeOf(tlb, winner), sizeOf(tlb, other)));
-  cpu.way = winner;
+  cpu.way = AMALGAM;
   observer.multipleMatch(cpu, va, outcome, pa);
   return (tlb.rights[winner]! & right) === 0 ? -(PERMISSION_L0 + levelOf(tlb, winner)) : pa;
 }

@@ -1,7 +1,7 @@
 import { RIGHT_EL1_EXECUTE, RIGHT_EL1_READ, RIGHT_EL1_READ_PAN, RIGHT_EL1_WRITE, RIGHT_EL1_WRITE_PAN } from '../arch/permission.ts';
 import { decodeRangeOperand, decodeVaOperand } from '../arch/tlbi-operand.ts';
 import { TLBI, type TlbiName } from '../arch/tlbi.ts';
-import { enterHazard, leaveHazard, translate, translateOnce } from './access.ts';
+import { AMALGAM, enterHazard, FIXMAP, leaveHazard, translate, translateOnce } from './access.ts';
 import { DRAINS, DSBS, FAULTS, IPIS, ISBS, POINTS, TLBIS } from './counters.ts';
 import { CONTROL_ROOTS_EPOCH, type Cpu, resetCpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from './cpu.ts';
 import {
@@ -132,8 +132,14 @@ function* writable(cpu: Cpu, va: number): Op<number> {
       if (overtaken(cpu)) continue;
       yield* die(cpu, va, -pa, writeRight(cpu));
     }
+    if (isAstray(cpu, va, pa)) yield* halt(cpu, 'a store through an amalgamated translation');
     if (enterHazard(cpu)) return pa;
   }
+}
+
+/** A mixture of two translations led the store to memory that nobody backs; the mixture has been reported. */
+function isAstray(cpu: Cpu, va: number, pa: number): boolean {
+  return cpu.mmuOn && va < FIXMAP && cpu.way === AMALGAM && wordOf(cpu.memory, pa) < 0;
 }
 
 /**
