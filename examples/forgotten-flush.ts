@@ -1,5 +1,5 @@
-import { announce, defineScenario, dsb, load, prot, rangeSplitToPtes, setEntry, tableVa, entryOffset } from 'asymmu';
 import type { Cpu, Kernel, Op } from 'asymmu';
+import { announce, defineScenario, dsb, entryOffset, load, prot, rangeSplitToPtes, setEntry, tableVa } from 'asymmu';
 
 /** A protocol of one's own: CPU 0 makes a page read-only, and forgets to flush. */
 function* makeReadOnly(cpu: Cpu, k: Kernel): Op {

@@ -1,24 +1,15 @@
 /** The public names: what a scenario of your own is made of. Nothing inside asymmu imports this file. */
 
-// A scenario and its verdict
-export { defineScenario } from './scenario/scenario.ts';
-export type { Program, Scenario, ScenarioDefinition } from './scenario/scenario.ts';
-export { checkLinearMap } from './scenario/check-linear-map.ts';
-export { exercise } from './scenario/exercise.ts';
-export { atRest } from './check/violation.ts';
-export type { Property, PropertyName, Report, Violation, Watch } from './check/violation.ts';
 export { standardProperties } from './check/standard.ts';
-
+export type { Property, PropertyName, Report, Violation, Watch } from './check/violation.ts';
+export { atRest } from './check/violation.ts';
 // The hardware: boards, CPUs, instructions
 export type { BbmClass, Board, CpuFeatures, CpuModel, KernelImage, MemoryBank } from './hardware/board.ts';
-export { boardPresets, defaultBoard } from './hardware/board-presets.ts';
 export { validateBoard } from './hardware/board-check.ts';
+export { boardPresets, defaultBoard } from './hardware/board-presets.ts';
 export { resizeBoard } from './hardware/board-resize.ts';
-export { cpuModel, cpuModels } from './hardware/cpu-models.ts';
 export type { Cpu } from './hardware/cpu.ts';
-export type { Op, Point } from './hardware/op.ts';
-export type { Observer } from './hardware/observer.ts';
-export type { Machine } from './hardware/system.ts';
+export { cpuModel, cpuModels } from './hardware/cpu-models.ts';
 export {
   announce,
   branchTo,
@@ -41,21 +32,23 @@ export {
   wfe,
   wfi,
 } from './hardware/instructions.ts';
-
-// The kernel's own functions
-export type { KernelConfig, Revision } from './kernel/config.ts';
-export type { Kernel, KernelText } from './kernel/kernel.ts';
-export { mark } from './kernel/kernel.ts';
-export { MARKS, type Mark } from './kernel/marks.ts';
+export type { Observer } from './hardware/observer.ts';
+export type { Op, Point } from './hardware/op.ts';
+export type { Machine } from './hardware/system.ts';
 export { type AddressSpace, imageVa, physToVirt, virtToPhys } from './kernel/address-space.ts';
 export { touchLinearMap } from './kernel/boot.ts';
+// The kernel's own functions
+export type { KernelConfig, Revision } from './kernel/config.ts';
 export {
   cpuSupportsBbml2Noabort,
   forcePteMapping,
   systemSupportsBbml2Noabort,
 } from './kernel/cpufeature.ts';
-export { createPgdMapping } from './kernel/linear-map.ts';
+export type { Kernel, KernelText } from './kernel/kernel.ts';
+export { mark } from './kernel/kernel.ts';
 export { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './kernel/lazy-mmu.ts';
+export { createPgdMapping } from './kernel/linear-map.ts';
+export { MARKS, type Mark } from './kernel/marks.ts';
 export { setPageRo, setPageRw } from './kernel/pageattr.ts';
 export { entryOffset } from './kernel/pagewalk.ts';
 export { pgtableAlloc, pgtableFree } from './kernel/pgalloc.ts';
@@ -69,3 +62,8 @@ export {
   flushTlbKernelRange,
   localFlushTlbAll,
 } from './kernel/tlbflush.ts';
+export { checkLinearMap } from './scenario/check-linear-map.ts';
+export { exercise } from './scenario/exercise.ts';
+export type { Program, Scenario, ScenarioDefinition } from './scenario/scenario.ts';
+// A scenario and its verdict
+export { defineScenario } from './scenario/scenario.ts';

@@ -19,4 +19,5 @@ const { control } = machine.memory;
 
 parentPort?.postMessage('ready');
 if (role === 'parked') while (Atomics.load(control, CONTROL_STOP) === 0) Atomics.wait(control, CONTROL_STOP, 0, 5000);
-else for (let seed = 1; Atomics.load(control, CONTROL_STOP) === 0; seed++) readRandomPages(cpu, BASE_VA, 256, 6400, seed);
+else
+  for (let seed = 1; Atomics.load(control, CONTROL_STOP) === 0; seed++) readRandomPages(cpu, BASE_VA, 256, 6400, seed);

@@ -60,7 +60,11 @@ function invalidations(machine: Machine, count: number): () => void {
 }
 
 /** Measures CPU 0 while the other CPUs are busy or parked in threads of their own. */
-async function inCompany(role: Companion['role'], others: number, measure: (machine: Machine) => number[]): Promise<number[]> {
+async function inCompany(
+  role: Companion['role'],
+  others: number,
+  measure: (machine: Machine) => number[],
+): Promise<number[]> {
   const machine = bareMachine(1 + others);
   const entry = new URL(import.meta.url.endsWith('.ts') ? './bench-worker.ts' : './bench-worker.js', import.meta.url);
   const workers = Array.from({ length: others }, (_, i) => {
@@ -77,7 +81,10 @@ async function inCompany(role: Companion['role'], others: number, measure: (mach
   }
 }
 
-async function boards192(runs: number, figure: (outcome: Awaited<ReturnType<typeof runBoard>>) => number): Promise<number[]> {
+async function boards192(
+  runs: number,
+  figure: (outcome: Awaited<ReturnType<typeof runBoard>>) => number,
+): Promise<number[]> {
   const mixed = resizeBoard(boardPresets.get('ampereone-192-mixed')!, { cpus: 192, memoryBytes: 256 * GiB });
   if (!mixed.ok) throw new Error(mixed.problems.join('; '));
   const samples: number[] = [];

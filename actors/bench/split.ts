@@ -1,8 +1,9 @@
-import { defaultBoard } from '../../src/hardware/board-presets.ts';
 import { GiB } from '../../src/hardware/board.ts';
+import { defaultBoard } from '../../src/hardware/board-presets.ts';
 import { seededChooser } from '../../src/hardware/chooser.ts';
 import { freeFrame } from '../../src/hardware/frame.ts';
 import { exchange, read } from '../../src/hardware/memory.ts';
+import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine } from '../../src/hardware/system.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import { boot, loadKernelImage } from '../../src/kernel/boot.ts';
@@ -11,7 +12,6 @@ import { createKernel } from '../../src/kernel/kernel.ts';
 import { entryOffset } from '../../src/kernel/pagewalk.ts';
 import { rangeSplitToPtes } from '../../src/kernel/split.ts';
 import { kernelText } from '../../src/kernel/text.ts';
-import type { Op } from '../../src/hardware/op.ts';
 
 /** Blocks of 2M in 1 GiB, and pages of 4K in each. */
 const BLOCKS = 512;

@@ -1,6 +1,6 @@
-import { rows, type Row } from '../bench/rows.ts';
-import { wholeNumber } from './configuration.ts';
+import { type Row, rows } from '../bench/rows.ts';
 import { didYouMean } from './closest.ts';
+import { wholeNumber } from './configuration.ts';
 import { version } from './document.ts';
 import { EXIT_GOOD } from './exit-code.ts';
 import { usageError } from './usage-error.ts';
@@ -35,7 +35,8 @@ export async function bench(names: readonly string[], options: BenchOptions): Pr
     results.push(result);
     if (!options.json) process.stdout.write(`${line(row, result)}\n`);
   }
-  if (options.json) process.stdout.write(`${JSON.stringify({ command: 'bench', version: version(), results }, null, 2)}\n`);
+  if (options.json)
+    process.stdout.write(`${JSON.stringify({ command: 'bench', version: version(), results }, null, 2)}\n`);
   return EXIT_GOOD;
 }
 

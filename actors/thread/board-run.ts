@@ -1,19 +1,19 @@
 import { availableParallelism } from 'node:os';
 import { createActor } from 'xstate';
 import { accepts } from '../../machines/accepts.ts';
-import { type SystemEvent, systemMachine } from '../../machines/system.machine.ts';
 import { statePath } from '../../machines/state-path.ts';
+import { type SystemEvent, systemMachine } from '../../machines/system.machine.ts';
 import { systemChartViolation } from '../../src/check/chart.ts';
 import { goneViolation } from '../../src/check/progress.ts';
 import { standardProperties } from '../../src/check/standard.ts';
 import type { Violation } from '../../src/check/violation.ts';
-import { attachMarkLog, marksSince } from '../../src/hardware/mark-log.ts';
-import { CONTROL_STOP } from '../../src/hardware/memory.ts';
+import type { Board } from '../../src/hardware/board.ts';
+import type { Counts } from '../../src/hardware/counters.ts';
 import { CPU_IRQ_PENDING, CPU_POWER } from '../../src/hardware/dvm.ts';
 import { allocatedFrames } from '../../src/hardware/frame.ts';
 import { CPU_WORDS } from '../../src/hardware/layout.ts';
-import type { Board } from '../../src/hardware/board.ts';
-import type { Counts } from '../../src/hardware/counters.ts';
+import { attachMarkLog, marksSince } from '../../src/hardware/mark-log.ts';
+import { CONTROL_STOP } from '../../src/hardware/memory.ts';
 import { type Allocate, countsOf, createMachine, handleOf, type Machine, traceOf } from '../../src/hardware/system.ts';
 import type { TraceRecord } from '../../src/hardware/trace.ts';
 import { loadKernelImage } from '../../src/kernel/boot.ts';
@@ -110,8 +110,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
       if (report.type === 'violation') {
         violations.push(report.violation);
         if (report.trace.length > 0) traces.set(report.violation, report.trace);
-      }
-      else broken = new Error(report.message);
+      } else broken = new Error(report.message);
     };
     const assignment = {
       cpu,

@@ -1,6 +1,6 @@
 import { type Actor, createActor } from 'xstate';
-import { type CpuEvent, cpuMachine, type ProgramLogic, standing } from '../../machines/cpu.machine.ts';
 import { accepts } from '../../machines/accepts.ts';
+import { type CpuEvent, cpuMachine, type ProgramLogic, standing } from '../../machines/cpu.machine.ts';
 import { statePath } from '../../machines/state-path.ts';
 import { faultOf, formatFault } from '../../src/arch/fault.ts';
 import { chartViolation } from '../../src/check/chart.ts';
@@ -19,10 +19,17 @@ import { attachTextSlots, type TextSlots, writeText } from '../../src/hardware/t
 import { boot, bringUp, idle, stopper } from '../../src/kernel/boot.ts';
 import { CAP_PRESENT, cpuSupportsBbml2Noabort } from '../../src/kernel/cpufeature.ts';
 import { createKernel, type Kernel, variablePa } from '../../src/kernel/kernel.ts';
-import { type Mark, MARKS } from '../../src/kernel/marks.ts';
+import { MARKS, type Mark } from '../../src/kernel/marks.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 import { checkLinearMap } from '../../src/scenario/check-linear-map.ts';
-import { type CpuAssignment, type CpuReport, type CpuResult, STATUS_DONE, STATUS_OFF, STATUS_RUNNING } from './protocol.ts';
+import {
+  type CpuAssignment,
+  type CpuReport,
+  type CpuResult,
+  STATUS_DONE,
+  STATUS_OFF,
+  STATUS_RUNNING,
+} from './protocol.ts';
 import { breatheOf, relaxOf, step, turnsOf } from './runner.ts';
 import { loadScenario } from './scenario-loader.ts';
 

@@ -9,7 +9,9 @@ export interface WorkerGone {
 /** Resolves when the worker ends, with the reason; never rejects. */
 export function whenGone(worker: Worker): Promise<WorkerGone> {
   return new Promise((resolve) => {
-    worker.once('error', (error) => resolve({ gone: true, why: error instanceof Error ? error.message : String(error) }));
+    worker.once('error', (error) =>
+      resolve({ gone: true, why: error instanceof Error ? error.message : String(error) }),
+    );
     worker.once('exit', (code) => resolve({ gone: true, why: `it ended with code ${code}` }));
   });
 }

@@ -1,5 +1,5 @@
 import type { LoggedMark } from '../../src/hardware/mark-log.ts';
-import { type Mark, MARKS } from '../../src/kernel/marks.ts';
+import { MARKS, type Mark } from '../../src/kernel/marks.ts';
 
 /** How long each phase of a boot took, in ms; a phase that did not happen is left out. */
 export type PhaseTimes = Readonly<Partial<Record<Phase, number>>>;

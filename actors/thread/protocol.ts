@@ -1,6 +1,6 @@
 import type { Violation } from '../../src/check/violation.ts';
-import type { TraceRecord } from '../../src/hardware/trace.ts';
 import type { MachineHandle } from '../../src/hardware/system.ts';
+import type { TraceRecord } from '../../src/hardware/trace.ts';
 import type { KernelConfig } from '../../src/kernel/config.ts';
 
 /** What the main thread and the worker of one CPU say to each other. Bulk data lies in the shared buffer. */

@@ -1,9 +1,9 @@
-import { speculate } from '../../src/hardware/speculation.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { CPU_PROGRESS, CPU_STATUS } from '../../src/hardware/dvm.ts';
 import { acknowledge, interruptDue } from '../../src/hardware/interrupt.ts';
 import { CONTROL_PAUSE, CONTROL_STOP } from '../../src/hardware/memory.ts';
 import type { Op, Point } from '../../src/hardware/op.ts';
+import { speculate } from '../../src/hardware/speculation.ts';
 import { type TextSlots, writeText } from '../../src/hardware/text-slot.ts';
 import { STATUS_HALTED, STATUS_RUNNING, STATUS_WAITING } from './protocol.ts';
 
@@ -28,7 +28,8 @@ export function breatheOf(noisy: boolean): (cpu: Cpu) => void {
     obeyControl(cpu);
     speculate(cpu);
     // Now and then a CPU is held up for a moment, as by a slow bus or a hypervisor.
-    if (noisy && cpu.choose(64, 'noise') === 63) Atomics.wait(cpu.memory.control, CONTROL_STOP, 0, cpu.choose(3, 'noise') / 10);
+    if (noisy && cpu.choose(64, 'noise') === 63)
+      Atomics.wait(cpu.memory.control, CONTROL_STOP, 0, cpu.choose(3, 'noise') / 10);
   };
 }
 
@@ -84,7 +85,8 @@ export function step(cpu: Cpu, program: Op, texts: TextSlots, sliceMs: number): 
     for (;;) {
       const { done, value } = program.next();
       if (done) return 'finished';
-      if (typeof value?.kind !== 'string') throw new TypeError('a program yielded something: it may only yield* operations');
+      if (typeof value?.kind !== 'string')
+        throw new TypeError('a program yielded something: it may only yield* operations');
       if (value.kind === 'halt') {
         Atomics.store(cpu.words, CPU_STATUS, STATUS_HALTED);
         writeText(texts.waiting, value.reason);

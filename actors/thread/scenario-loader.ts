@@ -13,7 +13,8 @@ export async function loadScenario(reference: ScenarioReference): Promise<Scenar
   }
   resolveOwnName(reference.library);
   const loaded = (await import(reference.module)) as { default?: unknown };
-  if (loaded.default === undefined) throw new Error(`${reference.name} has no default export; expected defineScenario({...})`);
+  if (loaded.default === undefined)
+    throw new Error(`${reference.name} has no default export; expected defineScenario({...})`);
   return defineScenario(loaded.default as Scenario);
 }
 

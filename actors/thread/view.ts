@@ -20,7 +20,12 @@ export interface CpuView {
   readonly counters: Float64Array;
 }
 
-const STATUS = { [STATUS_OFF]: 'off', [STATUS_WAITING]: 'waiting', [STATUS_HALTED]: 'halted', [STATUS_DONE]: 'done' } as const;
+const STATUS = {
+  [STATUS_OFF]: 'off',
+  [STATUS_WAITING]: 'waiting',
+  [STATUS_HALTED]: 'halted',
+  [STATUS_DONE]: 'done',
+} as const;
 
 /** All CPUs of the machine as they are at this moment. */
 export function viewCpus(machine: Machine): CpuView[] {

@@ -4,17 +4,17 @@ import { attachCounters } from './counters.ts';
 import { attachDvm, CPU_BBM, type Dvm, type DvmRecord, record } from './dvm.ts';
 import { clearPending } from './frame.ts';
 import { CPU_DOUBLES, CPU_WORDS, type Layout } from './layout.ts';
+import { attachMarkLog, type MarkLog } from './mark-log.ts';
 import { FRAME_PENDING, type Memory, type WalkerPort, walkerPort } from './memory.ts';
 import { nobody, type Observer } from './observer.ts';
 import { newPoint, type Point } from './op.ts';
 import type { Regime, RegimeFeatures, TranslationRegisters } from './regime.ts';
 import { attachStoreBuffer, type StoreBuffer, type Visible } from './store-buffer.ts';
 import { tableWordVisible } from './table-word.ts';
-import { attachMarkLog, type MarkLog } from './mark-log.ts';
 import { attachTlb, resetTlb, type Tlb } from './tlb.ts';
 import { attachTrace, type Trace } from './trace.ts';
-import { newWalk, type Walk } from './walker.ts';
 import { attachWalkCache, resetWalkCache, type WalkCache } from './walk-cache.ts';
+import { newWalk, type Walk } from './walker.ts';
 
 /**
  * One CPU as its own driver sees it: views on its part of the machine's buffer, and what it keeps privately. Parts of

@@ -1,13 +1,19 @@
-import { RIGHT_EL1_EXECUTE, RIGHT_EL1_READ, RIGHT_EL1_READ_PAN, RIGHT_EL1_WRITE, RIGHT_EL1_WRITE_PAN } from '../arch/permission.ts';
-import { decodeRangeOperand, decodeVaOperand } from '../arch/tlbi-operand.ts';
+import {
+  RIGHT_EL1_EXECUTE,
+  RIGHT_EL1_READ,
+  RIGHT_EL1_READ_PAN,
+  RIGHT_EL1_WRITE,
+  RIGHT_EL1_WRITE_PAN,
+} from '../arch/permission.ts';
 import { TLBI, type TlbiName } from '../arch/tlbi.ts';
+import { decodeRangeOperand, decodeVaOperand } from '../arch/tlbi-operand.ts';
 import { AMALGAM, enterHazard, FIXMAP, leaveHazard, translate, translateOnce } from './access.ts';
 import { DRAINS, DSBS, FAULTS, IPIS, ISBS, POINTS, TLBIS } from './counters.ts';
-import { CONTROL_ROOTS_EPOCH, type Cpu, resetCpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from './cpu.ts';
+import { CONTROL_ROOTS_EPOCH, type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT, resetCpu } from './cpu.ts';
 import {
-  complete,
   CPU_POWER,
   CPU_PROGRESS,
+  complete,
   type DvmRecord,
   issue,
   issued,
@@ -22,8 +28,8 @@ import {
 import { setPending } from './frame.ts';
 import { interruptDue, raise } from './interrupt.ts';
 import { CPU_WORDS } from './layout.ts';
-import { appendMark } from './mark-log.ts';
 import { applyRecord, applyUpTo, catchUp, overtaken } from './maintenance.ts';
+import { appendMark } from './mark-log.ts';
 import { compareExchange, exchange, fetchAdd, frameOf, isTableWord, read, wordOf } from './memory.ts';
 import type { Op, Point, PointKind } from './op.ts';
 import { regimeOf, type TranslationRegisters } from './regime.ts';

@@ -1,9 +1,9 @@
 import type { Board } from './board.ts';
+import { attachCounters, type Counts, totals } from './counters.ts';
 import { attachCpu, type Cpu, type CpuOptions } from './cpu.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { allocateBuffer, attachMemory, type Memory } from './memory.ts';
-import { attachCounters, type Counts, totals } from './counters.ts';
-import { attachTrace, tail, type TraceRecord } from './trace.ts';
+import { attachTrace, type TraceRecord, tail } from './trace.ts';
 
 /** One machine: a board laid out in one shared buffer. Attaching is cheap and copies nothing. */
 export interface Machine {

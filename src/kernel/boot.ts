@@ -1,15 +1,25 @@
 import { type Cpu, resetCpu } from '../hardware/cpu.ts';
-import { cpuOff, cpuOn, dsb, isb, load, loadAdd, msr, relaxWhile, sendIpi, store, tlbi, waitUntilOff, wfi } from '../hardware/instructions.ts';
 import { claimImageFrame, FRAME_DATA, FRAME_TABLE } from '../hardware/frame.ts';
+import {
+  cpuOff,
+  cpuOn,
+  dsb,
+  isb,
+  load,
+  loadAdd,
+  msr,
+  relaxWhile,
+  sendIpi,
+  store,
+  tlbi,
+  waitUntilOff,
+  wfi,
+} from '../hardware/instructions.ts';
 import { IPI_CALL_FUNC } from '../hardware/interrupt.ts';
 import type { Memory } from '../hardware/memory.ts';
 import type { Op } from '../hardware/op.ts';
 import { imageVa, physToVirt } from './address-space.ts';
-import {
-  finaliseSystemCapabilities,
-  systemCapabilitiesFinalized,
-  updateCpuCapabilities,
-} from './cpufeature.ts';
+import { finaliseSystemCapabilities, systemCapabilitiesFinalized, updateCpuCapabilities } from './cpufeature.ts';
 import { createIdmap, tcrEl1, ttbr } from './idmap.ts';
 import { IMAGE_FRAME, type Kernel, mark, percpuVariable } from './kernel.ts';
 import { createPgdMapping, linearMapRequiresBbml2, mapMem, markLinearTextAliasRo, placeRoot } from './linear-map.ts';

@@ -1,6 +1,6 @@
 import { alignDown } from '../arch/address.ts';
-import { TCR_EL1, TTBR_EL1 } from '../arch/registers.ts';
 import { insert, pack } from '../arch/field.ts';
+import { TCR_EL1, TTBR_EL1 } from '../arch/registers.ts';
 import { FIXMAP } from '../hardware/access.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { dsb, isb, load, msr, store } from '../hardware/instructions.ts';

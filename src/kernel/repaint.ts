@@ -1,5 +1,18 @@
 import type { Cpu } from '../hardware/cpu.ts';
-import { announce, branchTo, halt, isb, load, loadAdd, loadExclusive, msr, sevl, store, wfe, relaxWhile } from '../hardware/instructions.ts';
+import {
+  announce,
+  branchTo,
+  halt,
+  isb,
+  load,
+  loadAdd,
+  loadExclusive,
+  msr,
+  relaxWhile,
+  sevl,
+  store,
+  wfe,
+} from '../hardware/instructions.ts';
 import type { Op } from '../hardware/op.ts';
 import { physToVirt } from './address-space.ts';
 import { systemSupportsBbml2Noabort } from './cpufeature.ts';

@@ -139,4 +139,3 @@ function* splitContPtes(cpu: Cpu, k: Kernel, table: number, start: number, end: 
   }
   return stop;
 }
-

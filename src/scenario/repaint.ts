@@ -1,10 +1,10 @@
-import { announce, load, loadAdd, store, tlbi, dsb, isb, msr, relaxWhile } from '../hardware/instructions.ts';
 import type { Cpu } from '../hardware/cpu.ts';
+import { announce, dsb, isb, load, loadAdd, msr, relaxWhile, store, tlbi } from '../hardware/instructions.ts';
 import type { Op } from '../hardware/op.ts';
+import { physToVirt } from '../kernel/address-space.ts';
 import { cpuSupportsBbml2Noabort } from '../kernel/cpufeature.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag } from '../kernel/idmap.ts';
 import { type Kernel, type KernelText, mark } from '../kernel/kernel.ts';
-import { physToVirt } from '../kernel/address-space.ts';
 import type { RepaintText } from '../kernel/repaint.ts';
 import { waitWhileSet } from '../kernel/repaint.ts';
 import { defineScenario, type Scenario } from './scenario.ts';
@@ -44,7 +44,8 @@ function* waitOnSwapper(cpu: Cpu, k: Kernel): Op {
 /** A few words of a stack somewhere in RAM. */
 function* touchStack(cpu: Cpu, k: Kernel): Op {
   const { base } = k.board.memory[0]!;
-  for (let i = 0; i < 4; i++) yield* load(cpu, physToVirt(k.space, base + (cpu.id * 4 + i) * k.space.granule.pageBytes));
+  for (let i = 0; i < 4; i++)
+    yield* load(cpu, physToVirt(k.space, base + (cpu.id * 4 + i) * k.space.granule.pageBytes));
 }
 
 export const secondariesStayOnSwapper = twin(

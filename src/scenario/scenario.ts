@@ -58,7 +58,8 @@ const KEYS: ReadonlySet<string> = new Set([
 function problemOf(definition: unknown): string | undefined {
   if (typeof definition !== 'object' || definition === null) return `expected an object, got ${typeof definition}`;
   const given = definition as Record<string, unknown>;
-  for (const key of Object.keys(given)) if (!KEYS.has(key)) return `unknown key '${key}'; known: ${[...KEYS].join(', ')}`;
+  for (const key of Object.keys(given))
+    if (!KEYS.has(key)) return `unknown key '${key}'; known: ${[...KEYS].join(', ')}`;
   for (const key of TEXTS)
     if (typeof given[key] !== 'string' || given[key] === '') return `'${key}' must be a non-empty string`;
   if (typeof given.board !== 'string' && (typeof given.board !== 'object' || given.board === null))
