@@ -205,7 +205,7 @@ export function soakReport(request: SoakRequest, totals: SoakTotals, memory: Mem
 
 function verdictLine({ plan }: SoakRequest, totals: SoakTotals, style: Style): string {
   const rounds = totals.good + totals.violated + totals.inconclusive;
-  const bounds = `${rounds} rounds, seed ${plan.seed}`;
+  const bounds = `${rounds} ${rounds === 1 ? 'round' : 'rounds'}, seed ${plan.seed}`;
   const verdict = verdictOf(totals);
   if (verdict === 'violated')
     return `${style.bad('VIOLATED')}  a property was violated in ${totals.violated} of ${bounds}`;

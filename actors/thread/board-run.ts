@@ -207,6 +207,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
   await stopEverybody(rack, machine, lives);
   readMarks();
   for (const cpu of board.cpus.keys()) rack.quiet(cpu);
+  const state = statePath(system.getSnapshot());
   if (failure !== undefined) throw failure;
   if (broken !== undefined && violations.length === 0) throw broken;
   if (violations.length === 0) tell(finished ? { type: 'everybody.finished' } : { type: 'time.over' }, -1);
@@ -215,7 +216,6 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
       violations.push(...(property.atRest?.(machine, kernel) ?? []));
   if (finished && violations.length === 0) tell({ type: 'rest.checked' }, -1);
   if (violations.length > 0) tell({ type: 'violation.found' }, -1);
-  const state = statePath(system.getSnapshot());
   violations.sort((a, b) => order(a) - order(b));
   system.stop();
   return {

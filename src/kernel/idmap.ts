@@ -8,7 +8,7 @@ import type { Op } from '../hardware/op.ts';
 import type { Kernel } from './kernel.ts';
 import { mark } from './kernel.ts';
 import { entryOffset } from './pagewalk.ts';
-import { PAGE_KERNEL, PAGE_KERNEL_ROX, type Prot, PTE_ADDRESS, PTE_AF, PTE_VALID, TABLE_TYPE } from './pgtable-prot.ts';
+import { PAGE_KERNEL_ROX, type Prot, PTE_ADDRESS, PTE_AF, PTE_VALID, TABLE_TYPE } from './pgtable-prot.ts';
 import { localFlushTlbAll } from './tlbflush.ts';
 
 /**

@@ -4,7 +4,7 @@ import type { Op } from '../hardware/op.ts';
 import type { Kernel } from './kernel.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './lazy-mmu.ts';
 import { entryOffset } from './pagewalk.ts';
-import { PTE_ADDRESS, PTE_RDONLY, PTE_TYPE_PAGE, PTE_VALID, PTE_WRITE } from './pgtable-prot.ts';
+import { PTE_ADDRESS, PTE_CONT, PTE_RDONLY, PTE_TYPE_PAGE, PTE_VALID, PTE_WRITE } from './pgtable-prot.ts';
 import { tableVa } from './split.ts';
 import { flushTlbKernelRange } from './tlbflush.ts';
 
@@ -23,13 +23,14 @@ function* pteOf(cpu: Cpu, k: Kernel, va: number): Op<number | undefined> {
 
 /**
  * Linux: __change_memory_common() for one page that is mapped as a page: clear, then set, then flush. Returns false and
- * does nothing where the page is part of a block.
+ * does nothing where the page is part of a block or of a contiguous group.
  */
 function* changePage(cpu: Cpu, k: Kernel, va: number, set: bigint, clear: bigint): Op<boolean> {
   const pte = yield* pteOf(cpu, k, va);
   if (pte === undefined) return false;
-  enterLazyMmuMode(k);
   const value = yield* load(cpu, pte);
+  if ((value & PTE_CONT) !== 0n) return false; // one entry of a live group changed alone is a conflict on weak CPUs
+  enterLazyMmuMode(k);
   yield* setEntry(cpu, k, pte, (value & ~clear) | set);
   yield* leaveLazyMmuMode(cpu, k);
   const end = va + k.space.granule.pageBytes;

@@ -57,7 +57,7 @@ describe('asymmu soak', () => {
     const { code, out } = await soak(`${words} --rounds 5 --seed 3 --first-round 4`);
     expect(code).toBe(1);
     expect(out).toMatch(/VIOLATED {2}stale/);
-    expect(out).toMatch(/VIOLATED {2}a property was violated in 1 of 1 rounds/);
+    expect(out).toMatch(/VIOLATED {2}a property was violated in 1 of 1 round,/);
     const again = out.match(/again: asymmu soak (.*)/)![1]!;
     expect(again).toBe(`${words} --seed 3 --first-round 4 --rounds 1`);
     const repeated = await soak(`${again} --json`);
