@@ -119,7 +119,7 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
       kernel: request.kernel,
       seed: request.seed,
       noisy: request.noisy,
-      burstsAtOnce: Math.max(8, 2 * availableParallelism()),
+      burstsAtOnce: board.cpus.length > 16 ? availableParallelism() : board.cpus.length,
       sliceMs: Math.max(20, 3 * board.cpus.length),
     };
     try {

@@ -15,7 +15,11 @@ const worker: CpuWorker = {
   },
   async run() {
     if (life === undefined) throw new Error('run() before prepare()');
-    return life.run();
+    try {
+      return life.run();
+    } finally {
+      life = undefined; // the next round brings its own machine
+    }
   },
 };
 

@@ -16,9 +16,41 @@ export function whenGone(worker: Worker): Promise<WorkerGone> {
   });
 }
 
-/** A call into a worker never settles once the worker has ended: whichever comes first wins. */
-export async function guarded<T>(call: Promise<T>, gone: Promise<WorkerGone>): Promise<T | WorkerGone> {
-  return Promise.race([call, gone]);
+/** Who waits for a worker right now, and what they are told once it has ended. */
+interface Waiters {
+  readonly waiting: Set<(gone: WorkerGone) => void>;
+  ended: WorkerGone | undefined;
+}
+
+const waitersFor = new WeakMap<Promise<WorkerGone>, Waiters>();
+
+/**
+ * A call into a worker never settles once the worker has ended: whichever comes first wins. Not Promise.race: `gone`
+ * lives as long as the worker and would remember every call ever made.
+ */
+export function guarded<T>(call: Promise<T>, gone: Promise<WorkerGone>): Promise<T | WorkerGone> {
+  return new Promise((resolve, reject) => {
+    const waiters = waitersOf(gone);
+    if (waiters.ended !== undefined) return resolve(waiters.ended);
+    waiters.waiting.add(resolve);
+    const done = (): void => {
+      waiters.waiting.delete(resolve);
+    };
+    call.then(resolve, reject).then(done, done);
+  });
+}
+
+function waitersOf(gone: Promise<WorkerGone>): Waiters {
+  const known = waitersFor.get(gone);
+  if (known !== undefined) return known;
+  const waiters: Waiters = { waiting: new Set(), ended: undefined };
+  waitersFor.set(gone, waiters);
+  gone.then((why) => {
+    waiters.ended = why;
+    for (const tell of waiters.waiting) tell(why);
+    waiters.waiting.clear();
+  });
+  return waiters;
 }
 
 export function isGone(value: unknown): value is WorkerGone {
