@@ -9,6 +9,8 @@ export type Change =
   | 'none'
   /** Rights only: in place, and a TLBI for it to take effect. */
   | 'permission'
+  /** Rights of one entry of a contiguous group: until its neighbours follow, the group is not uniform. */
+  | 'member'
   /** The contiguous bit only. */
   | 'contiguous'
   /** The size: a block becomes a table of the same leaves, or the reverse. */
@@ -52,7 +54,7 @@ export function changeOf(before: bigint, after: bigint, level: number, contents:
   const changed = (before ^ after) & ~IGNORED;
   if (changed === 0n) return 'none';
   if ((changed & (KIND | ADDRESS)) !== 0n) return 'full';
-  if ((changed & CONTIGUOUS) === 0n) return 'permission';
+  if ((changed & CONTIGUOUS) === 0n) return (after & CONTIGUOUS) === 0n ? 'permission' : 'member';
   return changed === CONTIGUOUS ? 'contiguous' : 'full';
 }
 
@@ -88,7 +90,7 @@ export function isCacheable(descriptor: bigint, level: number): boolean {
   return (descriptor & VALID) !== 0n && (isTable(descriptor, level) || (descriptor & AF) !== 0n);
 }
 
-const SEVERITY: readonly Change[] = ['none', 'permission', 'contiguous', 'size', 'full'];
+const SEVERITY: readonly Change[] = ['none', 'permission', 'member', 'contiguous', 'size', 'full'];
 
 export function worse(one: Change, other: Change): Change {
   return SEVERITY.indexOf(one) >= SEVERITY.indexOf(other) ? one : other;
@@ -97,7 +99,7 @@ export function worse(one: Change, other: Change): Change {
 /** The weakest class on which the change may be made in place; undefined: on none. */
 export function weakestAllowed(change: Change): BbmClass | undefined {
   if (change === 'none' || change === 'permission') return 'level0';
-  if (change === 'contiguous') return 'level1';
+  if (change === 'contiguous' || change === 'member') return 'level1';
   return change === 'size' ? 'level2' : undefined;
 }
 

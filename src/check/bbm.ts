@@ -162,11 +162,17 @@ function judgeInPlace(
       `before  ${describe(before, place.level)}`,
       `after   ${describe(after, place.level)}`,
     ],
-    change === 'size' || change === 'contiguous'
-      ? `CPU ${walker.cpu} must not be able to walk the table during the change (park it in the idmap with a reserved TTBR1: linear_map_split_to_ptes(), 6.18), or the change needs break-before-make`
-      : 'break-before-make: invalid entry, DSB, broadcast TLBI, DSB, then the new entry',
+    remedyFor(change, walker),
   );
   return false;
+}
+
+function remedyFor(change: Change, { cpu }: Walker): string {
+  if (change === 'member')
+    return 'the contiguous bit comes off the whole group first (split_contpte(), 6.18), with break-before-make where it may not be done in place';
+  return change === 'size' || change === 'contiguous'
+    ? `CPU ${cpu} must not be able to walk the table during the change (park it in the idmap with a reserved TTBR1: linear_map_split_to_ptes(), 6.18), or the change needs break-before-make`
+    : 'break-before-make: invalid entry, DSB, broadcast TLBI, DSB, then the new entry';
 }
 
 function describe(descriptor: bigint, level: number): string {
@@ -176,6 +182,7 @@ function describe(descriptor: bigint, level: number): string {
 const WHAT: Readonly<Record<Change, string>> = {
   none: 'nothing',
   permission: 'its permissions',
+  member: 'its permissions, alone of its contiguous group,',
   contiguous: 'its contiguous bit',
   size: 'its size',
   full: 'more than its size or permissions',

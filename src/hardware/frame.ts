@@ -29,7 +29,6 @@ export function allocateFrame(memory: Memory, kind: typeof FRAME_TABLE | typeof 
     if (frameState[frame] !== FRAME_FREE) continue;
     if (Atomics.compareExchange(frameState, frame, FRAME_FREE, kind) !== FRAME_FREE) continue;
     notePeak(control, Atomics.add(control, CONTROL_ALLOCATED, 1) + 1);
-    hangsNowhere(memory, frame);
     return framePa(memory, frame);
   }
   return -1;

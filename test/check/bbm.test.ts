@@ -137,6 +137,17 @@ describe.each(granules)('the contiguous bit, %s granule', (granule) => {
     }
   });
 
+  test.each(bbmClasses)(
+    'stays on a group of which one page is protected, unless the weakest is level 0: %s',
+    (weakest) => {
+      const { rig, entry, pa } = livePage({ classes: ['level3', weakest], granule }, { Contiguous: 1 });
+      change(rig.cpus[0]!, entry, page(pa, { Contiguous: 1, AP: 2 }));
+      expect(said(rig)).toEqual(weakest === 'level0' ? ['bbm'] : []);
+      if (weakest === 'level0')
+        expect(rig.reports[0]!.message).toContain('its permissions, alone of its contiguous group,');
+    },
+  );
+
   test('together with a permission it is more than the contiguous bit', () => {
     const { rig, entry, pa } = livePage({ classes: ['level3'], granule }, { Contiguous: 1 });
     change(rig.cpus[0]!, entry, page(pa, { AP: 2 }));

@@ -110,6 +110,26 @@ describe('a group that a completion overtook', () => {
     expect(cpu.counts[REDONE]).toBe(1);
   });
 
+  it('has stopped at nothing if it is content the second time', () => {
+    let armed = true;
+    const machine: SmallMachine = smallMachine({
+      chances: {
+        speculate: () => {
+          if (!armed) return 3;
+          armed = false;
+          map(machine, KERNEL, RAM, 3, { Contiguous: 1 });
+          run(tlbi(machine.cpus[0]!, 'vaale1is', encodeVaOperand(KERNEL)));
+          run(dsb(machine.cpus[0]!, 'ish'));
+          return 3;
+        },
+      },
+    });
+    map(machine, KERNEL, RAM + PAGE, 3, { Contiguous: 1 });
+    const cpu = machine.cpus[1]!;
+    expect(readPages(cpu, KERNEL, RAM, 1, RIGHT_EL1_READ)).toEqual({ done: 1, pa: 0, ok: true });
+    expect(cpu.counts[REDONE]).toBe(1);
+  });
+
   it('stands when the TLBI has only been issued', () => {
     const cpu = swappedMeanwhile(false).cpus[1]!;
     expect(readPages(cpu, KERNEL, RAM, 16, RIGHT_EL1_READ).ok).toBe(true);

@@ -168,6 +168,15 @@ describe('a TLBI by range', () => {
   });
 });
 
+describe('a TLBI by a range that begins inside one entry and ends inside the next', () => {
+  it('removes both', () => {
+    const cpu = smallMachine(ROOMY).cpus[0]!;
+    for (const run of [0, 1, 2]) put(cpu.tlb, KERNEL + run * 16 * PAGE, 16);
+    invalidate(cpu, 'rvaale1is', encodeRangeOperand(KERNEL + 15 * PAGE, 7, 0, GRANULE_4K));
+    expect(leavesOf(cpu.tlb).map(({ va }) => va)).toEqual([KERNEL + 32 * PAGE]);
+  });
+});
+
 describe('a local TLBI', () => {
   it('acts on its own CPU by the next DSB NSH at the latest, and on no other', () => {
     const { cpus } = smallMachine({ chances: { deliver: 1 } });

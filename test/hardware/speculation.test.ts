@@ -53,7 +53,7 @@ describe('speculation', () => {
   });
 
   it('caches what the table says, never what is still buffered', () => {
-    const machine = smallMachine({ chances: { speculate: (bound) => (bound === 20 ? 0 : 0) } });
+    const machine = smallMachine();
     const cpu = machine.cpus[0]!;
     const table = hanging(machine);
     run(store(cpu, FIXMAP + table, leaf(RAM + MIB2, 3)));

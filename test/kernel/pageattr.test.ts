@@ -8,6 +8,7 @@ import { physToVirt } from '../../src/kernel/address-space.ts';
 import { setPageRo, setPageRw } from '../../src/kernel/pageattr.ts';
 import { entryOffset } from '../../src/kernel/pagewalk.ts';
 import { PTE_ADDRESS, PTE_RDONLY, PTE_WRITE } from '../../src/kernel/pgtable-prot.ts';
+import { forEachLeaf } from '../../src/kernel/ptdump.ts';
 import { rangeSplitToPtes } from '../../src/kernel/split.ts';
 import { type Booted, bootCpu, complete } from './boot-cpu.ts';
 import { recorded } from './recorded.ts';
@@ -54,6 +55,17 @@ describe.each(granules)('permissions of one page, %s granule', (granule) => {
   test('of a page inside a block are refused, and nothing happens', () => {
     const { cpu, k, va } = booted(granule, false);
     const { result, did } = recorded(cpu, setPageRo(cpu, k, va));
+    expect(result).toBe(false);
+    expect(did).toEqual([]);
+  });
+
+  test('of a page of a contiguous group are refused, and nothing happens', () => {
+    const { cpu, k, memory, tree } = booted(granule, false);
+    const members: number[] = [];
+    forEachLeaf(memory, tree, (va, _pa, level, _lo, hi) => {
+      if (level === 3 && va < k.space.pageEnd && ((hi >>> 20) & 1) === 1) members.push(va);
+    });
+    const { result, did } = recorded(cpu, setPageRo(cpu, k, members[Math.floor(members.length / 2)]!));
     expect(result).toBe(false);
     expect(did).toEqual([]);
   });
