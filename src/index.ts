@@ -1,43 +1,32 @@
 /** The public names: what a scenario of your own is made of. Nothing inside asymmu imports this file. */
 
+// What must hold
 export { standardProperties } from './check/standard.ts';
 export type { Property, PropertyName, Report, Violation, Watch } from './check/violation.ts';
 export { atRest } from './check/violation.ts';
 // The hardware: boards, CPUs, instructions
+export { dsb, isb } from './hardware/barrier.ts';
 export type { BbmClass, Board, CpuFeatures, CpuModel, KernelImage, MemoryBank } from './hardware/board.ts';
 export { validateBoard } from './hardware/board-check.ts';
 export { boardPresets, defaultBoard } from './hardware/board-presets.ts';
 export { resizeBoard } from './hardware/board-resize.ts';
+export { branchTo } from './hardware/branch.ts';
 export type { Cpu } from './hardware/cpu.ts';
 export { cpuModel, cpuModels } from './hardware/cpu-models.ts';
-export {
-  announce,
-  branchTo,
-  clearPage,
-  compareAndSwap,
-  dsb,
-  fillTable,
-  halt,
-  isb,
-  load,
-  loadAdd,
-  loadExclusive,
-  msr,
-  relaxWhile,
-  sendIpi,
-  sevl,
-  store,
-  storeRun,
-  tlbi,
-  wfe,
-  wfi,
-} from './hardware/instructions.ts';
+export { halt } from './hardware/exception.ts';
+export { sendIpi } from './hardware/ipi.ts';
+export { compareAndSwap, load, loadAdd, loadExclusive, store } from './hardware/load-store.ts';
+export { announce } from './hardware/milestone.ts';
 export type { Observer } from './hardware/observer.ts';
 export type { Op, Point } from './hardware/op.ts';
 export type { Machine } from './hardware/system.ts';
+export { msr } from './hardware/system-register.ts';
+export { clearPage, fillTable, storeRun } from './hardware/table-fill.ts';
+export { tlbi } from './hardware/tlbi.ts';
+export { relaxWhile, sevl, wfe, wfi } from './hardware/wait.ts';
+// The kernel's own functions
 export { type AddressSpace, imageVa, physToVirt, virtToPhys } from './kernel/address-space.ts';
 export { touchLinearMap } from './kernel/boot.ts';
-// The kernel's own functions
 export type { KernelConfig, Revision } from './kernel/config.ts';
 export {
   cpuSupportsBbml2Noabort,
@@ -62,8 +51,9 @@ export {
   flushTlbKernelRange,
   localFlushTlbAll,
 } from './kernel/tlbflush.ts';
+
+// A scenario and its verdict
 export { checkLinearMap } from './scenario/check-linear-map.ts';
 export { exercise } from './scenario/exercise.ts';
 export type { Program, Scenario, ScenarioDefinition } from './scenario/scenario.ts';
-// A scenario and its verdict
 export { defineScenario } from './scenario/scenario.ts';

@@ -22,7 +22,6 @@ const PUBLIC_NAMES = 'src/index.ts';
 const MOST_LINES = 300;
 /** Longer for now, and not to grow. */
 const TOO_LONG: ReadonlyMap<string, number> = new Map([
-  ['src/hardware/instructions.ts', 480],
   ['machines/cpu.machine.ts', 380],
   ['src/kernel/ptdump.ts', 310],
   ['actors/cli/soak-report.ts', 330],

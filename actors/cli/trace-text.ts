@@ -1,8 +1,10 @@
 import { formatSize } from '../../src/arch/address.ts';
 import { faultOf } from '../../src/arch/fault.ts';
-import { BARRIERS, REGISTERS, TLBI_NAMES } from '../../src/hardware/instructions.ts';
+import { BARRIERS } from '../../src/hardware/barrier.ts';
 import type { Memory } from '../../src/hardware/memory.ts';
+import { REGISTERS } from '../../src/hardware/system-register.ts';
 import { type Place, placeOf } from '../../src/hardware/table-word.ts';
+import { TLBI_NAMES } from '../../src/hardware/tlbi.ts';
 import type { TraceRecord } from '../../src/hardware/trace.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { MARKS } from '../../src/kernel/marks.ts';

@@ -1,23 +1,15 @@
+import { dsb, isb } from '../hardware/barrier.ts';
 import { type Cpu, resetCpu } from '../hardware/cpu.ts';
 import { claimImageFrame, FRAME_DATA, FRAME_TABLE } from '../hardware/frame.ts';
-import {
-  cpuOff,
-  cpuOn,
-  dsb,
-  isb,
-  load,
-  loadAdd,
-  msr,
-  relaxWhile,
-  sendIpi,
-  store,
-  tlbi,
-  waitUntilOff,
-  wfi,
-} from '../hardware/instructions.ts';
 import { IPI_CALL_FUNC } from '../hardware/interrupt.ts';
+import { sendIpi } from '../hardware/ipi.ts';
+import { load, loadAdd, store } from '../hardware/load-store.ts';
 import type { Memory } from '../hardware/memory.ts';
 import type { Op } from '../hardware/op.ts';
+import { cpuOff, cpuOn, waitUntilOff } from '../hardware/power.ts';
+import { msr } from '../hardware/system-register.ts';
+import { tlbi } from '../hardware/tlbi.ts';
+import { relaxWhile, wfi } from '../hardware/wait.ts';
 import { imageVa, physToVirt } from './address-space.ts';
 import { finaliseSystemCapabilities, systemCapabilitiesFinalized, updateCpuCapabilities } from './cpufeature.ts';
 import { createIdmap, tcrEl1, ttbr } from './idmap.ts';

@@ -1,6 +1,6 @@
 import type { CpuModel } from '../hardware/board.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { load, store } from '../hardware/instructions.ts';
+import { load, store } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import { canSetDirectMap } from './config.ts';
 import type { Kernel } from './kernel.ts';

@@ -1,7 +1,7 @@
 import type { Board } from '../hardware/board.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { mark as markNumber } from '../hardware/instructions.ts';
 import type { Layout } from '../hardware/layout.ts';
+import { mark as markNumber } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
 import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
 import type { KernelConfig } from './config.ts';

@@ -1,5 +1,6 @@
+import { dsb, isb } from '../hardware/barrier.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { dsb, isb, store } from '../hardware/instructions.ts';
+import { store } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import type { Kernel } from './kernel.ts';
 import { PTE_VALID } from './pgtable-prot.ts';

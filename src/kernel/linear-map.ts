@@ -1,11 +1,13 @@
 import { alignDown, alignUp, isAligned } from '../arch/address.ts';
 import { blockAllowed, contiguousRun, type Level, levelBytes } from '../arch/granule.ts';
 import { FIXMAP } from '../hardware/access.ts';
+import { dsb, isb } from '../hardware/barrier.ts';
 import type { MemoryBank } from '../hardware/board.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { placeTable } from '../hardware/frame.ts';
-import { dsb, isb, load, store, storeRun } from '../hardware/instructions.ts';
+import { load, store } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
+import { storeRun } from '../hardware/table-fill.ts';
 import { physToVirt } from './address-space.ts';
 import { canSetDirectMap } from './config.ts';
 import { forcePteMapping } from './cpufeature.ts';

@@ -1,5 +1,6 @@
 import type { Cpu } from '../hardware/cpu.ts';
-import { announce, load } from '../hardware/instructions.ts';
+import { load } from '../hardware/load-store.ts';
+import { announce } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
 import type { Kernel } from './kernel.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './lazy-mmu.ts';

@@ -1,9 +1,9 @@
 import { FIXMAP } from '../hardware/access.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { allocateFrame, FRAME_TABLE, freeFrame } from '../hardware/frame.ts';
-import { clearPage } from '../hardware/instructions.ts';
 import { CONTROL_ALLOC_ATTEMPTS } from '../hardware/memory.ts';
 import type { Op } from '../hardware/op.ts';
+import { clearPage } from '../hardware/table-fill.ts';
 import { note } from '../hardware/trace.ts';
 
 /** `kernel`: may sleep. `atomic`: may not. `boot`: memblock, which panics instead of failing. */

@@ -1,19 +1,12 @@
+import { isb } from '../hardware/barrier.ts';
+import { branchTo } from '../hardware/branch.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import {
-  announce,
-  branchTo,
-  halt,
-  isb,
-  load,
-  loadAdd,
-  loadExclusive,
-  msr,
-  relaxWhile,
-  sevl,
-  store,
-  wfe,
-} from '../hardware/instructions.ts';
+import { halt } from '../hardware/exception.ts';
+import { load, loadAdd, loadExclusive, store } from '../hardware/load-store.ts';
+import { announce } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
+import { msr } from '../hardware/system-register.ts';
+import { relaxWhile, sevl, wfe } from '../hardware/wait.ts';
 import { physToVirt } from './address-space.ts';
 import { systemSupportsBbml2Noabort } from './cpufeature.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag, mapIdmapPage, ttbr } from './idmap.ts';

@@ -1,9 +1,11 @@
 import { alignDown } from '../arch/address.ts';
 import { contiguousRun, type Level, levelBytes } from '../arch/granule.ts';
 import { FIXMAP } from '../hardware/access.ts';
+import { dsb } from '../hardware/barrier.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { dsb, fillTable, load } from '../hardware/instructions.ts';
+import { load } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
+import { fillTable } from '../hardware/table-fill.ts';
 import { physToVirt } from './address-space.ts';
 import { ENOMEM } from './errno.ts';
 import type { Kernel } from './kernel.ts';

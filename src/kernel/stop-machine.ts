@@ -1,7 +1,9 @@
 import type { Cpu } from '../hardware/cpu.ts';
-import { load, loadAdd, relaxWhile, sendIpi, store } from '../hardware/instructions.ts';
 import { IPI_RESCHEDULE } from '../hardware/interrupt.ts';
+import { sendIpi } from '../hardware/ipi.ts';
+import { load, loadAdd, store } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
+import { relaxWhile } from '../hardware/wait.ts';
 import type { Kernel } from './kernel.ts';
 import { mark, percpuVariable } from './kernel.ts';
 

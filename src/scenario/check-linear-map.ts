@@ -3,7 +3,7 @@ import { readPages } from '../hardware/burst.ts';
 import { LEAVES_CHECKED } from '../hardware/counters.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { CPU_PROGRESS } from '../hardware/dvm.ts';
-import { load } from '../hardware/instructions.ts';
+import { load } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import { type Kernel, mark } from '../kernel/kernel.ts';

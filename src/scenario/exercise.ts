@@ -1,6 +1,6 @@
 import { alignUp } from '../arch/address.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { load } from '../hardware/instructions.ts';
+import { load } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import type { Kernel } from '../kernel/kernel.ts';

@@ -1,6 +1,11 @@
+import { dsb, isb } from '../hardware/barrier.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { announce, dsb, isb, load, loadAdd, msr, relaxWhile, store, tlbi } from '../hardware/instructions.ts';
+import { load, loadAdd, store } from '../hardware/load-store.ts';
+import { announce } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
+import { msr } from '../hardware/system-register.ts';
+import { tlbi } from '../hardware/tlbi.ts';
+import { relaxWhile } from '../hardware/wait.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import { cpuSupportsBbml2Noabort } from '../kernel/cpufeature.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag } from '../kernel/idmap.ts';

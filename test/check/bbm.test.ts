@@ -3,11 +3,13 @@ import { type LeafAttributes, tableDescriptor } from '../../src/arch/descriptor.
 import { levelBytes } from '../../src/arch/granule.ts';
 import type { TlbiName } from '../../src/arch/tlbi.ts';
 import { encodeRangeOperand, encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
+import { type Barrier, dsb, isb } from '../../src/hardware/barrier.ts';
 import { type BbmClass, bbmClasses, granules } from '../../src/hardware/board.ts';
 import { CPU_POWER } from '../../src/hardware/dvm.ts';
 import { placeTable } from '../../src/hardware/frame.ts';
-import { type Barrier, dsb, isb, msr, tlbi } from '../../src/hardware/instructions.ts';
 import { read } from '../../src/hardware/memory.ts';
+import { msr } from '../../src/hardware/system-register.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
 import { ttbr } from '../../src/kernel/idmap.ts';
 import {
   block,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { conflict } from '../../src/check/conflict.ts';
 import { speculativeFill } from '../../src/hardware/access.ts';
 import { type BbmClass, bbmClasses } from '../../src/hardware/board.ts';
-import { load } from '../../src/hardware/instructions.ts';
+import { load } from '../../src/hardware/load-store.ts';
 import { block, change, entryAt, leafTable, page, put, type Rig, rigOf, run, said } from './rig.ts';
 
 const GiB = 2 ** 30;

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { tableDescriptor } from '../../src/arch/descriptor.ts';
 import { FIXMAP } from '../../src/hardware/access.ts';
-import { branchTo, dsb, fillTable, load, store } from '../../src/hardware/instructions.ts';
+import { dsb } from '../../src/hardware/barrier.ts';
+import { branchTo } from '../../src/hardware/branch.ts';
+import { load, store } from '../../src/hardware/load-store.ts';
+import { fillTable } from '../../src/hardware/table-fill.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import { idmapFlag } from '../../src/kernel/idmap.ts';
 import { block, change, entryAt, newTable, page, put, rigOf, run, said, write } from './rig.ts';

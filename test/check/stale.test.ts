@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
+import { dsb, isb } from '../../src/hardware/barrier.ts';
 import { granules } from '../../src/hardware/board.ts';
 import { STALE_USES } from '../../src/hardware/counters.ts';
-import { announce, dsb, isb, load, tlbi } from '../../src/hardware/instructions.ts';
+import { load } from '../../src/hardware/load-store.ts';
+import { announce } from '../../src/hardware/milestone.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
 import { block, change, entryAt, flush, leafTable, page, put, type Rig, rigOf, run, said, write } from './rig.ts';
 
 const GiB = 2 ** 30;

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
 import { leak } from '../../src/check/leak.ts';
+import { dsb, isb } from '../../src/hardware/barrier.ts';
 import { freeFrame } from '../../src/hardware/frame.ts';
-import { dsb, isb, load, tlbi } from '../../src/hardware/instructions.ts';
+import { load } from '../../src/hardware/load-store.ts';
 import { read } from '../../src/hardware/memory.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
 import { change, entryAt, leafTable, put, type Rig, rigOf, run, said } from './rig.ts';
 
 /** A table that another CPU walked is unlinked, flushed somehow, and freed; then that CPU goes there again. */

@@ -11,6 +11,7 @@ import {
   translate,
   walkAndFill,
 } from '../../src/hardware/access.ts';
+import { dsb, isb } from '../../src/hardware/barrier.ts';
 import {
   BOTH_SIZES_CACHED,
   EVICTIONS,
@@ -23,9 +24,10 @@ import {
 } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { CPU_HAZARD } from '../../src/hardware/dvm.ts';
-import { dsb, isb, msr, tlbi } from '../../src/hardware/instructions.ts';
 import { exchange } from '../../src/hardware/memory.ts';
+import { msr } from '../../src/hardware/system-register.ts';
 import { FLAG_CONTIGUOUS, FLAG_SPECULATIVE, lookup, MISS, SEVERAL, sizeOf } from '../../src/hardware/tlb.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
 import {
   entryOf,
   everyChance,

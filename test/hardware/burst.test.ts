@@ -3,6 +3,7 @@ import { faultCode } from '../../src/arch/fault.ts';
 import { RIGHT_EL1_READ, RIGHT_EL1_WRITE } from '../../src/arch/permission.ts';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
 import { walkAndFill } from '../../src/hardware/access.ts';
+import { dsb } from '../../src/hardware/barrier.ts';
 import type { BbmClass } from '../../src/hardware/board.ts';
 import { readMissing, readPages, readRandomPages } from '../../src/hardware/burst.ts';
 import {
@@ -14,8 +15,8 @@ import {
   REDONE,
   WALK_CACHE_HITS,
 } from '../../src/hardware/counters.ts';
-import { dsb, tlbi } from '../../src/hardware/instructions.ts';
 import { exchange } from '../../src/hardware/memory.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
 import { entryOf, KERNEL, leaf, MIB2, map, PAGE, run, type SmallMachine, smallMachine } from './small-machine.ts';
 
 const RAM = 0x4020_0000;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RIGHT_EL1_READ } from '../../src/arch/permission.ts';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
 import { enterHazard, FIXMAP, leaveHazard, translate } from '../../src/hardware/access.ts';
+import { dsb, isb } from '../../src/hardware/barrier.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import {
   ahead,
@@ -15,10 +16,11 @@ import {
   TLBI_ALL,
   TLBI_ANY_ASID,
 } from '../../src/hardware/dvm.ts';
-import { dsb, isb, store, tlbi } from '../../src/hardware/instructions.ts';
+import { store } from '../../src/hardware/load-store.ts';
 import { catchUp } from '../../src/hardware/maintenance.ts';
 import { CONTROL_DVM_COMPLETED, CONTROL_DVM_ISSUED, exchange } from '../../src/hardware/memory.ts';
 import { lookup, MISS } from '../../src/hardware/tlb.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
 import { beside, LEFT, READY, REDONE, ROUNDS, WRONG } from './second-thread.ts';
 import { KERNEL, leaf, map, newData, PAGE, run, type SmallMachine, smallMachine } from './small-machine.ts';
 

@@ -14,7 +14,6 @@ import {
   isPending,
   placeTable,
 } from '../../src/hardware/frame.ts';
-import { fillTable } from '../../src/hardware/instructions.ts';
 import {
   CONTROL_ALLOC_CURSOR,
   CONTROL_PENDING_FILLS,
@@ -28,6 +27,7 @@ import {
   read,
   wordOf,
 } from '../../src/hardware/memory.ts';
+import { fillTable } from '../../src/hardware/table-fill.ts';
 import { placeOf } from '../../src/hardware/table-word.ts';
 import { lookup, MISS } from '../../src/hardware/tlb.ts';
 import { entryOf, KERNEL, map, newData, newTable, PAGE, run, smallMachine } from './small-machine.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { isb } from '../../src/hardware/barrier.ts';
 import { IPIS } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { CPU_IRQ_PENDING } from '../../src/hardware/dvm.ts';
-import { isb, sendIpi, wfi } from '../../src/hardware/instructions.ts';
 import {
   acknowledge,
   IPI_CALL_FUNC,
@@ -11,7 +11,9 @@ import {
   interruptDue,
   raise,
 } from '../../src/hardware/interrupt.ts';
+import { sendIpi } from '../../src/hardware/ipi.ts';
 import { CPU_WORDS } from '../../src/hardware/layout.ts';
+import { wfi } from '../../src/hardware/wait.ts';
 import { run, Stopped, smallMachine } from './small-machine.ts';
 
 function stopOf(operation: () => void): Stopped['point'] | undefined {

@@ -11,12 +11,13 @@ import {
 } from '../../src/arch/tlbi-operand.ts';
 import { coversEntry, type TlbEntryScope } from '../../src/arch/tlbi-scope.ts';
 import { translate } from '../../src/hardware/access.ts';
+import { dsb } from '../../src/hardware/barrier.ts';
 import { TLBIS_APPLIED } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { CPU_APPLIED, CPU_HAZARD, issue, issued, TLBI_AUDIT } from '../../src/hardware/dvm.ts';
-import { announce, dsb, tlbi } from '../../src/hardware/instructions.ts';
 import { applyUpTo, catchUp, isBehind, overtaken } from '../../src/hardware/maintenance.ts';
 import { exchange } from '../../src/hardware/memory.ts';
+import { announce } from '../../src/hardware/milestone.ts';
 import {
   FLAG_WITHDRAWN,
   type Found,
@@ -30,6 +31,7 @@ import {
   SEVERAL,
   type Tlb,
 } from '../../src/hardware/tlb.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
 import {
   cachedAsid,
   cachedBytes,

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { FIXMAP } from '../../src/hardware/access.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { clearPending, setPending } from '../../src/hardware/frame.ts';
-import { fillTable } from '../../src/hardware/instructions.ts';
 import { layoutOf } from '../../src/hardware/layout.ts';
 import {
   allocateBuffer,
@@ -21,6 +20,7 @@ import {
   walkerPort,
   wordOf,
 } from '../../src/hardware/memory.ts';
+import { fillTable } from '../../src/hardware/table-fill.ts';
 import { beside } from './second-thread.ts';
 import { newData, newTable, PAGE, run, smallMachine } from './small-machine.ts';
 

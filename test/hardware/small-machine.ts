@@ -163,6 +163,15 @@ export function map(
   return entry;
 }
 
+/** A page of data at KERNEL that both CPUs can reach. */
+export function sharedPage(value: bigint): { a: Cpu; b: Cpu; page: number } {
+  const machine = smallMachine();
+  const page = newData(machine.memory, value);
+  map(machine, KERNEL, page);
+  const [a, b] = machine.cpus as [Cpu, Cpu];
+  return { a, b, page };
+}
+
 /** Runs an operation that is not expected to wait, and answers what it returned. */
 export function run<T>(op: Op<T>): T {
   const step = op.next();
@@ -177,4 +186,15 @@ export class Stopped extends Error {
     super(`${point.kind}: ${point.reason}`);
     this.point = { ...point };
   }
+}
+
+/** The point at which an operation that cannot finish stops. */
+export function pointOf<T>(op: Op<T>): Point {
+  try {
+    run(op);
+  } catch (stopped) {
+    if (stopped instanceof Stopped) return stopped.point;
+    throw stopped;
+  }
+  throw new Error('nothing stopped it');
 }

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { FIXMAP, translate } from '../../src/hardware/access.ts';
+import { dsb } from '../../src/hardware/barrier.ts';
 import { SPECULATIVE_WALKS } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { dsb, store, tlbi } from '../../src/hardware/instructions.ts';
+import { store } from '../../src/hardware/load-store.ts';
 import { speculate } from '../../src/hardware/speculation.ts';
 import { placeOf } from '../../src/hardware/table-word.ts';
 import { FLAG_SPECULATIVE, lookup, MISS } from '../../src/hardware/tlb.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
 import {
   entryOf,
   everyChance,

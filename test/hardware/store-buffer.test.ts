@@ -1,20 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { FIXMAP, walkAndFill } from '../../src/hardware/access.ts';
+import { type Barrier, dsb } from '../../src/hardware/barrier.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
+import { drainSome } from '../../src/hardware/drain.ts';
 import { isPending } from '../../src/hardware/frame.ts';
-import {
-  type Barrier,
-  compareAndSwap,
-  drainSome,
-  dsb,
-  fillTable,
-  load,
-  store,
-  tlbi,
-} from '../../src/hardware/instructions.ts';
+import { compareAndSwap, load, store } from '../../src/hardware/load-store.ts';
 import { exchange, read } from '../../src/hardware/memory.ts';
 import { drainAll, drainOne, forwarded, isFull, pushStore } from '../../src/hardware/store-buffer.ts';
+import { fillTable } from '../../src/hardware/table-fill.ts';
 import { lookup, MISS } from '../../src/hardware/tlb.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
 import {
   entryOf,
   everyChance,

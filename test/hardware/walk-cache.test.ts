@@ -3,11 +3,12 @@ import { tableDescriptor } from '../../src/arch/descriptor.ts';
 import type { TlbiName } from '../../src/arch/tlbi.ts';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
 import { translate, walkAndFill } from '../../src/hardware/access.ts';
+import { dsb } from '../../src/hardware/barrier.ts';
 import { WALK_CACHE_HITS } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { dsb, tlbi } from '../../src/hardware/instructions.ts';
 import { exchange } from '../../src/hardware/memory.ts';
 import { dropAll, lookup, MISS } from '../../src/hardware/tlb.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
 import {
   cachedAsid,
   cachedBytes,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { granules } from '../../src/hardware/board.ts';
 import { defaultBoard } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
-import { store } from '../../src/hardware/instructions.ts';
+import { store } from '../../src/hardware/load-store.ts';
 import { read } from '../../src/hardware/memory.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import { setPageRo, setPageRw } from '../../src/kernel/pageattr.ts';

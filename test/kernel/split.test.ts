@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { contiguousRun, levelBytes } from '../../src/arch/granule.ts';
 import { FIXMAP } from '../../src/hardware/access.ts';
+import { dsb } from '../../src/hardware/barrier.ts';
 import { granules } from '../../src/hardware/board.ts';
 import { defaultBoard } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { allocatedFrames } from '../../src/hardware/frame.ts';
-import { dsb } from '../../src/hardware/instructions.ts';
 import { exchange, read } from '../../src/hardware/memory.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import { ENOMEM } from '../../src/kernel/errno.ts';

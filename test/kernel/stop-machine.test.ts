@@ -4,7 +4,7 @@ import { defaultBoard } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { CPU_IRQ_PENDING } from '../../src/hardware/dvm.ts';
-import { load, loadAdd } from '../../src/hardware/instructions.ts';
+import { load, loadAdd } from '../../src/hardware/load-store.ts';
 import { read } from '../../src/hardware/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { type Kernel, variablePa } from '../../src/kernel/kernel.ts';

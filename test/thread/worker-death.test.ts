@@ -14,7 +14,8 @@ const run = sharedRack();
 const folder = mkdtempSync(join(tmpdir(), 'asymmu-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const INSTRUCTIONS = new URL('../../src/hardware/instructions.ts', import.meta.url).href;
+const LOAD_STORE = new URL('../../src/hardware/load-store.ts', import.meta.url).href;
+const WAIT = new URL('../../src/hardware/wait.ts', import.meta.url).href;
 const KERNEL = new URL('../../src/kernel/kernel.ts', import.meta.url).href;
 
 /** Runs a user's module in which CPU 2 does `body` when the system is up, and all others nothing much. */
@@ -22,7 +23,8 @@ async function runUser(name: string, body: string): Promise<RunOutcome> {
   const file = join(folder, `${name}.mjs`);
   writeFileSync(
     file,
-    `import { load, relaxWhile } from '${INSTRUCTIONS}';
+    `import { load } from '${LOAD_STORE}';
+     import { relaxWhile } from '${WAIT}';
      import { mark } from '${KERNEL}';
      function* quiet(cpu) { mark(cpu, 'work.started'); mark(cpu, 'work.finished'); }
      function* odd(cpu, k) { mark(cpu, 'work.started'); ${body} mark(cpu, 'work.finished'); }

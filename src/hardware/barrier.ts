@@ -1,0 +1,45 @@
+import { boundary } from './boundary.ts';
+import { DSBS, ISBS } from './counters.ts';
+import type { Cpu } from './cpu.ts';
+import { drainEverything } from './drain.ts';
+import { complete, issued } from './dvm.ts';
+import { applyRecord, applyUpTo } from './maintenance.ts';
+import type { Op } from './op.ts';
+import { synchroniseContext } from './system-register.ts';
+import { note } from './trace.ts';
+
+export type Barrier = 'ish' | 'ishst' | 'nsh' | 'nshst';
+
+export const BARRIERS: readonly Barrier[] = ['ish', 'ishst', 'nsh', 'nshst'];
+
+/**
+ * DSB. Every form makes this CPU's stores visible. The forms for all accesses also complete its TLBIs: `ish` broadcast
+ * and local ones, `nsh` the local ones.
+ */
+export function* dsb(cpu: Cpu, barrier: Barrier): Op {
+  const stop = boundary(cpu, 'dsb', 0);
+  if (stop !== undefined) yield stop;
+  cpu.counts[DSBS]!++;
+  drainEverything(cpu);
+  if (barrier === 'ish' || barrier === 'nsh') {
+    for (const local of cpu.ownLocal) applyRecord(cpu, local);
+    if (cpu.ownLocal.length > 0) cpu.observer.tlbisCompleted(cpu, cpu.ownLocal, false);
+    cpu.ownLocal.length = 0;
+  }
+  if (barrier === 'ish' && cpu.ownBroadcast.length > 0) {
+    complete(cpu.dvm, cpu.id, cpu.ownTicket, cpu.relax);
+    applyUpTo(cpu, issued(cpu.dvm));
+    cpu.observer.tlbisCompleted(cpu, cpu.ownBroadcast, true);
+    cpu.ownBroadcast.length = 0;
+  }
+  cpu.step = note(cpu.trace, 'dsb', BARRIERS.indexOf(barrier), 0, 0n);
+}
+
+/** ISB: writes to translation registers take effect. */
+export function* isb(cpu: Cpu): Op {
+  const stop = boundary(cpu, 'isb', 0);
+  if (stop !== undefined) yield stop;
+  cpu.counts[ISBS]!++;
+  synchroniseContext(cpu);
+  note(cpu.trace, 'isb', 0, 0, 0n);
+}

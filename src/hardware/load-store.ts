@@ -1,0 +1,86 @@
+import { leaveHazard, translate, translateOnce } from './access.ts';
+import { boundary } from './boundary.ts';
+import type { Cpu } from './cpu.ts';
+import { drainEverything, drainSome, makeRoom } from './drain.ts';
+import { die } from './exception.ts';
+import { catchUp, overtaken } from './maintenance.ts';
+import { compareExchange, exchange, fetchAdd, isTableWord, read, wordOf } from './memory.ts';
+import type { Op } from './op.ts';
+import { forwarded, pushStore } from './store-buffer.ts';
+import { note } from './trace.ts';
+import { readRight, writable } from './writable.ts';
+
+/** A 64-bit load. `va`: 8-byte aligned. A fault nobody handles halts the CPU. */
+export function* load(cpu: Cpu, va: number): Op<bigint> {
+  const stop = boundary(cpu, 'load', va);
+  if (stop !== undefined) yield stop;
+  for (;;) {
+    catchUp(cpu);
+    const pa = translateOnce(cpu, va, readRight(cpu));
+    const value = pa < 0 ? 0n : (forwarded(cpu.stores, pa) ?? read(cpu.memory, pa));
+    if (overtaken(cpu)) continue;
+    if (pa < 0) yield* die(cpu, va, -pa, readRight(cpu));
+    return value;
+  }
+}
+
+/** A load-exclusive, or WFE's companion: arms the monitor on the word, so that `wfe` waits for it to change. */
+export function* loadExclusive(cpu: Cpu, va: number): Op<bigint> {
+  const value = yield* load(cpu, va);
+  const pa = translate(cpu, va, readRight(cpu));
+  cpu.monitorWord = pa < 0 ? -1 : wordOf(cpu.memory, pa) * 2;
+  cpu.monitorValue = Number(BigInt.asIntN(32, value));
+  return value;
+}
+
+/** A 64-bit store: into the store buffer where it changes a table page, else visible at once. */
+export function* store(cpu: Cpu, va: number, value: bigint): Op {
+  const stop = boundary(cpu, 'store', va);
+  if (stop !== undefined) yield stop;
+  const pa = yield* writable(cpu, va);
+  if (isTableWord(cpu.memory, pa)) {
+    makeRoom(cpu);
+    pushStore(cpu.stores, pa, value);
+    cpu.step = note(cpu.trace, 'buffered', 0, va, value, pa);
+    leaveHazard(cpu);
+    if (cpu.choose(2, 'drain') === 1) drainSome(cpu);
+  } else {
+    exchange(cpu.memory, pa, value);
+    cpu.step = note(cpu.trace, 'store', 0, va, value, pa);
+    leaveHazard(cpu);
+    wake(cpu, pa);
+  }
+}
+
+/** LDADD: adds to the word, returns what was there. Not for table pages. */
+export function* loadAdd(cpu: Cpu, va: number, addend: bigint): Op<bigint> {
+  const stop = boundary(cpu, 'rmw', va);
+  if (stop !== undefined) yield stop;
+  const pa = yield* writable(cpu, va);
+  const before = fetchAdd(cpu.memory, pa, addend);
+  leaveHazard(cpu);
+  cpu.step = note(cpu.trace, 'rmw', 0, va, before + addend, pa);
+  wake(cpu, pa);
+  return before;
+}
+
+/** CAS: stores `value` if the word holds `expected`; returns what was there. Table pages: drains first, visible at once. */
+export function* compareAndSwap(cpu: Cpu, va: number, expected: bigint, value: bigint): Op<bigint> {
+  const stop = boundary(cpu, 'rmw', va);
+  if (stop !== undefined) yield stop;
+  const pa = yield* writable(cpu, va);
+  drainEverything(cpu);
+  const before = compareExchange(cpu.memory, pa, expected, value);
+  leaveHazard(cpu);
+  cpu.step = note(cpu.trace, 'rmw', before === expected ? 1 : 0, va, value, pa);
+  if (before === expected) {
+    if (isTableWord(cpu.memory, pa)) cpu.visible(pa, before, value);
+    else wake(cpu, pa);
+  }
+  return before;
+}
+
+/** Wakes whoever sleeps on the word at `pa`. */
+function wake(cpu: Cpu, pa: number): void {
+  Atomics.notify(cpu.memory.int32, wordOf(cpu.memory, pa) * 2);
+}

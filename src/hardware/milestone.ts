@@ -1,0 +1,23 @@
+import type { Cpu } from './cpu.ts';
+import { CPU_PROGRESS, issue, TLBI_AUDIT } from './dvm.ts';
+import { appendMark } from './mark-log.ts';
+import { note } from './trace.ts';
+
+/** What a protocol says of itself. Neither is an instruction of the machine. */
+
+/** A milestone of a protocol: an event of the CPU's chart. `mark`: its number in the machine's list. */
+export function mark(cpu: Cpu, number: number): void {
+  cpu.step = note(cpu.trace, 'mark', number, 0, 0n);
+  cpu.words[CPU_PROGRESS]!++;
+  appendMark(cpu.markLog, cpu.id, number, cpu.nowMs());
+  cpu.onMark(number);
+}
+
+/**
+ * The kernel's promise that from here on nobody uses translations of `[start, end)` that were replaced before. Not an
+ * instruction of the machine: it is how a protocol states what its flush was for, so that the claim can be checked.
+ */
+export function announce(cpu: Cpu, name: string, start: number, end: number): void {
+  cpu.observer.announced(cpu, name, start, end);
+  issue(cpu.dvm, cpu.id, TLBI_AUDIT, start, end, 0);
+}

@@ -1,0 +1,49 @@
+import { boundary } from './boundary.ts';
+import { CONTROL_ROOTS_EPOCH, type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from './cpu.ts';
+import type { Op } from './op.ts';
+import { regimeOf, type TranslationRegisters } from './regime.ts';
+import { note } from './trace.ts';
+
+/** A register's number in the trace is its index here. */
+export const REGISTERS: readonly (keyof TranslationRegisters)[] = [
+  'TCR_EL1',
+  'TTBR0_EL1',
+  'TTBR1_EL1',
+  'MAIR_EL1',
+  'SCTLR_EL1',
+];
+
+/** MSR to a translation register: in force from the next context synchronisation event at the latest. */
+export function* msr(cpu: Cpu, register: keyof TranslationRegisters, value: bigint): Op {
+  const stop = boundary(cpu, 'msr', 0);
+  if (stop !== undefined) yield stop;
+  cpu.sysregs = { ...cpu.sysregs, [register]: value };
+  if (register !== 'SCTLR_EL1') {
+    cpu.unsynchronised0 = regimeOf(cpu.sysregs, 0, cpu.features);
+    cpu.unsynchronised1 = regimeOf(cpu.sysregs, 1, cpu.features);
+    cpu.doubles[ROOT0_NEXT] = cpu.unsynchronised0.root;
+    cpu.doubles[ROOT1_NEXT] = cpu.unsynchronised1.root;
+    Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);
+  }
+  cpu.step = note(cpu.trace, 'msr', REGISTERS.indexOf(register), 0, value);
+}
+
+/** Context synchronisation: the registers as last written are in force. */
+export function synchroniseContext(cpu: Cpu): void {
+  const switched = cpu.unsynchronised0 !== undefined || (!cpu.mmuOn && (cpu.sysregs.SCTLR_EL1 & 1n) !== 0n);
+  if (!switched) return;
+  if (cpu.unsynchronised0 !== undefined) {
+    cpu.regime0 = cpu.unsynchronised0;
+    cpu.unsynchronised0 = undefined;
+    cpu.doubles[ROOT0] = cpu.regime0.root;
+    cpu.doubles[ROOT0_NEXT] = -1;
+  }
+  if (cpu.unsynchronised1 !== undefined) {
+    cpu.regime1 = cpu.unsynchronised1;
+    cpu.unsynchronised1 = undefined;
+    cpu.doubles[ROOT1] = cpu.regime1.root;
+    cpu.doubles[ROOT1_NEXT] = -1;
+  }
+  if ((cpu.sysregs.SCTLR_EL1 & 1n) !== 0n) cpu.mmuOn = true;
+  Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);
+}
