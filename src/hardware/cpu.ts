@@ -10,6 +10,7 @@ import { nobody, type Observer } from './observer.ts';
 import { newPoint, type Point } from './op.ts';
 import type { Regime, RegimeFeatures, TranslationRegisters } from './regime.ts';
 import { attachStoreBuffer, type StoreBuffer, type Visible } from './store-buffer.ts';
+import type { StoreRun } from './store-run.ts';
 import { tableWordVisible } from './table-word.ts';
 import { attachTlb, resetTlb, type Tlb } from './tlb.ts';
 import { attachTrace, type Trace } from './trace.ts';
@@ -29,6 +30,8 @@ export interface Cpu {
   readonly tlb: Tlb;
   readonly walkCache: WalkCache;
   readonly stores: StoreBuffer;
+  /** Runs of table entries that wait among the buffered stores. */
+  readonly runs: StoreRun[];
   readonly port: WalkerPort;
   readonly walk: Walk;
   readonly words: Int32Array;
@@ -135,6 +138,7 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
     tlb: attachTlb(buffer, layout, id, model.tlb),
     walkCache: attachWalkCache(buffer, layout, id, model.walkCache),
     stores: attachStoreBuffer(buffer, layout, id, model.storeBuffer),
+    runs: [],
     port: walkerPort(memory, sees),
     walk: newWalk(),
     words: new Int32Array(buffer, layout.cpuWords + id * CPU_WORDS * 4, CPU_WORDS),
@@ -190,6 +194,7 @@ export function resetCpu(cpu: Cpu): void {
   resetTlb(cpu.tlb);
   resetWalkCache(cpu.walkCache);
   cpu.stores.count[0] = 0;
+  cpu.runs.length = 0;
   cpu.mmuOn = false;
   cpu.regime0 = undefined;
   cpu.regime1 = undefined;

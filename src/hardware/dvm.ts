@@ -76,6 +76,13 @@ export function attachDvm(memory: Memory, layout: Layout): Dvm {
   };
 }
 
+/** No other CPU than `self` has power. The boot CPU needs nobody to switch it on. */
+export function isAlone({ cpuCount, cpuWords }: Dvm, self: number): boolean {
+  if (self !== 0) return false;
+  for (let cpu = 1; cpu < cpuCount; cpu++) if (cpuWords[cpu * CPU_WORDS + CPU_POWER] !== 0) return false;
+  return true;
+}
+
 /** Appends a TLBI of `[start, end)` and returns the position behind it. */
 export function issue(dvm: Dvm, issuer: number, flags: number, start: number, end: number, asid: number): number {
   const { words } = dvm;

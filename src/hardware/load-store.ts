@@ -1,12 +1,13 @@
 import { leaveHazard, translate, translateOnce } from './access.ts';
 import { boundary } from './boundary.ts';
 import type { Cpu } from './cpu.ts';
-import { drainEverything, drainSome, makeRoom } from './drain.ts';
+import { drainEverything, drainRuns, drainSome, makeRoom } from './drain.ts';
 import { die } from './exception.ts';
 import { catchUp, overtaken } from './maintenance.ts';
 import { compareExchange, exchange, fetchAdd, isTableWord, read, wordOf } from './memory.ts';
 import type { Op } from './op.ts';
 import { forwarded, pushStore } from './store-buffer.ts';
+import { forwardedByRun } from './store-run.ts';
 import { note } from './trace.ts';
 import { readRight, writable } from './writable.ts';
 
@@ -17,11 +18,16 @@ export function* load(cpu: Cpu, va: number): Op<bigint> {
   for (;;) {
     catchUp(cpu);
     const pa = translateOnce(cpu, va, readRight(cpu));
-    const value = pa < 0 ? 0n : (forwarded(cpu.stores, pa) ?? read(cpu.memory, pa));
+    const value = pa < 0 ? 0n : (buffered(cpu, pa) ?? read(cpu.memory, pa));
     if (overtaken(cpu)) continue;
     if (pa < 0) yield* die(cpu, va, -pa, readRight(cpu));
     return value;
   }
+}
+
+/** What this CPU has stored to the word at `pa` and nobody else can see yet. */
+function buffered({ stores, runs }: Cpu, pa: number): bigint | undefined {
+  return forwarded(stores, pa) ?? (runs.length > 0 ? forwardedByRun(runs, pa) : undefined);
 }
 
 /** A load-exclusive, or WFE's companion: arms the monitor on the word, so that `wfe` waits for it to change. */
@@ -39,6 +45,7 @@ export function* store(cpu: Cpu, va: number, value: bigint): Op {
   if (stop !== undefined) yield stop;
   const pa = yield* writable(cpu, va);
   if (isTableWord(cpu.memory, pa)) {
+    if (cpu.runs.length > 0) drainRuns(cpu, pa, pa + 8);
     makeRoom(cpu);
     pushStore(cpu.stores, pa, value);
     cpu.step = note(cpu.trace, 'buffered', 0, va, value, pa);

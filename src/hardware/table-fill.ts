@@ -1,11 +1,13 @@
 import { leaveHazard } from './access.ts';
 import { boundary } from './boundary.ts';
 import type { Cpu } from './cpu.ts';
-import { makeRoom } from './drain.ts';
+import { drainSome, drainWithin, makeRoom } from './drain.ts';
 import { setPending } from './frame.ts';
 import { frameOf, wordOf } from './memory.ts';
 import type { Op } from './op.ts';
 import { pushStore } from './store-buffer.ts';
+import { fillWords } from './store-run.ts';
+import { isTableAt, placeOf } from './table-word.ts';
 import { note } from './trace.ts';
 import { writable } from './writable.ts';
 
@@ -21,7 +23,7 @@ export function* fillTable(cpu: Cpu, va: number, first: bigint, stepBytes: numbe
   const pa = yield* writable(cpu, va);
   const { memory } = cpu;
   makeRoom(cpu);
-  fillWords(memory.halves, wordOf(memory, pa) * 2, memory.pageBytes / 8, first, stepBytes);
+  fillWords(memory.int32, wordOf(memory, pa) * 2, memory.pageBytes / 8, first, stepBytes);
   setPending(memory, frameOf(memory, pa), cpu.id);
   pushStore(cpu.stores, pa, 0n, 1);
   leaveHazard(cpu);
@@ -29,46 +31,39 @@ export function* fillTable(cpu: Cpu, va: number, first: bigint, stepBytes: numbe
 }
 
 /**
- * Stores `count` neighbouring entries that were all invalid, as `fillTable` does but into a table that may be linked:
- * first-time entries need no order among themselves. Throws if one was valid: that is a change, and needs `store`.
+ * Stores `count` neighbouring entries that were all invalid, as one buffered store: entry i gets `first + i * stepBytes`.
+ * The table may be linked, for first-time entries need no order among themselves; until this CPU's next barrier walkers may
+ * or may not see them. Throws if one was valid (that is a change) or becomes a table (a link needs its order): both need
+ * `store`.
  */
 export function* storeRun(cpu: Cpu, va: number, count: number, first: bigint, stepBytes: number): Op {
   const stop = boundary(cpu, 'fill-table', va);
   if (stop !== undefined) yield stop;
   const pa = yield* writable(cpu, va);
   const { memory } = cpu;
-  const start = wordOf(memory, pa) * 2;
-  for (let i = 0; i < count; i++)
-    if ((memory.halves[start + 2 * i]! & 1) !== 0) throw new Error(`storeRun over a valid entry at ${va + 8 * i}`);
-  fillWords(memory.halves, start, count, first, stepBytes);
+  const place = placeOf(memory, pa);
+  if (place !== undefined && isTableAt(first, place.level)) throw new Error(`storeRun of tables at ${va}`);
+  const end = pa + 8 * count;
+  drainWithin(cpu, pa, end);
+  for (let at = pa, half = wordOf(memory, pa) * 2; at < end; at += 8, half += 2)
+    if ((memory.halves[half]! & 1) !== 0) throw new Error(`storeRun over a valid entry at ${va + at - pa}`);
+  makeRoom(cpu);
+  cpu.runs.push({ pa, count, first, stepBytes });
   leaveHazard(cpu);
   cpu.step = note(cpu.trace, 'filled-table', count, va, first, pa);
+  if (cpu.choose(2, 'drain') === 1) drainSome(cpu);
 }
 
-/** Writes `count` descriptors whose output address grows by `stepBytes`, as halves: the fastest way there is. */
-export function fillWords(halves: Uint32Array, start: number, count: number, first: bigint, stepBytes: number): void {
-  let lo = Number(first & 0xffff_ffffn);
-  let hi = Number(first >> 32n);
-  const stepLow = stepBytes % 2 ** 32;
-  const stepHigh = Math.floor(stepBytes / 2 ** 32);
-  for (let i = start, end = start + 2 * count; i < end; i += 2) {
-    halves[i] = lo;
-    halves[i + 1] = hi;
-    lo += stepLow;
-    hi += stepHigh;
-    if (lo >= 2 ** 32) {
-      lo -= 2 ** 32;
-      hi += 1;
-    }
-  }
-}
-
-/** Zeroes the table page at `va`, visible at once: for pages fresh from the allocator. */
+/** Zeroes the table page at `va`, fresh from the allocator, as `fillTable` would: walkers may still see what it held. */
 export function* clearPage(cpu: Cpu, va: number): Op {
   const stop = boundary(cpu, 'fill-table', va);
   if (stop !== undefined) yield stop;
   const pa = yield* writable(cpu, va);
-  const start = wordOf(cpu.memory, pa) * 2;
-  cpu.memory.halves.fill(0, start, start + cpu.memory.pageBytes / 4);
+  const { memory } = cpu;
+  makeRoom(cpu);
+  const start = wordOf(memory, pa) * 2;
+  memory.halves.fill(0, start, start + memory.pageBytes / 4);
+  setPending(memory, frameOf(memory, pa), cpu.id);
+  pushStore(cpu.stores, pa, 0n, 1);
   leaveHazard(cpu);
 }

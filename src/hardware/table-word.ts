@@ -70,6 +70,11 @@ function linkTree(memory: Memory, tablePa: number, level: number, va: number, ro
   }
 }
 
+/** Some live entry of some tree has changed since the machine was made: each such change leaves a hint. */
+export function liveEntriesHaveChanged(memory: Memory): boolean {
+  return memory.control[CONTROL_HINT_CURSOR] !== 0;
+}
+
 function leaveHint(cpu: Cpu, va: number): void {
   const at = Atomics.add(cpu.memory.control, CONTROL_HINT_CURSOR, 1) & (cpu.hints.length - 1);
   cpu.hints[at] = va;
