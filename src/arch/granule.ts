@@ -1,3 +1,5 @@
+import { POWER } from './power.ts';
+
 /** A level of lookup; 3 holds pages. Level -1 (52-bit addresses with small granules) is not modelled. */
 export type Level = 0 | 1 | 2 | 3;
 
@@ -68,7 +70,7 @@ export function levelShift(granule: Granule, level: number): number {
 
 /** Bytes one entry of that level spans: a page, a block, or what a table below it maps. */
 export function levelBytes(granule: Granule, level: number): number {
-  return 2 ** levelShift(granule, level);
+  return POWER[levelShift(granule, level)]!;
 }
 
 /** Whether a block descriptor may stand at that level; `lpa`: FEAT_LPA, which adds the 4 TB block of the 64K granule. */

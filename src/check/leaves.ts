@@ -1,3 +1,4 @@
+import { POWER } from '../arch/power.ts';
 import { type Memory, wordOf } from '../hardware/memory.ts';
 import type { Place } from '../hardware/table-word.ts';
 import { isTable } from './bbm-rule.ts';
@@ -14,7 +15,7 @@ const IGNORED_HIGH = Number((CONTIGUOUS | SOFTWARE) >> 32n);
 
 /** Bytes that one entry of that level spans. */
 export function bytesAt(memory: Memory, level: number): number {
-  return 2 ** (memory.pageShift + (memory.pageShift - 3) * (3 - level));
+  return POWER[memory.pageShift + (memory.pageShift - 3) * (3 - level)]!;
 }
 
 /** One valid entry where it stands: a leaf, or a table. */
@@ -54,21 +55,24 @@ function holdsLeaves(memory: Memory, table: bigint, block: bigint, level: number
   const childLevel = level + 1;
   const step = bytesAt(memory, childLevel);
   const expected = (block & ~(TYPE_PAGE | CONTIGUOUS | SOFTWARE)) | (childLevel === 3 ? TYPE_PAGE : 0n);
-  let lo = Number(expected & 0xffff_ffffn);
-  let hi = Number(expected >> 32n);
-  const { halves } = memory;
-  for (let i = first * 2, end = i + memory.pageBytes / 4; i < end; i += 2) {
-    if (halves[i] !== lo || (halves[i + 1]! & ~IGNORED_HIGH) >>> 0 !== hi) {
+  // As int32, half by half: this loop reads every page entry of a repaint.
+  const lowStep = step | 0;
+  const highStep = Math.floor(step / 2 ** 32) | 0;
+  let low = Number(BigInt.asIntN(32, expected)) | 0;
+  let high = Number(BigInt.asIntN(32, expected >> 32n)) | 0;
+  const { int32 } = memory;
+  const start = (first * 2) | 0;
+  const end = (start + memory.pageBytes / 4) | 0;
+  for (let i = start; i < end; i = (i + 2) | 0) {
+    if (int32[i] !== low || (int32[i + 1]! & ~IGNORED_HIGH) !== high) {
       const child = memory.words[i / 2]!;
-      const smaller = (BigInt(hi) << 32n) | BigInt(lo);
+      const smaller = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
       if (!isTable(child, childLevel) || withholds(child, smaller)) return false;
       if (!holdsLeaves(memory, child, smaller, childLevel)) return false;
     }
-    lo += step;
-    if (lo >= 2 ** 32) {
-      lo -= 2 ** 32;
-      hi += 1;
-    }
+    const next = (low + lowStep) | 0;
+    high = (high + highStep + (next >>> 0 < low >>> 0 ? 1 : 0)) | 0;
+    low = next;
   }
   return true;
 }

@@ -106,7 +106,14 @@ function closeGap(notebook: Notebook, row: number): void {
   for (let other = 0; other < header[USED]!; other++) {
     const at = other * ROW_WORDS;
     if (other === row || words[at + TLBI_SO_FAR] !== TLBI_NONE || words[at + ANNOUNCED] !== 0) continue;
-    if ([KIND, IS_TABLE, LEVEL, ROOT, ASID].some((column) => words[at + column] !== words[word + column])) continue;
+    if (
+      words[at + KIND] !== words[word + KIND] ||
+      words[at + IS_TABLE] !== words[word + IS_TABLE] ||
+      words[at + LEVEL] !== words[word + LEVEL] ||
+      words[at + ROOT] !== words[word + ROOT] ||
+      words[at + ASID] !== words[word + ASID]
+    )
+      continue;
     const start = notebook.start[other]!;
     if (!join(notebook, row, start, notebook.end[other]!, notebook.before[other]!, words[at + MIXED]!)) continue;
     if (words[at + KIND] === BROKEN) header[BROKEN_ROWS]! -= 1;

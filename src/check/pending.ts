@@ -1,3 +1,4 @@
+import { POWER } from '../arch/power.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { ahead, type DvmRecord, issued, removes, removesTable, TLBI_ALL, TLBI_BY_ASID } from '../hardware/dvm.ts';
 import { framePa } from '../hardware/memory.ts';
@@ -108,7 +109,7 @@ export function strikeOut(cpu: Cpu, records: readonly DvmRecord[]): boolean {
 
 function unitOf(cpu: Cpu, notebook: Notebook, row: number): number {
   const { pageShift } = cpu.memory;
-  return 2 ** (pageShift + (pageShift - 3) * (3 - notebook.words[row * ROW_WORDS + LEVEL]!));
+  return POWER[pageShift + (pageShift - 3) * (3 - notebook.words[row * ROW_WORDS + LEVEL]!)]!;
 }
 
 /** A TLBI by VA removes an entry of any size that holds the address: one address inside each entry is enough. */

@@ -11,6 +11,9 @@ import { FLAG_WITHDRAWN, lookup, MISS } from './tlb.ts';
  */
 const GROUP = 64;
 
+/** As an answer of `lookup`: do not decide here. */
+const UNUSUAL = -4;
+
 /** What a burst met: nothing unexpected, or the first address that did not translate as promised. */
 export interface BurstResult {
   /** Accesses done before the stop, or all. */
@@ -56,14 +59,21 @@ function readGroup(
   const regime = va < 0 ? cpu.regime1 : cpu.regime0;
   const plain = cpu.mmuOn && regime !== undefined;
   const asid = regime?.asid ?? 0;
-  let hits = 0;
+  let accesses = 0;
+  let misses = 0;
   for (let i = first; i < last; i++) {
     const address = va + i * step;
-    const way = plain ? lookup(tlb, address, asid) : MISS;
+    let way = plain ? lookup(tlb, address, asid) : UNUSUAL;
+    let missed = 0;
+    if (way === MISS) {
+      missed = 1;
+      way = refill(cpu, regime!, address);
+    }
     let found: number;
-    // Plain hits are decided here; whatever is unusual (miss, several entries, flags) goes the whole way.
+    // Plain hits and misses are decided here; whatever is unusual (several entries, flags, faults) goes the whole way.
     if (way >= 0 && tlb.flags[way]! < FLAG_WITHDRAWN && (tlb.rights[way]! & right) !== 0) {
-      hits++;
+      accesses++;
+      misses += missed;
       found = tlb.pa[way]! + (address - tlb.tag[way]!);
     } else found = translateOnce(cpu, address, right);
     if (found === pa + i * step) continue;
@@ -72,8 +82,9 @@ function readGroup(
     result.pa = found;
     break;
   }
-  cpu.counts[ACCESSES]! += hits;
-  cpu.counts[HITS]! += hits;
+  cpu.counts[ACCESSES]! += accesses;
+  cpu.counts[HITS]! += accesses - misses;
+  cpu.counts[MISSES]! += misses;
   cpu.lastVa = va + first * step;
 }
 

@@ -63,9 +63,11 @@ export function drainOne(stores: StoreBuffer, memory: Memory, pick: number, visi
   const value = stores.value[at]!;
   const isFill = stores.isFill[at]!;
   const last = stores.count[0]! - 1;
-  stores.pa.copyWithin(at, at + 1, last + 1);
-  stores.value.copyWithin(at, at + 1, last + 1);
-  stores.isFill.copyWithin(at, at + 1, last + 1);
+  for (let i = at; i < last; i++) {
+    stores.pa[i] = stores.pa[i + 1]!;
+    stores.value[i] = stores.value[i + 1]!;
+    stores.isFill[i] = stores.isFill[i + 1]!;
+  }
   stores.count[0] = last;
   if (isFill === 1) clearPending(memory, frameOf(memory, pa));
   else visible(pa, exchange(memory, pa, value), value);
