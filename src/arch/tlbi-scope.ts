@@ -1,5 +1,5 @@
-import type { Address } from './address.ts';
-import type { Granule } from './granule.ts';
+import { type Address, isAligned } from './address.ts';
+import { type Granule, levelBytes } from './granule.ts';
 import type { TlbiOperation } from './tlbi.ts';
 import type { TlbiExtent } from './tlbi-operand.ts';
 
@@ -27,6 +27,18 @@ export function ttlMatches(ttl: number, lastLevelOnly: boolean, level: number, l
   return !lastLevelOnly && (ttl === 0 || level < ttl);
 }
 
+/**
+ * Whether the operand of an operation by VA fits translations with pages of `2 ** pageShift` bytes. Where it does not,
+ * nothing need be removed: a range and a level hint name a granule, and a range with a hint has to begin where an entry of
+ * that level does. DDI 0487, "TLBI VAE1" (TTL) and "TLBI RVAE1" (TG, TTL).
+ */
+export function fitsGranule(operation: TlbiOperation, extent: TlbiExtent, pageShift: number): boolean {
+  const { granule, ttl, start } = extent;
+  if (granule === undefined) return !operation.range;
+  if (granule.pageShift !== pageShift) return false;
+  return !operation.range || ttl === 0 || isAligned(start, levelBytes(granule, ttl));
+}
+
 /** Global leaves match every ASID, except for ASIDE1, which leaves them alone. DDI 0487, "TLBI VAE1" and "TLBI ASIDE1". */
 export function asidMatches(operation: TlbiOperation, asid: number, entry: TlbEntryScope): boolean {
   if (operation.allAsid) return true;
@@ -34,11 +46,11 @@ export function asidMatches(operation: TlbiOperation, asid: number, entry: TlbEn
   return entry.asid === asid;
 }
 
-/** Whether the operation must remove the entry. A hint of the wrong granule obliges to nothing. */
+/** Whether the operation must remove the entry. */
 export function coversEntry(operation: TlbiOperation, extent: TlbiExtent, entry: TlbEntryScope): boolean {
   if (!asidMatches(operation, extent.asid, entry)) return false;
   if (!operation.byVa) return true;
-  if (extent.granule !== undefined && extent.granule.TG !== entry.granule.TG) return false;
+  if (!fitsGranule(operation, extent, entry.granule.pageShift)) return false;
   if (entry.va >= extent.end || entry.va + 2 ** entry.sizeShift <= extent.start) return false;
   return ttlMatches(extent.ttl, operation.lastLevelOnly, entry.level, entry.leaf);
 }

@@ -40,6 +40,8 @@ export const TLBI_ANY_ASID = 4;
 export const TLBI_BY_ASID = 8;
 /** No invalidation: the kernel announces that translations of the range replaced before this point are out of use. */
 export const TLBI_AUDIT = 16;
+/** The operand does not fit this machine's translations: nothing need be removed, so nothing is. */
+export const TLBI_VOID = 32;
 export const TLBI_HINTED = 1 << 10;
 export const TLBI_HINT_SHIFT = 8;
 
@@ -187,7 +189,7 @@ export function complete(dvm: Dvm, self: number, position: number, relax: (spins
 
 /** The record removes an entry that translates `[start, end)` at `level` for `asid` (-1: global). */
 export function removes(r: DvmRecord, start: number, end: number, level: number, asid: number): boolean {
-  if ((r.flags & TLBI_AUDIT) !== 0) return false;
+  if ((r.flags & (TLBI_AUDIT | TLBI_VOID)) !== 0) return false;
   if ((r.flags & TLBI_ALL) !== 0) return true;
   if ((r.flags & TLBI_BY_ASID) !== 0) return asid === r.asid;
   if (asid !== -1 && (r.flags & TLBI_ANY_ASID) === 0 && asid !== r.asid) return false;
@@ -200,7 +202,7 @@ export function removes(r: DvmRecord, start: number, end: number, level: number,
  * Such entries are never global; a level hint reaches the tables above its leaves.
  */
 export function removesTable(r: DvmRecord, start: number, end: number, level: number, asid: number): boolean {
-  if ((r.flags & (TLBI_AUDIT | TLBI_LAST_LEVEL)) !== 0) return false;
+  if ((r.flags & (TLBI_AUDIT | TLBI_VOID | TLBI_LAST_LEVEL)) !== 0) return false;
   if ((r.flags & TLBI_ALL) !== 0) return true;
   if ((r.flags & TLBI_ANY_ASID) === 0 && asid !== r.asid) return false;
   if ((r.flags & TLBI_BY_ASID) !== 0) return true;

@@ -1,5 +1,6 @@
 import { TLBI, type TlbiName } from '../arch/tlbi.ts';
 import { decodeRangeOperand, decodeVaOperand } from '../arch/tlbi-operand.ts';
+import { fitsGranule } from '../arch/tlbi-scope.ts';
 import { boundary } from './boundary.ts';
 import { TLBIS } from './counters.ts';
 import type { Cpu } from './cpu.ts';
@@ -13,6 +14,7 @@ import {
   TLBI_HINT_SHIFT,
   TLBI_HINTED,
   TLBI_LAST_LEVEL,
+  TLBI_VOID,
 } from './dvm.ts';
 import { applyRecord } from './maintenance.ts';
 import type { Op } from './op.ts';
@@ -54,6 +56,8 @@ function tlbiRecord(cpu: Cpu, name: TlbiName, operand: bigint): DvmRecord {
   record.end = extent.end;
   record.asid = extent.asid;
   if (operation.allAsid) record.flags |= TLBI_ANY_ASID;
+  if (!operation.range && !cpu.model.features.ttl) return record; // the hint is RES0
+  if (!fitsGranule(operation, extent, cpu.memory.pageShift)) record.flags |= TLBI_VOID;
   if (extent.ttl !== 0) record.flags |= TLBI_HINTED | (extent.ttl << TLBI_HINT_SHIFT);
   return record;
 }

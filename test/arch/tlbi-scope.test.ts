@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GRANULE_4K, GRANULE_16K } from '../../src/arch/granule.ts';
+import { GRANULE_4K, GRANULE_16K, GRANULE_64K, type Granule } from '../../src/arch/granule.ts';
 import { TLBI, type TlbiName } from '../../src/arch/tlbi.ts';
 import {
   decodeRangeOperand,
@@ -7,7 +7,7 @@ import {
   encodeRangeOperand,
   encodeVaOperand,
 } from '../../src/arch/tlbi-operand.ts';
-import { coversEntry, type TlbEntryScope, ttlMatches } from '../../src/arch/tlbi-scope.ts';
+import { coversEntry, fitsGranule, type TlbEntryScope, ttlMatches } from '../../src/arch/tlbi-scope.ts';
 
 const BASE = -(2 ** 48);
 const page: TlbEntryScope = {
@@ -67,6 +67,49 @@ describe('TLBI by VA', () => {
   it('need not remove what its hint says is not there', () => {
     expect(removes('vale1is', block, BASE, 1, 3)).toBe(false);
     expect(removes('vale1is', { ...page, granule: GRANULE_16K, sizeShift: 14 }, BASE, 1, 3)).toBe(false);
+  });
+});
+
+describe('an operand', () => {
+  const va = (granule: Granule, ttl: number): ReturnType<typeof decodeVaOperand> =>
+    decodeVaOperand(encodeVaOperand(BASE, 1, ttl, granule));
+  const range = (granule: Granule, ttl: number, start = BASE): ReturnType<typeof decodeVaOperand> =>
+    decodeRangeOperand(encodeRangeOperand(start, 0, 0, granule, 1, ttl));
+  const granules = [GRANULE_4K, GRANULE_16K, GRANULE_64K];
+  const fits = (name: TlbiName, extent: (granule: Granule) => ReturnType<typeof decodeVaOperand>): string =>
+    granules
+      .map((named) => granules.map(({ pageShift }) => +fitsGranule(TLBI[name], extent(named), pageShift)).join(''))
+      .join(' ');
+
+  it('of a range fits the granule that it names; a reserved one fits none', () => {
+    expect(fits('rvaale1is', (granule) => range(granule, 0))).toBe('100 010 001');
+    expect(granules.map(({ pageShift }) => fitsGranule(TLBI.rvaale1is, decodeRangeOperand(0n), pageShift))).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it('of an address fits every granule unless it has a hint, which names one', () => {
+    expect(fits('vaale1is', (granule) => va(granule, 0))).toBe('111 111 111');
+    expect(fits('vaale1is', (granule) => va(granule, 3))).toBe('100 010 001');
+    // Level 1 of the 16K granule has no leaves without FEAT_LPA2: that hint is none.
+    expect(fits('vaale1is', (granule) => va(granule, 1))).toBe('100 111 001');
+  });
+
+  it('of a range with a hint begins where an entry of that level does', () => {
+    for (const granule of granules)
+      for (const level of [2, 3]) {
+        const bytes = level === 3 ? granule.pageBytes : granule.pageBytes * granule.entriesPerTable;
+        const at = (offset: number): boolean =>
+          fitsGranule(TLBI.rvaale1is, range(granule, level, BASE + offset), granule.pageShift);
+        expect([0, bytes, bytes + granule.pageBytes, bytes - granule.pageBytes].map(at)).toEqual(
+          level === 3 ? [true, true, true, true] : [true, true, false, false],
+        );
+      }
+    expect(fitsGranule(TLBI.rvaale1is, range(GRANULE_4K, 1, BASE + 2 ** 21), 12)).toBe(false);
+    // In one operation on an address the hint is of the entry that holds it, wherever in the entry that is.
+    expect(fitsGranule(TLBI.vaale1is, decodeVaOperand(encodeVaOperand(BASE + 4096, 1, 2, GRANULE_4K)), 12)).toBe(true);
   });
 });
 

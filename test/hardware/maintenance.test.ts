@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GRANULE_4K, type Level } from '../../src/arch/granule.ts';
+import { GRANULE_4K, GRANULE_16K, GRANULE_64K, type Level } from '../../src/arch/granule.ts';
 import { TLBI, TLBI_OPERATIONS, type TlbiName } from '../../src/arch/tlbi.ts';
 import {
   decodeRangeOperand,
@@ -217,11 +217,12 @@ describe('against a naive TLB', () => {
       ttl: fc.nat(3),
       NUM: fc.nat(31),
       SCALE: fc.nat(2),
+      granule: fc.oneof({ weight: 4, arbitrary: fc.constant(GRANULE_4K) }, fc.constantFrom(GRANULE_16K, GRANULE_64K)),
     })
-    .map(({ name, va, asid, ttl, NUM, SCALE }) => {
+    .map(({ name, va, asid, ttl, NUM, SCALE, granule }) => {
       if (!TLBI[name].byVa) return { name, operand: BigInt(asid) << 48n };
-      if (!TLBI[name].range) return { name, operand: encodeVaOperand(va, asid, ttl, GRANULE_4K) };
-      return { name, operand: encodeRangeOperand(va, NUM, SCALE, GRANULE_4K, asid, ttl) };
+      if (!TLBI[name].range) return { name, operand: encodeVaOperand(va, asid, ttl, granule) };
+      return { name, operand: encodeRangeOperand(va, NUM, SCALE, granule, asid, ttl) };
     });
   const step = fc.oneof(
     { weight: 4, arbitrary: leaf.map((made) => ({ leaf: made })) },

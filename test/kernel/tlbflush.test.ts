@@ -1,14 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { extract } from '../../src/arch/field.ts';
-import { GRANULES } from '../../src/arch/granule.ts';
-import { RANGE_OPERAND, VA_OPERAND } from '../../src/arch/tlbi-operand.ts';
+import { GRANULES, type Granule } from '../../src/arch/granule.ts';
+import { encodeRangeOperand, RANGE_OPERAND, VA_OPERAND } from '../../src/arch/tlbi-operand.ts';
+import { dsb } from '../../src/hardware/barrier.ts';
 import { granules } from '../../src/hardware/board.ts';
 import { defaultBoard } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { cpuModels } from '../../src/hardware/cpu-models.ts';
 import type { DvmRecord } from '../../src/hardware/dvm.ts';
+import { load } from '../../src/hardware/load-store.ts';
+import { announce } from '../../src/hardware/milestone.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
+import { physToVirt } from '../../src/kernel/address-space.ts';
 import {
   flushTlbAll,
   flushTlbKernelPgtable,
@@ -16,6 +21,7 @@ import {
   localFlushTlbAll,
   rangeOperations,
 } from '../../src/kernel/tlbflush.ts';
+import { change, entryAt, page, put, rigOf, run, said } from '../check/rig.ts';
 import { type Booted, bootCpu, complete } from './boot-cpu.ts';
 import { recorded } from './recorded.ts';
 
@@ -192,5 +198,28 @@ describe('what the operations of a range cover', () => {
   test('without range operations is one address a page', () => {
     expect(rangeOperations(0, 5, 4096, false)).toEqual([0, 1, 2, 3, 4].map((i) => ({ start: i * 4096, pages: 1 })));
     expect(rangeOperations(0, 0, 4096, true)).toEqual([]);
+  });
+});
+
+describe('a flush in the units of another granule', () => {
+  /** Takes a page away and flushes two pages around it by one range of `granule`. */
+  function complaints(granule: Granule): string[] {
+    const rig = rigOf({ classes: ['level3', 'level3'] });
+    const [cpu, other] = rig.cpus;
+    const va = physToVirt(rig.k.space, rig.k.board.memory[0]!.base);
+    const entry = entryAt(rig, va, 3);
+    put(rig, entry, page(rig.k.board.memory[0]!.base));
+    run(load(other!, va));
+    change(cpu!, entry, 0n);
+    run(tlbi(cpu!, 'rvaale1is', encodeRangeOperand(va, 0, 0, granule)));
+    run(dsb(cpu!, 'ish'));
+    announce(cpu!, 'gone', va, va + granule.pageBytes);
+    run(load(other!, va));
+    return said(rig);
+  }
+
+  test('leaves the page in use; in the right ones it does not', () => {
+    expect(complaints(GRANULES['64K'])).toEqual(['stale', 'stale']);
+    expect(complaints(GRANULES['4K'])).toEqual(['spurious-fault']); // what is gone faults
   });
 });
