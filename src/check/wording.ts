@@ -1,7 +1,19 @@
 import { formatPa, formatSize, formatVa } from '../arch/address.ts';
 import { formatRights } from '../arch/permission.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { FLAG_CONTIGUOUS, FLAG_SPECULATIVE, memoryTypeOf, sizeOf } from '../hardware/tlb.ts';
+import {
+  descriptorOf,
+  FLAG_CONTIGUOUS,
+  FLAG_SPECULATIVE,
+  filledStepOf,
+  flagsOf,
+  leafPaOf,
+  memoryTypeOf,
+  paOf,
+  rightsAt,
+  sizeOf,
+  tagOf,
+} from '../hardware/tlb-entry.ts';
 import type { PendingChange, TlbiSoFar } from './pending.ts';
 
 /** How evidence is worded. */
@@ -17,19 +29,19 @@ export function formatDescriptor(value: bigint): string {
 /** One TLB entry as rows of a side-by-side table: range, size, output address, attributes, where it came from. */
 export function describeEntry(cpu: Cpu, way: number): string[] {
   const { tlb } = cpu;
-  const start = tlb.tag[way]!;
+  const start = tagOf(tlb, way);
   const bytes = sizeOf(tlb, way);
-  const flags = tlb.flags[way]!;
+  const flags = flagsOf(tlb, way);
   const type = memoryTypeOf(tlb, way);
-  const descriptor = (BigInt(tlb.descriptor[way * 2 + 1]!) << 32n) | BigInt(tlb.descriptor[way * 2]!);
+  const descriptor = descriptorOf(tlb, way);
   const walk = (flags & FLAG_SPECULATIVE) !== 0 ? 'a speculative walk' : 'a walk';
   return [
     `VA    ${formatVa(start)} + ${formatSize(bytes)}`,
-    `PA    ${formatPa(tlb.pa[way]!)}`,
+    `PA    ${formatPa(paOf(tlb, way))}`,
     `size  ${formatSize(bytes)}${(flags & FLAG_CONTIGUOUS) !== 0 ? ' (contiguous)' : ''}`,
-    `attr  AttrIndx ${type & 7}, SH ${type >> 3}, ${formatRights(tlb.rights[way]!)}`,
-    `from  ${formatDescriptor(descriptor)} at ${formatPa(tlb.leafPa[way]!)}`,
-    `by    ${walk} after step ${tlb.filledStep[way]}`,
+    `attr  AttrIndx ${type & 7}, SH ${type >> 3}, ${formatRights(rightsAt(tlb, way))}`,
+    `from  ${formatDescriptor(descriptor)} at ${formatPa(leafPaOf(tlb, way))}`,
+    `by    ${walk} after step ${filledStepOf(tlb, way)}`,
   ];
 }
 

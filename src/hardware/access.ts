@@ -5,23 +5,22 @@ import { CPU_HAZARD, issued } from './dvm.ts';
 import { applyUpTo, catchUp, isBehind, isStaleUse, overtaken } from './maintenance.ts';
 import { classify, outcomeOf } from './multiple-match.ts';
 import type { Regime } from './regime.ts';
+import { dropEntry, freeWay, lookup, MISS, putEntry, SEVERAL, setOf, vacantWay } from './tlb.ts';
 import {
-  dropEntry,
   FLAG_CONTIGUOUS,
   FLAG_SPECULATIVE,
   FLAG_WITHDRAWN,
-  freeWay,
+  flagsOf,
   GLOBAL,
+  leafPaOf,
   levelOf,
-  lookup,
-  MISS,
-  putEntry,
-  SEVERAL,
-  setOf,
+  paOf,
+  rightsAt,
+  shiftOf,
   sizeOf,
+  tagOf,
   translateBy,
-  vacantWay,
-} from './tlb.ts';
+} from './tlb-entry.ts';
 import { note } from './trace.ts';
 import { cachedLevel, cachedLimits, lookupTable, putTable, type WalkCache } from './walk-cache.ts';
 import { walk, walkFrom } from './walker.ts';
@@ -77,8 +76,8 @@ export function translateOnce(cpu: Cpu, va: number, right: number): number {
     way = cpu.way;
   }
   cpu.way = way;
-  if ((cpu.tlb.rights[way]! & right) === 0) return -(PERMISSION_L0 + levelOf(cpu.tlb, way));
-  if ((cpu.tlb.flags[way]! & FLAG_WITHDRAWN) !== 0) cpu.observer.withdrawnUse(cpu, va, way);
+  if ((rightsAt(cpu.tlb, way) & right) === 0) return -(PERMISSION_L0 + levelOf(cpu.tlb, way));
+  if ((flagsOf(cpu.tlb, way) & FLAG_WITHDRAWN) !== 0) cpu.observer.withdrawnUse(cpu, va, way);
   if (isBehind(cpu) && isStaleUse(cpu, way)) cpu.counts[STALE_USES]!++;
   return translateBy(cpu.tlb, way, va);
 }
@@ -191,10 +190,10 @@ function resolveSeveral(cpu: Cpu, va: number, right: number): number {
   // context could have reached, but not here.
   counts[AMALGAMATIONS]!++;
   const other = tlb.matched[tlb.matched[0] === winner ? 1 : 0]!;
-  const pa = tlb.pa[winner]! + ((va - tlb.tag[other]!) % Math.min(sizeOf(tlb, winner), sizeOf(tlb, other)));
+  const pa = paOf(tlb, winner) + ((va - tagOf(tlb, other)) % Math.min(sizeOf(tlb, winner), sizeOf(tlb, other)));
   cpu.way = AMALGAM;
   observer.multipleMatch(cpu, va, outcome, pa);
-  return (tlb.rights[winner]! & right) === 0 ? -(PERMISSION_L0 + levelOf(tlb, winner)) : pa;
+  return (rightsAt(tlb, winner) & right) === 0 ? -(PERMISSION_L0 + levelOf(tlb, winner)) : pa;
 }
 
 /** A walk no program asked for: the adversary caches `va` if it can, beside whatever is cached already. */
@@ -211,7 +210,7 @@ export function speculativeFill(cpu: Cpu, va: number): void {
   }
   if (before !== MISS && lookup(cpu.tlb, va, regime.asid) === SEVERAL && classify(cpu.tlb) !== 'none') {
     cpu.counts[BOTH_SIZES_CACHED]!++;
-    note(cpu.trace, 'speculative-fill', cpu.tlb.shift[way]!, va, 0n, cpu.tlb.leafPa[way]!);
+    note(cpu.trace, 'speculative-fill', shiftOf(cpu.tlb, way), va, 0n, leafPaOf(cpu.tlb, way));
   }
 }
 

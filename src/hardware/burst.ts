@@ -3,7 +3,8 @@ import { refill, translateOnce } from './access.ts';
 import { ACCESSES, HITS, MISSES, REDONE } from './counters.ts';
 import type { Cpu } from './cpu.ts';
 import { catchUp, overtaken } from './maintenance.ts';
-import { FLAG_WITHDRAWN, lookup, MISS } from './tlb.ts';
+import { lookup, MISS } from './tlb.ts';
+import { FLAG_WITHDRAWN, flagsOf, paOf, rightsAt, tagOf } from './tlb-entry.ts';
 
 /**
  * Long runs of reads on threads, as plain loops: the TLBI log is compared before and after each group instead of each
@@ -71,10 +72,10 @@ function readGroup(
     }
     let found: number;
     // Plain hits and misses are decided here; whatever is unusual (several entries, flags, faults) goes the whole way.
-    if (way >= 0 && tlb.flags[way]! < FLAG_WITHDRAWN && (tlb.rights[way]! & right) !== 0) {
+    if (way >= 0 && flagsOf(tlb, way) < FLAG_WITHDRAWN && (rightsAt(tlb, way) & right) !== 0) {
       accesses++;
       misses += missed;
-      found = tlb.pa[way]! + (address - tlb.tag[way]!);
+      found = paOf(tlb, way) + (address - tagOf(tlb, way));
     } else found = translateOnce(cpu, address, right);
     if (found === pa + i * step) continue;
     result.ok = false;
@@ -131,7 +132,7 @@ function readRandom(cpu: Cpu, va: number, places: number, stride: number, count:
         misses++;
         way = refill(cpu, regime, address);
       }
-      if (way >= 0) groupSum += tlb.pa[way]! + (address - tlb.tag[way]!);
+      if (way >= 0) groupSum += paOf(tlb, way) + (address - tagOf(tlb, way));
       else groupSum += readUnusual(cpu, address);
     }
     cpu.counts[ACCESSES]! += hits + misses;

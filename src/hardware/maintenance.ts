@@ -16,7 +16,19 @@ import {
   TLBI_LAST_LEVEL,
 } from './dvm.ts';
 import { CONTROL_DVM_ISSUED, read } from './memory.ts';
-import { dropAll, dropEntry, FLAG_WITHDRAWN, levelOf, occupied, setOf, sizeOf, type Tlb } from './tlb.ts';
+import { dropAll, dropEntry, setOf, type Tlb } from './tlb.ts';
+import {
+  addFlag,
+  asidOf,
+  descriptorOf,
+  FLAG_WITHDRAWN,
+  leafPaOf,
+  levelOf,
+  occupied,
+  shiftOf,
+  sizeOf,
+  tagOf,
+} from './tlb-entry.ts';
 import {
   cachedAsid,
   cachedBytes,
@@ -71,9 +83,9 @@ export function isStaleUse(cpu: Cpu, way: number): boolean {
   const end = issued(cpu.dvm);
   const { tlb, scratch } = cpu;
   for (let at = cpu.words[CPU_APPLIED]!; ahead(end, at) > 0; at = (at + 1) | 0) {
-    const start = tlb.tag[way]!;
+    const start = tagOf(tlb, way);
     if (!readRecord(cpu.dvm, at, scratch)) return false;
-    if (removes(scratch, start, start + sizeOf(tlb, way), levelOf(tlb, way), tlb.asid[way]!)) return true;
+    if (removes(scratch, start, start + sizeOf(tlb, way), levelOf(tlb, way), asidOf(tlb, way))) return true;
   }
   return false;
 }
@@ -110,7 +122,7 @@ function dropByAddress(tlb: Tlb, r: DvmRecord): void {
     const size = POWER[shift]!;
     for (let va = Math.floor(r.start * INVERSE[shift]!) * size; va < r.end; va += size) {
       const first = setOf(tlb, va, shift);
-      for (let way = first; way < first + tlb.ways; way++) if (tlb.shift[way] === shift) dropIfRemoved(tlb, way, r);
+      for (let way = first; way < first + tlb.ways; way++) if (shiftOf(tlb, way) === shift) dropIfRemoved(tlb, way, r);
     }
   }
 }
@@ -121,8 +133,8 @@ function dropByScan(tlb: Tlb, r: DvmRecord): void {
 
 function dropIfRemoved(tlb: Tlb, way: number, r: DvmRecord): void {
   if (!occupied(tlb, way)) return;
-  const start = tlb.tag[way]!;
-  if (removes(r, start, start + sizeOf(tlb, way), levelOf(tlb, way), tlb.asid[way]!)) dropEntry(tlb, way);
+  const start = tagOf(tlb, way);
+  if (removes(r, start, start + sizeOf(tlb, way), levelOf(tlb, way), asidOf(tlb, way))) dropEntry(tlb, way);
 }
 
 function dropWalks(cache: WalkCache, r: DvmRecord): void {
@@ -138,9 +150,9 @@ function dropWalks(cache: WalkCache, r: DvmRecord): void {
 function audit(cpu: Cpu, r: DvmRecord): void {
   const { tlb, memory } = cpu;
   for (let way = 0; way < tlb.entries; way++) {
-    const start = tlb.tag[way]!; // NaN, of a free way, compares with nothing
+    const start = tagOf(tlb, way); // NaN, of a free way, compares with nothing
     if (!(start < r.end && start + sizeOf(tlb, way) > r.start)) continue;
-    const cached = (BigInt(tlb.descriptor[way * 2 + 1]!) << 32n) | BigInt(tlb.descriptor[way * 2]!);
-    if (read(memory, tlb.leafPa[way]!) !== cached) tlb.flags[way] = tlb.flags[way]! | FLAG_WITHDRAWN;
+    const cached = descriptorOf(tlb, way);
+    if (read(memory, leafPaOf(tlb, way)) !== cached) addFlag(tlb, way, FLAG_WITHDRAWN);
   }
 }

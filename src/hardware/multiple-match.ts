@@ -1,6 +1,7 @@
 import type { BbmClass } from './board.ts';
 import type { Choose } from './chooser.ts';
-import { FLAG_CONTIGUOUS, levelOf, memoryTypeOf, type Tlb, translateBy } from './tlb.ts';
+import type { Tlb } from './tlb.ts';
+import { asidOf, FLAG_CONTIGUOUS, flagsOf, levelOf, memoryTypeOf, rightsAt, tagOf, translateBy } from './tlb-entry.ts';
 
 /** In what the matching entries of the last lookup differ. */
 export type Difference =
@@ -20,15 +21,15 @@ export type Outcome = 'one' | 'abort' | 'amalgam';
 export function classify(tlb: Tlb): Difference {
   const first = tlb.matched[0]!;
   let levels = false;
-  let oneRun = (tlb.flags[first]! & FLAG_CONTIGUOUS) !== 0;
+  let oneRun = (flagsOf(tlb, first) & FLAG_CONTIGUOUS) !== 0;
   for (let i = 1; i < tlb.matchCount; i++) {
     const way = tlb.matched[i]!;
-    const va = Math.max(tlb.tag[first]!, tlb.tag[way]!);
+    const va = Math.max(tagOf(tlb, first), tagOf(tlb, way));
     if (translateBy(tlb, first, va) !== translateBy(tlb, way, va)) return 'other';
     if (memoryTypeOf(tlb, first) !== memoryTypeOf(tlb, way)) return 'other';
-    if (tlb.asid[first] !== tlb.asid[way]) return 'other';
+    if (asidOf(tlb, first) !== asidOf(tlb, way)) return 'other';
     if (levelOf(tlb, first) !== levelOf(tlb, way)) levels = true;
-    if ((tlb.flags[way]! & FLAG_CONTIGUOUS) === 0 || tlb.rights[first] !== tlb.rights[way]) oneRun = false;
+    if ((flagsOf(tlb, way) & FLAG_CONTIGUOUS) === 0 || rightsAt(tlb, first) !== rightsAt(tlb, way)) oneRun = false;
   }
   if (levels) return 'size';
   return oneRun ? 'none' : 'contiguous';

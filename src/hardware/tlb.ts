@@ -1,30 +1,31 @@
 import * as power from '../arch/power.ts';
-import { type Layout, TLB_ENTRY_BYTES } from './layout.ts';
+import type { Layout } from './layout.ts';
+import {
+  asidOf,
+  attachEntries,
+  clearEntries,
+  clearEntry,
+  type Found,
+  GLOBAL,
+  occupied,
+  shiftOf,
+  type TlbEntries,
+  tagOf,
+  writeEntry,
+} from './tlb-entry.ts';
 
 // Bound again because the compiler folds a module's own constants, and loads imported ones.
 const { INVERSE, POWER } = power;
 
 /**
  * One CPU's TLB: set-associative, each entry with a size of its own (page, block or contiguous run), so that several
- * entries may match one address at the same time. The columns lie in the shared buffer, where anybody may look; only
- * the owner writes them. Tags are page-start virtual addresses; an empty way holds NaN, which matches nothing.
+ * entries may match one address at the same time. The entries lie in the shared buffer, where anybody may look; only the
+ * owner writes them. Tags are page-start virtual addresses; an empty way holds NaN, which matches nothing.
  */
-export interface Tlb {
+export interface Tlb extends TlbEntries {
   readonly entries: number;
   readonly ways: number;
   readonly setMask: number;
-  readonly tag: Float64Array;
-  readonly pa: Float64Array;
-  readonly leafPa: Float64Array;
-  readonly filledStep: Float64Array;
-  /** The descriptor the entry was made from: two halves an entry. */
-  readonly descriptor: Uint32Array;
-  readonly asid: Int32Array;
-  readonly shift: Uint8Array;
-  readonly rights: Uint8Array;
-  /** AttrIndx in bits 2:0, SH in bits 4:3, level in bits 6:5. */
-  readonly attributes: Uint8Array;
-  readonly flags: Uint8Array;
   /** Sizes (log2 bytes) of which at least one entry exists, and how many of each. */
   readonly sizes: Uint8Array;
   sizeCount: number;
@@ -52,16 +53,6 @@ export interface Tlb {
 
 export const MISS = -1;
 export const SEVERAL = -2;
-/** ASID column of a global entry. */
-export const GLOBAL = -1;
-
-export const FLAG_CONTIGUOUS = 1;
-export const FLAG_SPECULATIVE = 2;
-/** The kernel announced that nobody uses this translation any more (set by an audit, see check/stale.ts). */
-export const FLAG_WITHDRAWN = 4;
-/** The last-level walk that filled the entry read a table that was no longer allocated. */
-export const FLAG_FREED_TABLE = 8;
-
 export function attachTlb(
   buffer: SharedArrayBuffer,
   layout: Layout,
@@ -69,26 +60,13 @@ export function attachTlb(
   geometry: { entries: number; ways: number },
 ): Tlb {
   const { entries, ways } = geometry;
-  const base = layout.tlb[cpu]!;
-  const column = (doubleColumns: number): number => base + entries * 8 * doubleColumns;
-  const small = column(5);
   const sets = entries / ways;
   const guessSlots = 2 ** Math.ceil(Math.log2(entries));
-  if (entries * TLB_ENTRY_BYTES < entries * (5 * 8 + 4 + 4)) throw new Error('TLB columns do not fit their region');
   const tlb: Tlb = {
     entries,
     ways,
     setMask: sets - 1,
-    tag: new Float64Array(buffer, column(0), entries),
-    pa: new Float64Array(buffer, column(1), entries),
-    leafPa: new Float64Array(buffer, column(2), entries),
-    filledStep: new Float64Array(buffer, column(3), entries),
-    descriptor: new Uint32Array(buffer, column(4), entries * 2),
-    asid: new Int32Array(buffer, small, entries),
-    shift: new Uint8Array(buffer, small + entries * 4, entries),
-    rights: new Uint8Array(buffer, small + entries * 5, entries),
-    attributes: new Uint8Array(buffer, small + entries * 6, entries),
-    flags: new Uint8Array(buffer, small + entries * 7, entries),
+    ...attachEntries(buffer, layout.tlb[cpu]!, entries),
     sizes: new Uint8Array(16),
     sizeCount: 0,
     population: new Int32Array(64),
@@ -109,7 +87,7 @@ export function attachTlb(
 
 /** Empties the TLB of a CPU that has just been powered on. */
 export function resetTlb(tlb: Tlb): void {
-  tlb.tag.fill(Number.NaN);
+  clearEntries(tlb);
   recount(tlb);
 }
 
@@ -123,8 +101,9 @@ export function recount(tlb: Tlb): void {
   for (let way = 0; way < tlb.entries; way++) {
     if (!occupied(tlb, way)) continue;
     tlb.taken[Math.floor(way / tlb.ways)]!++;
-    tlb.key[way] = keyOf(tlb.tag[way]! * INVERSE[tlb.shift[way]!]!, tlb.shift[way]!);
-    countIn(tlb, tlb.shift[way]!, tlb.asid[way]!);
+    const shift = shiftOf(tlb, way);
+    tlb.key[way] = keyOf(tagOf(tlb, way) * INVERSE[shift]!, shift);
+    countIn(tlb, shift, asidOf(tlb, way));
   }
 }
 
@@ -137,7 +116,7 @@ export function lookup(tlb: Tlb, va: number, asid: number): number {
   const way = tlb.guesses[guess]!;
   if (tlb.guesses[guess + 1] === tlb.epoch && tlb.guessAsid === asid) {
     // One comparison: where the guess is wrong, the sign of the distance would be anybody's.
-    if (Math.floor((va - tlb.tag[way]!) * INVERSE[tlb.shift[way]!]!) === 0) return way;
+    if (Math.floor((va - tagOf(tlb, way)) * INVERSE[shiftOf(tlb, way)]!) === 0) return way;
   }
   return search(tlb, va, asid, guess);
 }
@@ -162,8 +141,8 @@ function search(tlb: Tlb, va: number, asid: number, guess: number): number {
     const wanted = keyOf(page, shift);
     for (let way = first; way < first + ways; way++) {
       if (key[way] !== wanted) continue;
-      if (tlb.tag[way] === start && tlb.shift[way] === shift) {
-        const owner = tlb.asid[way]!;
+      if (tagOf(tlb, way) === start && shiftOf(tlb, way) === shift) {
+        const owner = asidOf(tlb, way);
         if (owner === GLOBAL || owner === asid) {
           tlb.matched[count++] = way;
           found = way;
@@ -199,7 +178,7 @@ export function freeWay(tlb: Tlb, va: number, shift: number, asid: number): numb
   for (let way = first; way < first + tlb.ways; way++) {
     if (!occupied(tlb, way)) {
       if (free < 0) free = way;
-    } else if (tlb.tag[way] === start && tlb.shift[way] === shift && tlb.asid[way] === asid) return way;
+    } else if (tagOf(tlb, way) === start && shiftOf(tlb, way) === shift && asidOf(tlb, way) === asid) return way;
   }
   return free;
 }
@@ -211,18 +190,6 @@ export function vacantWay(tlb: Tlb, va: number, shift: number): number {
   let way = set * tlb.ways;
   while (occupied(tlb, way)) way++;
   return way;
-}
-
-/** What a walk found, as far as an entry remembers it; for the fields see walker.ts. */
-export interface Found {
-  readonly pa: number;
-  readonly rights: number;
-  readonly attrIndx: number;
-  readonly sh: number;
-  readonly level: number;
-  readonly descriptorPa: number;
-  readonly low: number;
-  readonly high: number;
 }
 
 /** Writes one entry into `way`, dropping what was there. `va` and `found.pa` may lie anywhere inside the entry. */
@@ -242,61 +209,29 @@ export function putEntry(
   if (!occupied(tlb, way)) {
     tlb.taken[(page | 0) & tlb.setMask]!++;
     countIn(tlb, shift, asid);
-  } else if (tlb.shift[way] !== shift || tlb.asid[way] !== asid) {
-    countOut(tlb, tlb.shift[way]!, tlb.asid[way]!);
+  } else if (shiftOf(tlb, way) !== shift || asidOf(tlb, way) !== asid) {
+    countOut(tlb, shiftOf(tlb, way), asidOf(tlb, way));
     countIn(tlb, shift, asid);
   }
   tlb.key[way] = keyOf(page, shift);
-  tlb.tag[way] = page * size;
-  tlb.pa[way] = Math.floor(found.pa * inverse) * size;
-  tlb.shift[way] = shift;
-  tlb.asid[way] = asid;
-  tlb.rights[way] = found.rights;
-  tlb.attributes[way] = found.attrIndx | (found.sh << 3) | (found.level << 5);
-  tlb.flags[way] = flags;
-  tlb.leafPa[way] = found.descriptorPa;
-  tlb.descriptor[way * 2] = found.low;
-  tlb.descriptor[way * 2 + 1] = found.high;
-  tlb.filledStep[way] = step;
+  writeEntry(tlb, way, page * size, Math.floor(found.pa * inverse) * size, shift, asid, found, flags, step);
   if (tlb.sizeCount > 1 || tlb.nonGlobal > 0) tlb.epoch = (tlb.epoch + 1) | 0;
 }
 
 export function dropEntry(tlb: Tlb, way: number): void {
   if (!occupied(tlb, way)) return;
-  countOut(tlb, tlb.shift[way]!, tlb.asid[way]!);
+  countOut(tlb, shiftOf(tlb, way), asidOf(tlb, way));
   tlb.taken[Math.floor(way / tlb.ways)]!--;
-  tlb.tag[way] = Number.NaN;
+  clearEntry(tlb, way);
 }
 
 export function dropAll(tlb: Tlb): void {
   if (tlb.sizeCount === 0) return;
-  tlb.tag.fill(Number.NaN);
+  clearEntries(tlb);
   tlb.population.fill(0);
   tlb.taken.fill(0);
   tlb.sizeCount = 0;
   tlb.nonGlobal = 0;
-}
-
-/** Entry `way` translates `va` to this physical address. */
-export function translateBy(tlb: Tlb, way: number, va: number): number {
-  return tlb.pa[way]! + (va - tlb.tag[way]!);
-}
-
-export function sizeOf(tlb: Tlb, way: number): number {
-  return POWER[tlb.shift[way]!]!;
-}
-
-export function levelOf(tlb: Tlb, way: number): number {
-  return (tlb.attributes[way]! >> 5) & 3;
-}
-
-/** Bytes of memory attributes (AttrIndx and SH) without the level. */
-export function memoryTypeOf(tlb: Tlb, way: number): number {
-  return tlb.attributes[way]! & 31;
-}
-
-export function occupied(tlb: Tlb, way: number): boolean {
-  return !Number.isNaN(tlb.tag[way]!);
 }
 
 function countIn(tlb: Tlb, shift: number, asid: number): void {

@@ -26,7 +26,16 @@ import type { Cpu } from '../../src/hardware/cpu.ts';
 import { CPU_HAZARD } from '../../src/hardware/dvm.ts';
 import { exchange } from '../../src/hardware/memory.ts';
 import { msr } from '../../src/hardware/system-register.ts';
-import { FLAG_CONTIGUOUS, FLAG_SPECULATIVE, lookup, MISS, SEVERAL, sizeOf } from '../../src/hardware/tlb.ts';
+import { lookup, MISS, SEVERAL } from '../../src/hardware/tlb.ts';
+import {
+  FLAG_CONTIGUOUS,
+  FLAG_SPECULATIVE,
+  flagsOf,
+  leafPaOf,
+  paOf,
+  sizeOf,
+  tagOf,
+} from '../../src/hardware/tlb-entry.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
 import {
   entryOf,
@@ -91,7 +100,7 @@ describe('a translation', () => {
       const cpu = machine.cpus[0]!;
       map(machine, KERNEL, RAM);
       const way = fill(cpu, cpu.regime1!, KERNEL, 0);
-      return [way, cpu.tlb.tag[way], cpu.tlb.pa[way], cpu.tlb.leafPa[way]];
+      return [way, tagOf(cpu.tlb, way), paOf(cpu.tlb, way), leafPaOf(cpu.tlb, way)];
     });
     expect(entries[0]).toEqual(entries[1]);
   });
@@ -141,7 +150,7 @@ describe('what is cached', () => {
       const cpu = machine.cpus[0]!;
       for (let page = 0; page < 16; page++) map(machine, KERNEL + page * PAGE, RAM + page * PAGE, 3, { Contiguous: 1 });
       const way = walkAndFill(cpu, cpu.regime1!, KERNEL + 7 * PAGE, 0);
-      expect(cpu.tlb.flags[way]! & FLAG_CONTIGUOUS).toBe(FLAG_CONTIGUOUS);
+      expect(flagsOf(cpu.tlb, way) & FLAG_CONTIGUOUS).toBe(FLAG_CONTIGUOUS);
       expect(translate(cpu, KERNEL + 7 * PAGE + 8, RIGHT_EL1_READ)).toBe(RAM + 7 * PAGE + 8);
       return sizeOf(cpu.tlb, way);
     });
@@ -267,7 +276,7 @@ describe('an access that a completion overtakes', () => {
 
   it('would keep the old translation without the second look', () => {
     const { b } = overtakenWalk(replace(true));
-    expect(b.tlb.pa[walkAndFill(b, b.regime1!, KERNEL, 0)]).toBe(RAM);
+    expect(paOf(b.tlb, walkAndFill(b, b.regime1!, KERNEL, 0))).toBe(RAM);
   });
 
   it('is not done again when the TLBI has only been issued', () => {
@@ -309,7 +318,7 @@ describe('a speculative walk', () => {
     expect(lookup(cpu.tlb, KERNEL, 0)).toBe(SEVERAL);
     expect(lookup(cpu.tlb, KERNEL + MIB2 - PAGE, 0)).toBeGreaterThanOrEqual(0);
     expect(cpu.counts[BOTH_SIZES_CACHED]).toBe(1);
-    const flags = [...cpu.tlb.matched.subarray(0, 2)].map((way) => cpu.tlb.flags[way]! & FLAG_SPECULATIVE);
+    const flags = [...cpu.tlb.matched.subarray(0, 2)].map((way) => flagsOf(cpu.tlb, way) & FLAG_SPECULATIVE);
     expect(flags.sort()).toEqual([0, FLAG_SPECULATIVE]);
   });
 

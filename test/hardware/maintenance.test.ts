@@ -18,19 +18,18 @@ import { CPU_APPLIED, CPU_HAZARD, issue, issued, TLBI_AUDIT } from '../../src/ha
 import { applyUpTo, catchUp, isBehind, overtaken } from '../../src/hardware/maintenance.ts';
 import { exchange } from '../../src/hardware/memory.ts';
 import { announce } from '../../src/hardware/milestone.ts';
+import { freeWay, lookup, MISS, putEntry, SEVERAL, type Tlb } from '../../src/hardware/tlb.ts';
 import {
+  asidOf,
   FLAG_WITHDRAWN,
   type Found,
-  freeWay,
+  flagsOf,
   GLOBAL,
   levelOf,
-  lookup,
-  MISS,
   occupied,
-  putEntry,
-  SEVERAL,
-  type Tlb,
-} from '../../src/hardware/tlb.ts';
+  shiftOf,
+  tagOf,
+} from '../../src/hardware/tlb-entry.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
 import {
   cachedAsid,
@@ -73,13 +72,13 @@ function leavesOf(tlb: Tlb): TlbEntryScope[] {
   return Array.from({ length: tlb.entries }, (_, way) => way)
     .filter((way) => occupied(tlb, way))
     .map((way) => ({
-      va: tlb.tag[way]!,
-      sizeShift: tlb.shift[way]!,
+      va: tagOf(tlb, way),
+      sizeShift: shiftOf(tlb, way),
       level: levelOf(tlb, way),
       leaf: true,
       granule: GRANULE_4K,
-      global: tlb.asid[way] === GLOBAL,
-      asid: tlb.asid[way]!,
+      global: asidOf(tlb, way) === GLOBAL,
+      asid: asidOf(tlb, way),
     }));
 }
 
@@ -277,7 +276,7 @@ describe('against a naive TLB', () => {
               .filter((entry) => entry.global || entry.asid === asid);
             const way = lookup(tlb, va, asid);
             const ways = way === MISS ? [] : way === SEVERAL ? [...tlb.matched.subarray(0, tlb.matchCount)] : [way];
-            expect(ways.map((each) => [tlb.tag[each], tlb.shift[each], tlb.asid[each]]).sort()).toEqual(
+            expect(ways.map((each) => [tagOf(tlb, each), shiftOf(tlb, each), asidOf(tlb, each)]).sort()).toEqual(
               wanted.map((entry) => [entry.va, entry.sizeShift, entry.asid]).sort(),
             );
           }
@@ -341,7 +340,7 @@ describe('an announcement', () => {
     const applied = cpu.counts[TLBIS_APPLIED];
     announce(cpu, 'gone', KERNEL, KERNEL + 2 * PAGE);
     applyUpTo(cpu, issued(cpu.dvm));
-    const flags = [0, 1].map((page) => cpu.tlb.flags[lookup(cpu.tlb, KERNEL + page * PAGE, 0)]! & FLAG_WITHDRAWN);
+    const flags = [0, 1].map((page) => flagsOf(cpu.tlb, lookup(cpu.tlb, KERNEL + page * PAGE, 0)) & FLAG_WITHDRAWN);
     expect(flags).toEqual([FLAG_WITHDRAWN, 0]);
     expect(cpu.counts[TLBIS_APPLIED]).toBe(applied);
   });

@@ -14,7 +14,8 @@ import {
   outcomeOf,
   possibleOutcomes,
 } from '../../src/hardware/multiple-match.ts';
-import { type Found, freeWay, GLOBAL, lookup, putEntry, SEVERAL } from '../../src/hardware/tlb.ts';
+import { freeWay, lookup, putEntry, resetTlb, SEVERAL } from '../../src/hardware/tlb.ts';
+import { type Found, GLOBAL } from '../../src/hardware/tlb-entry.ts';
 import { entryOf, everyChance, KERNEL, leaf, map, PAGE, type SmallMachine, smallMachine } from './small-machine.ts';
 
 const PA = 0x4020_0000;
@@ -118,8 +119,7 @@ describe('a block and one of its pages', () => {
 describe('an amalgamation', () => {
   const readOnly = (machine: SmallMachine): void => {
     exchange(machine.memory, entryOf(machine.memory, machine.root, VA, 2), leaf(PA, 2, { AP: 2 }));
-    machine.cpus[0]!.tlb.tag.fill(Number.NaN);
-    machine.cpus[0]!.tlb.taken.fill(0);
+    resetTlb(machine.cpus[0]!.tlb);
     walkAndFill(machine.cpus[0]!, machine.cpus[0]!.regime1!, VA, 0);
     split(undefined, { AP: 2 })(machine);
   };

@@ -6,7 +6,8 @@ import type { Cpu } from '../../src/hardware/cpu.ts';
 import { store } from '../../src/hardware/load-store.ts';
 import { speculate } from '../../src/hardware/speculation.ts';
 import { placeOf } from '../../src/hardware/table-word.ts';
-import { FLAG_SPECULATIVE, lookup, MISS } from '../../src/hardware/tlb.ts';
+import { lookup, MISS } from '../../src/hardware/tlb.ts';
+import { FLAG_SPECULATIVE, flagsOf, paOf } from '../../src/hardware/tlb-entry.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
 import {
   entryOf,
@@ -49,7 +50,7 @@ describe('speculation', () => {
       run(dsb(a, 'ishst'));
       speculate(b);
       const way = lookup(b.tlb, KERNEL + 7 * PAGE, 0);
-      return way === MISS ? 'nothing' : b.tlb.flags[way]! & FLAG_SPECULATIVE ? 'cached' : 'wrong';
+      return way === MISS ? 'nothing' : flagsOf(b.tlb, way) & FLAG_SPECULATIVE ? 'cached' : 'wrong';
     });
     expect(reached).toEqual(new Set(['nothing', 'cached']));
   });
@@ -61,7 +62,7 @@ describe('speculation', () => {
     run(store(cpu, FIXMAP + table, leaf(RAM + MIB2, 3)));
     cpu.hints[0] = KERNEL;
     speculate(cpu);
-    expect(cpu.tlb.pa[lookup(cpu.tlb, KERNEL, 0)]).toBe(RAM);
+    expect(paOf(cpu.tlb, lookup(cpu.tlb, KERNEL, 0))).toBe(RAM);
   });
 
   it('reaches the neighbours of the last access', () => {

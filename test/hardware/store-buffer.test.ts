@@ -9,6 +9,7 @@ import { exchange, read } from '../../src/hardware/memory.ts';
 import { drainAll, drainOne, forwarded, isFull, pushStore } from '../../src/hardware/store-buffer.ts';
 import { fillTable } from '../../src/hardware/table-fill.ts';
 import { lookup, MISS } from '../../src/hardware/tlb.ts';
+import { paOf } from '../../src/hardware/tlb-entry.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
 import {
   entryOf,
@@ -183,7 +184,7 @@ describe('a filled table', () => {
       if (barrier !== undefined) run(dsb(cpu, barrier));
       exchange(machine.memory, parent, BigInt(table) | 3n);
       const way = walkAndFill(other, other.regime1!, KERNEL + 5 * PAGE, 0);
-      return way < 0 ? 'poison' : other.tlb.pa[way] === 0x4020_5000 ? 'filled' : 'wrong';
+      return way < 0 ? 'poison' : paOf(other.tlb, way) === 0x4020_5000 ? 'filled' : 'wrong';
     });
   }
 

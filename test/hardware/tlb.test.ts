@@ -6,23 +6,26 @@ import {
   attachTlb,
   dropAll,
   dropEntry,
-  type Found,
   freeWay,
-  GLOBAL,
-  levelOf,
   lookup,
   MISS,
-  memoryTypeOf,
   putEntry,
   recount,
   resetTlb,
   SEVERAL,
   setOf,
-  sizeOf,
   type Tlb,
-  translateBy,
   vacantWay,
 } from '../../src/hardware/tlb.ts';
+import {
+  descriptorOf,
+  type Found,
+  GLOBAL,
+  levelOf,
+  memoryTypeOf,
+  sizeOf,
+  translateBy,
+} from '../../src/hardware/tlb-entry.ts';
 
 const board = boardPresets.get('tiny-2')!;
 const layout = layoutOf(board, 1);
@@ -73,7 +76,7 @@ describe('one entry', () => {
     const way = put(tlb, BASE + 0x23_4567, 0x5003_4567, BLOCK);
     expect(translateBy(tlb, way, BASE + 0x20_0008)).toBe(0x5000_0008);
     expect([levelOf(tlb, way), memoryTypeOf(tlb, way)]).toEqual([2, 1 | (3 << 3)]);
-    expect([...tlb.descriptor.subarray(2 * way, 2 * way + 2)]).toEqual([0x1234_5678, 0xffff_ffff]);
+    expect(descriptorOf(tlb, way)).toBe(0xffff_ffff_1234_5678n);
   });
 
   it('is gone when it is dropped, and only then', () => {
