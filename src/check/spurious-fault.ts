@@ -6,6 +6,7 @@ import { isTableAt, placeOf } from '../hardware/table-word.ts';
 import { virtToPhys } from '../kernel/address-space.ts';
 import { idmapFlag } from '../kernel/idmap.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { unorderedLink } from './link-order.ts';
 import type { Property } from './violation.ts';
 
 const TLB_CONFLICT = faultCode('tlb-conflict');
@@ -14,7 +15,7 @@ const ADDRESS = 0x0000_ffff_ffff_f000n;
 /** The kernel promises that some addresses are mapped at any time: an access to one of them must not fault. */
 export const spuriousFault: Property = {
   name: 'spurious-fault',
-  says: 'no fault on an address the kernel promises is mapped, and no table is linked before its entries are visible',
+  says: 'no fault on an address the kernel promises is mapped, and no table is linked without a barrier after it was filled',
   mood: 'always',
   observe: ({ report, kernel }) => ({
     faultTaken(cpu, va, code, right) {
@@ -39,13 +40,16 @@ export const spuriousFault: Property = {
       const place = placeOf(cpu.memory, pa);
       if (place === undefined || !isTableAt(after, place.level)) return;
       const table = Number(after & ADDRESS);
-      if (!isPending(cpu.memory, table)) return;
+      const unordered = unorderedLink(cpu, pa, after, table);
+      if (unordered === undefined && !isPending(cpu.memory, table)) return;
       report(
         cpu,
         'spurious-fault',
-        `a table for ${formatVa(place.va)} became visible before its entries: a walk may find anything in it`,
-        [`table at 0x${table.toString(16)}, filled by plain stores that no barrier has made visible`],
-        'a DSB ISHST between filling the table and linking it (split_pmd(), 6.18)',
+        `a table for ${formatVa(place.va)} was linked without a barrier after it was filled: a walk may find anything in it`,
+        [
+          `table at 0x${table.toString(16)}, filled by plain stores ${unordered === undefined ? 'that no barrier has made visible' : `at step ${unordered.filled} and linked at step ${unordered.linked}, without a DSB between`}`,
+        ],
+        'a DSB ISHST between filling the table and linking it (split_pmd(), split_pud(), 6.18)',
       );
     },
   }),

@@ -1,9 +1,9 @@
 import { lateCpu, lateCpuAdmitted } from './late-cpu.ts';
-import { repaint, twins } from './repaint.ts';
+import { heldUpCpu, repaint, twins } from './repaint.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Every scenario that comes with asymmu, good ones and bad twins side by side. */
-export const catalogue: readonly Scenario[] = [repaint, ...twins, lateCpu, lateCpuAdmitted];
+export const catalogue: readonly Scenario[] = [repaint, heldUpCpu, ...twins, lateCpu, lateCpuAdmitted];
 
 export function scenarioNamed(name: string): Scenario | undefined {
   return catalogue.find((scenario) => scenario.name === name);

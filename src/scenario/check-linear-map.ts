@@ -58,10 +58,11 @@ export function pieces(k: Kernel, cpu: Pick<Cpu, 'id'>): Piece[] {
 /** Physical ranges that are, or may just now be, read-only: the kernel's text and rodata, and the modules. In order. */
 function readOnlyAtTimes(k: Kernel): [number, number][] {
   const area = moduleArea(k);
-  return [
+  const ranges: [number, number][] = [
     [k.space.text, k.space.initBegin],
     [area.pa, area.pa + area.pages * k.space.granule.pageBytes],
   ];
+  return ranges.sort(([one], [other]) => one - other);
 }
 
 /** Pages `from` to `to` of the pieces laid end to end. */

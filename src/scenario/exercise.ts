@@ -1,9 +1,12 @@
 import { alignUp } from '../arch/address.ts';
 import type { Cpu } from '../hardware/cpu.ts';
+import { poolPlace } from '../hardware/layout.ts';
 import { load } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import { physToVirt } from '../kernel/address-space.ts';
+import { tablePagesNeeded } from '../kernel/config.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { without } from '../kernel/linear-map.ts';
 import { setPageRo, setPageRw } from '../kernel/pageattr.ts';
 
 /**
@@ -23,13 +26,29 @@ export interface ModuleArea {
   readonly pages: number;
 }
 
-/** The frames whose permissions change while the system runs. */
+/** The frames whose permissions change while the system runs: a block's first pages, or what a small board has left. */
 export function moduleArea(k: Kernel): ModuleArea {
-  return { pa: alignUp(k.space.end, 2 * 2 ** 20), pages: MODULE_PAGES };
+  const { pageBytes } = k.space.granule;
+  const block = alignUp(k.space.end, 2 * 2 ** 20);
+  const free = freeRam(k);
+  if (free.some(([from, to]) => block >= from && block + MODULE_PAGES * pageBytes <= to))
+    return { pa: block, pages: MODULE_PAGES };
+  const [from, to] = free.reduce((one, other) => (other[1] - other[0] > one[1] - one[0] ? other : one), [0, 0]);
+  return { pa: from, pages: Math.min(MODULE_PAGES, Math.floor((to - from) / pageBytes)) };
+}
+
+/** RAM that neither the kernel image nor the page tables take, as start and end. */
+function freeRam({ board, space }: Kernel): (readonly [number, number])[] {
+  const tableBytes = tablePagesNeeded(board) * space.granule.pageBytes;
+  const pool = poolPlace(board, tableBytes) ?? 0;
+  return board.memory
+    .flatMap(({ base, bytes }) => without(base, base + bytes, space.text, space.end))
+    .flatMap(([from, to]) => without(from, to, pool, pool + tableBytes));
 }
 
 export function* exercise(cpu: Cpu, k: Kernel): Op {
   const { pa, pages } = moduleArea(k);
+  if (pages === 0) return;
   const { pageBytes } = k.space.granule;
   const page = (): number => physToVirt(k.space, pa + cpu.choose(pages, 'program') * pageBytes);
   if (cpu.id === 0) {

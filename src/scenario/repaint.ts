@@ -7,11 +7,13 @@ import { msr } from '../hardware/system-register.ts';
 import { tlbi } from '../hardware/tlbi.ts';
 import { relaxWhile } from '../hardware/wait.ts';
 import { physToVirt } from '../kernel/address-space.ts';
-import { cpuSupportsBbml2Noabort } from '../kernel/cpufeature.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag } from '../kernel/idmap.ts';
 import { type Kernel, type KernelText, mark } from '../kernel/kernel.ts';
 import type { RepaintText } from '../kernel/repaint.ts';
 import { waitWhileSet } from '../kernel/repaint.ts';
+import { heldUp } from './held-up.ts';
+import { leastAble } from './least-able.ts';
+import { outOfTables } from './out-of-tables.ts';
 import { defineScenario, type Scenario } from './scenario.ts';
 
 /** The asymmetric repaint as merged, and what becomes of it when one sentence is changed. */
@@ -22,14 +24,31 @@ export const repaint = defineScenario({
   board: 'asymmetric-8',
 });
 
-/** One sentence of the repaint changed. */
-function twin(name: string, summary: string, expect: string, change: Partial<RepaintText>): Scenario {
+/** The same on a worse day: what befalls it is no fault of its text. */
+export const heldUpCpu = defineScenario({
+  name: 'held-up-cpu',
+  summary: 'a CPU is held up on its way into the idmap: the boot CPU waits for it',
+  board: 'asymmetric-8',
+  text: heldUp,
+});
+
+/** One sentence of the repaint changed. `circumstances`: what befalls the good text as well. */
+function twin(
+  name: string,
+  summary: string,
+  expect: string,
+  change: Partial<RepaintText>,
+  circumstances = (good: KernelText): KernelText => good,
+): Scenario {
   return defineScenario({
     name: `repaint/${name}`,
     summary,
     board: 'asymmetric-8',
     expect,
-    text: (good: KernelText) => ({ ...good, repaint: { ...good.repaint, ...change } }),
+    text: (good: KernelText) => {
+      const text = circumstances(good);
+      return { ...text, repaint: { ...text.repaint, ...change } };
+    },
   });
 }
 
@@ -119,16 +138,11 @@ export const flagNotInIdmap = twin(
   { *mapFlag() {} },
 );
 
-/** The highest CPU that does not qualify, instead of the boot CPU. */
-function lastUnqualified(k: Kernel): number {
-  return k.board.cpus.findLastIndex((model) => !cpuSupportsBbml2Noabort(model));
-}
-
 export const painterWithoutBbml2 = twin(
   'painter-without-bbml2',
   'a CPU that may not change block sizes in place does the repaint, under its own feet',
   'bbm',
-  { painter: (cpu, k) => cpu.id === lastUnqualified(k) },
+  { painter: (cpu, k) => cpu.id === leastAble(k) },
 );
 
 export const linkedBeforeVisible = twin(
@@ -140,20 +154,19 @@ export const linkedBeforeVisible = twin(
 
 export const bootCpuDoesNotWait = twin(
   'boot-cpu-does-not-wait',
-  'the boot CPU starts to split before everybody has parked',
+  'the boot CPU starts to split before everybody has parked: one CPU is held up on its way',
   'bbm',
   { *waitForSecondaries() {} },
+  heldUp,
 );
 
-/**
- * Not a change of the text: GFP_ATOMIC fails half-way through, and there is no way back. Linux panics by design.
- */
+/** No sentence is changed: GFP_ATOMIC fails half-way through, and there is no way back. Linux panics by design. */
 export const outOfMemory = defineScenario({
   name: 'repaint/out-of-memory',
   summary: 'a table cannot be allocated in the middle of the repaint: the kernel panics by design',
   board: 'asymmetric-8',
   expect: 'panic',
-  allocationFailureOneIn: 64,
+  text: outOfTables,
 });
 
 /** As the good one, without the ISB that puts the reserved table in force. */

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { tableDescriptor } from '../../src/arch/descriptor.ts';
 import { FIXMAP } from '../../src/hardware/access.ts';
-import { dsb } from '../../src/hardware/barrier.ts';
+import { dsb, isb } from '../../src/hardware/barrier.ts';
 import { branchTo } from '../../src/hardware/branch.ts';
 import { load, store } from '../../src/hardware/load-store.ts';
-import { fillTable } from '../../src/hardware/table-fill.ts';
+import { fillTable, storeRun } from '../../src/hardware/table-fill.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import { idmapFlag } from '../../src/kernel/idmap.ts';
-import { block, change, entryAt, newTable, page, put, rigOf, run, said, write } from './rig.ts';
+import { block, change, entryAt, newTable, page, put, type Rig, rigOf, run, said, write } from './rig.ts';
 
 describe('a fault', () => {
   const rigWithPage = (attributes = {}) => {
@@ -65,25 +65,60 @@ describe('a fault', () => {
 });
 
 describe('a table', () => {
-  /** A block is split as split_pmd() does it, with or without its barrier. */
-  function split(barrier: boolean): string[] {
+  /** A block is split as split_pmd() does it: `barrier` or none, and what leaves the store buffer `first`. */
+  function split(barrier: boolean, first: 'link' | 'fill'): Rig {
     const rig = rigOf({ classes: ['level3'] });
     const cpu = rig.cpus[0]!;
-    const va = rig.k.space.pageOffset;
-    const entry = entryAt(rig, va, 2);
+    const entry = entryAt(rig, rig.k.space.pageOffset, 2);
     put(rig, entry, block(0));
     const table = newTable(rig);
     run(fillTable(cpu, FIXMAP + table, page(0), 4096));
     if (barrier) run(dsb(cpu, 'ishst'));
     write(cpu, entry, tableDescriptor(table));
-    rig.script.drain = (bound) => bound - 1; // the link leaves the store buffer first
+    rig.script.drain = (bound) => (first === 'link' ? bound - 1 : 0);
     run(dsb(cpu, 'ishst'));
-    return said(rig);
+    return rig;
   }
 
-  test('that is linked after a barrier is whole', () => expect(split(true)).toEqual([]));
-  test('that is linked before its entries are visible is caught', () =>
-    expect(split(false)).toEqual(['spurious-fault']));
+  test.each(['link', 'fill'] as const)(
+    'that is linked after a barrier is whole, also where the %s drains first',
+    (first) => expect(said(split(true, first))).toEqual([]),
+  );
+
+  test.each(['link', 'fill'] as const)(
+    'that is linked without one is caught, also where the %s drains first',
+    (first) => {
+      const rig = split(false, first);
+      expect(said(rig)).toEqual(['spurious-fault']);
+      expect(rig.reports[0]!.evidence).toEqual([
+        expect.stringMatching(
+          /^table at 0x[0-9a-f]+, filled .* at step \d+ and linked at step \d+, without a DSB between$/,
+        ),
+      ]);
+    },
+  );
+
+  test('that is filled in between other work is caught as well', () => {
+    const rig = rigOf({ classes: ['level3'] });
+    const cpu = rig.cpus[0]!;
+    const entry = entryAt(rig, rig.k.space.pageOffset, 2);
+    const table = newTable(rig);
+    run(fillTable(cpu, FIXMAP + table, page(0), 4096));
+    for (let i = 0; i < 40; i++) run(isb(cpu)); // more records than the check first looks at
+    write(cpu, entry, tableDescriptor(table));
+    run(dsb(cpu, 'ishst'));
+    expect(said(rig)).toEqual(['spurious-fault']);
+  });
+
+  test('may be filled after it was linked', () => {
+    const rig = rigOf({ classes: ['level3'] });
+    const cpu = rig.cpus[0]!;
+    const table = newTable(rig);
+    write(cpu, entryAt(rig, rig.k.space.pageOffset, 2), tableDescriptor(table));
+    run(storeRun(cpu, FIXMAP + table, 512, page(0), 4096));
+    run(dsb(cpu, 'ishst'));
+    expect(said(rig)).toEqual([]);
+  });
 
   test('of zeroes may be linked where nothing was', () => {
     const rig = rigOf({ classes: ['level0'] });

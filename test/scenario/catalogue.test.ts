@@ -1,16 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { standardProperties } from '../../src/check/standard.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { REVISIONS } from '../../src/kernel/config.ts';
-import { finaliseSystemCapabilities } from '../../src/kernel/cpufeature.ts';
-import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../../src/kernel/repaint.ts';
-import { multiCpuStop, takeStopWork } from '../../src/kernel/stop-machine.ts';
+import type { KernelText } from '../../src/kernel/kernel.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 import { catalogue, scenarioNamed } from '../../src/scenario/catalogue.ts';
-import { repaint } from '../../src/scenario/repaint.ts';
+import { heldUpCpu, outOfMemory, repaint } from '../../src/scenario/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
-import { bootAll, type Interleaved, interleave, runToEnd } from '../kernel/interleaved.ts';
+import { repainted, sized } from './repainted.ts';
 
 /** Judged by whoever drives the CPUs, and not by a property of the list. */
 const BY_DRIVERS = ['deadlock', 'hung', 'chart', 'panic'];
@@ -39,56 +36,42 @@ describe('the catalogue', () => {
         expect(catalogue.some((other) => other.expect === 'good' && other.board === board)).toBe(true);
   });
 
-  test.each(REVISIONS)('a bad twin differs from the good text of %s in few sentences', (revision) => {
-    const good = kernelText(revision);
-    for (const { text, name } of catalogue) {
-      if (text === undefined) continue;
-      const twin = text(good);
-      const sentences = Object.keys(good.repaint) as (keyof typeof good.repaint)[];
-      const changed = sentences.filter((sentence) => twin.repaint[sentence] !== good.repaint[sentence]).length;
-      const others = twin.verifyLocalCpuCaps === good.verifyLocalCpuCaps ? 0 : 1;
-      expect(changed + others, name).toBeGreaterThan(0);
-      expect(changed + others, name).toBeLessThan(3);
-    }
-  });
+  test.each(REVISIONS)(
+    'a bad twin differs from a good text of %s in one or two sentences, or is unlucky',
+    (revision) => {
+      const good = kernelText(revision);
+      const texts = catalogue
+        .filter(({ expect: expected }) => expected === 'good')
+        .map(({ text }) => sentences(text?.(good) ?? good));
+      const unlucky = new Set(['repaint/out-of-memory']);
+      for (const { text, name, expect: expected } of catalogue) {
+        if (expected === 'good') continue;
+        const bad = sentences(text!(good));
+        const changed = Math.min(...texts.map((one) => one.filter((sentence, i) => sentence !== bad[i]).length));
+        expect(changed, name).toBeGreaterThan(0);
+        expect(changed, name).toBeLessThan(3);
+        if (changed > 1) expect([...unlucky, 'repaint/release-before-flush-completes']).toContain(name);
+      }
+    },
+  );
 });
 
-describe('in one thread, in an order that a seed decides', () => {
-  const result = resizeBoard(boardPresets.get('asymmetric-8')!, { cpus: 3, memoryBytes: 2 ** 27 });
-  if (!result.ok) throw new Error(result.problems.join());
-  const { board } = result;
+/** The replaceable sentences as they stand in the source. */
+function sentences({ repaint: texts, verifyLocalCpuCaps }: KernelText): string[] {
+  return [...Object.values(texts), verifyLocalCpuCaps].map(String);
+}
 
-  /** Boot, repaint, and then each CPU reads a page of each 2 MiB: what was said. */
+describe('in one thread, in an order that a seed decides', () => {
+  const board = sized('asymmetric-8', { cpus: 3, memoryBytes: 2 ** 27 });
+
   function properties(scenario: Scenario, seed: number): string[] {
-    const machine = bootAll(board, scenario.kernel, seed, scenario.text);
-    const { cpus, kernels, violations } = machine;
-    runToEnd(finaliseSystemCapabilities(cpus[0]!, kernels[0]!));
-    try {
-      interleave(programs(machine), seed);
-    } catch (error) {
-      expect(String(error)).toMatch(
-        /an exception that nobody handles|come to an end|no frame backs|atomic access index/,
-      );
-    }
+    const { violations, died } = repainted(board, scenario, seed);
+    expect(died).toMatch(/^$|an exception that nobody handles|come to an end|amalgamated translation/);
     return [...new Set(violations.map(({ property }) => property))];
   }
 
-  function programs({ cpus, kernels }: Interleaved) {
-    return cpus.map((cpu, id) => {
-      const k = kernels[id]!;
-      return (function* () {
-        if (id === 0) {
-          yield* linearMapMaybeSplitToPtes(cpu, k);
-          return;
-        }
-        while (!(yield* takeStopWork(cpu, k)));
-        yield* multiCpuStop(cpu, k, linearMapSplitToPtes);
-      })();
-    });
-  }
-
-  test('the good repaint violates nothing', () => {
-    for (let seed = 1; seed <= 5; seed++) expect(properties(repaint, seed)).toEqual([]);
+  test.each([repaint, heldUpCpu])('$name violates nothing', (scenario) => {
+    for (let seed = 1; seed <= 5; seed++) expect(properties(scenario, seed)).toEqual([]);
   });
 
   const always = [
@@ -105,5 +88,10 @@ describe('in one thread, in an order that a seed decides', () => {
   test.each(always)('%s is caught in any order', (name) => {
     const twin = scenarioNamed(name)!;
     for (let seed = 1; seed <= 3; seed++) expect(properties(twin, seed), `seed ${seed}`).toContain(twin.expect);
+  });
+
+  test('repaint/out-of-memory panics in any order', () => {
+    for (let seed = 1; seed <= 3; seed++)
+      expect(repainted(board, outOfMemory, seed).died).toBe('Kernel panic - not syncing: Failed to split linear map');
   });
 });

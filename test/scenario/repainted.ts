@@ -1,0 +1,39 @@
+import type { Board } from '../../src/hardware/board.ts';
+import { boardPresets } from '../../src/hardware/board-presets.ts';
+import { type BoardSize, resizeBoard } from '../../src/hardware/board-resize.ts';
+import { finaliseSystemCapabilities } from '../../src/kernel/cpufeature.ts';
+import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../../src/kernel/repaint.ts';
+import { multiCpuStop, takeStopWork } from '../../src/kernel/stop-machine.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
+import { bootAll, type Interleaved, interleave, runToEnd } from '../kernel/interleaved.ts';
+
+export function sized(name: string, size: BoardSize): Board {
+  const result = resizeBoard(boardPresets.get(name)!, size);
+  if (!result.ok) throw new Error(result.problems.join());
+  return result.board;
+}
+
+/** Boot and repaint in one thread, in an order that the seed decides. `died`: why a CPU never ran again; empty if none did. */
+export function repainted(board: Board, scenario: Scenario, seed: number): Interleaved & { readonly died: string } {
+  const machine = bootAll(board, scenario.kernel, seed, scenario.text);
+  const { cpus, kernels } = machine;
+  runToEnd(finaliseSystemCapabilities(cpus[0]!, kernels[0]!));
+  machine.marks.length = 0;
+  const programs = cpus.map((cpu, id) => {
+    const k = kernels[id]!;
+    return (function* () {
+      if (id === 0) {
+        yield* linearMapMaybeSplitToPtes(cpu, k);
+        return;
+      }
+      while (!(yield* takeStopWork(cpu, k)));
+      yield* multiCpuStop(cpu, k, linearMapSplitToPtes);
+    })();
+  });
+  try {
+    interleave(programs, seed);
+    return { ...machine, died: '' };
+  } catch (error) {
+    return { ...machine, died: error instanceof Error ? error.message : String(error) };
+  }
+}
