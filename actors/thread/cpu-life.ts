@@ -12,7 +12,7 @@ import { seededChooser, seedOf } from '../../src/hardware/chooser.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { CPU_IRQ_PENDING, CPU_POWER, CPU_STATUS } from '../../src/hardware/dvm.ts';
 import { acknowledge, interruptDue } from '../../src/hardware/interrupt.ts';
-import { CONTROL_STOP, read } from '../../src/hardware/memory.ts';
+import { CONTROL_STOP, commitPool, read } from '../../src/hardware/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { attachMachine, cpuOf, type Machine, traceOf } from '../../src/hardware/system.ts';
 import { attachTextSlots, type TextSlots, writeText } from '../../src/hardware/text-slot.ts';
@@ -67,6 +67,7 @@ export class CpuLife {
     const scenario = await loadScenario(assignment.scenario);
     const { machine: handle, cpu: id, kernel: config } = assignment;
     const machine = attachMachine(handle);
+    if (id === 0) commitPool(machine.memory);
     const good = kernelText(config.revision);
     const kernel = createKernel(handle.board, handle.layout, config, scenario.text?.(good) ?? good);
     return new CpuLife(assignment, machine, kernel, scenario.programs?.(id) ?? checkLinearMap, scenario, post);

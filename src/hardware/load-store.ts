@@ -9,7 +9,7 @@ import type { Op } from './op.ts';
 import { forwarded, pushStore } from './store-buffer.ts';
 import { forwardedByRun } from './store-run.ts';
 import { note } from './trace.ts';
-import { readRight, writable } from './writable.ts';
+import { readRight, refused, writable } from './writable.ts';
 
 /** A 64-bit load. `va`: 8-byte aligned. A fault nobody handles halts the CPU. */
 export function* load(cpu: Cpu, va: number): Op<bigint> {
@@ -43,7 +43,8 @@ export function* loadExclusive(cpu: Cpu, va: number): Op<bigint> {
 export function* store(cpu: Cpu, va: number, value: bigint): Op {
   const stop = boundary(cpu, 'store', va);
   if (stop !== undefined) yield stop;
-  const pa = yield* writable(cpu, va);
+  const pa = writable(cpu, va);
+  if (pa < 0) yield* refused(cpu, va, pa);
   if (isTableWord(cpu.memory, pa)) {
     if (cpu.runs.length > 0) drainRuns(cpu, pa, pa + 8);
     makeRoom(cpu);
@@ -63,7 +64,8 @@ export function* store(cpu: Cpu, va: number, value: bigint): Op {
 export function* loadAdd(cpu: Cpu, va: number, addend: bigint): Op<bigint> {
   const stop = boundary(cpu, 'rmw', va);
   if (stop !== undefined) yield stop;
-  const pa = yield* writable(cpu, va);
+  const pa = writable(cpu, va);
+  if (pa < 0) yield* refused(cpu, va, pa);
   const before = fetchAdd(cpu.memory, pa, addend);
   leaveHazard(cpu);
   cpu.step = note(cpu.trace, 'rmw', 0, va, before + addend, pa);
@@ -75,7 +77,8 @@ export function* loadAdd(cpu: Cpu, va: number, addend: bigint): Op<bigint> {
 export function* compareAndSwap(cpu: Cpu, va: number, expected: bigint, value: bigint): Op<bigint> {
   const stop = boundary(cpu, 'rmw', va);
   if (stop !== undefined) yield stop;
-  const pa = yield* writable(cpu, va);
+  const pa = writable(cpu, va);
+  if (pa < 0) yield* refused(cpu, va, pa);
   drainEverything(cpu);
   const before = compareExchange(cpu.memory, pa, expected, value);
   leaveHazard(cpu);

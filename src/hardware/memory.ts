@@ -77,6 +77,18 @@ export function allocateBuffer(layout: Layout): SharedArrayBuffer {
   return memory.buffer as SharedArrayBuffer;
 }
 
+/** Smallest page of the hosts we run on, in bytes. */
+const HOST_PAGE_BYTES = 4096;
+
+/**
+ * Makes the host commit the page-table pool, whose contents stay: a board's RAM is there before the board has power, and a
+ * host's first touch of a page (1.5 to 10 us here) would otherwise be part of the protocol that happens to be first.
+ */
+export function commitPool({ int32, poolWord, poolBytes }: Memory): void {
+  const first = poolWord * 2;
+  for (let at = first; at < first + poolBytes / 4; at += HOST_PAGE_BYTES / 4) Atomics.or(int32, at, 0);
+}
+
 export function attachMemory(
   buffer: SharedArrayBuffer,
   layout: Layout,

@@ -9,7 +9,7 @@ import { pushStore } from './store-buffer.ts';
 import { fillWords } from './store-run.ts';
 import { isTableAt, placeOf } from './table-word.ts';
 import { note } from './trace.ts';
-import { writable } from './writable.ts';
+import { refused, writable } from './writable.ts';
 
 /** Stores of many entries as one step. */
 
@@ -20,7 +20,8 @@ import { writable } from './writable.ts';
 export function* fillTable(cpu: Cpu, va: number, first: bigint, stepBytes: number): Op {
   const stop = boundary(cpu, 'fill-table', va);
   if (stop !== undefined) yield stop;
-  const pa = yield* writable(cpu, va);
+  const pa = writable(cpu, va);
+  if (pa < 0) yield* refused(cpu, va, pa);
   const { memory } = cpu;
   makeRoom(cpu);
   fillWords(memory.int32, wordOf(memory, pa) * 2, memory.pageBytes / 8, first, stepBytes);
@@ -39,7 +40,8 @@ export function* fillTable(cpu: Cpu, va: number, first: bigint, stepBytes: numbe
 export function* storeRun(cpu: Cpu, va: number, count: number, first: bigint, stepBytes: number): Op {
   const stop = boundary(cpu, 'fill-table', va);
   if (stop !== undefined) yield stop;
-  const pa = yield* writable(cpu, va);
+  const pa = writable(cpu, va);
+  if (pa < 0) yield* refused(cpu, va, pa);
   const { memory } = cpu;
   const place = placeOf(memory, pa);
   if (place !== undefined && isTableAt(first, place.level)) throw new Error(`storeRun of tables at ${va}`);
@@ -58,7 +60,8 @@ export function* storeRun(cpu: Cpu, va: number, count: number, first: bigint, st
 export function* clearPage(cpu: Cpu, va: number): Op {
   const stop = boundary(cpu, 'fill-table', va);
   if (stop !== undefined) yield stop;
-  const pa = yield* writable(cpu, va);
+  const pa = writable(cpu, va);
+  if (pa < 0) yield* refused(cpu, va, pa);
   const { memory } = cpu;
   makeRoom(cpu);
   const start = wordOf(memory, pa) * 2;

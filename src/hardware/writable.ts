@@ -11,18 +11,29 @@ export const readRight = (cpu: Cpu): number => (cpu.pan ? RIGHT_EL1_READ_PAN : R
 /** The right a store needs. */
 export const writeRight = (cpu: Cpu): number => (cpu.pan ? RIGHT_EL1_WRITE_PAN : RIGHT_EL1_WRITE);
 
-/** Translates for a write and enters the hazard that a DSB elsewhere waits for; the caller leaves it. */
-export function* writable(cpu: Cpu, va: number): Op<number> {
+/**
+ * Translates for a write and enters the hazard that a DSB elsewhere waits for; the caller leaves it. Returns the physical
+ * address; a negative number means that the CPU cannot go on: `refused` says how it ends.
+ */
+export function writable(cpu: Cpu, va: number): number {
   for (;;) {
     catchUp(cpu);
     const pa = translateOnce(cpu, va, writeRight(cpu));
     if (pa < 0) {
       if (overtaken(cpu)) continue;
-      yield* die(cpu, va, -pa, writeRight(cpu));
+      return pa;
     }
-    if (isAstray(cpu, va, pa)) yield* halt(cpu, 'a store through an amalgamated translation');
+    if (isAstray(cpu, va, pa)) return ASTRAY;
     if (enterHazard(cpu)) return pa;
   }
+}
+
+const ASTRAY = Number.NEGATIVE_INFINITY;
+
+/** The end of a CPU whose store `writable` refused with this answer. */
+export function* refused(cpu: Cpu, va: number, answer: number): Op<never> {
+  if (answer === ASTRAY) yield* halt(cpu, 'a store through an amalgamated translation');
+  return yield* die(cpu, va, -answer, writeRight(cpu));
 }
 
 /** A mixture of two translations led the store to memory that nobody backs; the mixture has been reported. */

@@ -30,6 +30,9 @@ import {
  * translation differ in size only, so a CPU of BBM level 2 may use either.
  */
 
+/** What the children of a block take over of its descriptor. */
+const KEPT = ~(PTE_CONT | PTE_TYPE_PAGE);
+
 /** What the split does between filling a table and linking it. */
 export type BeforeLink = (cpu: Cpu) => Op;
 
@@ -61,7 +64,7 @@ export function* splitBlock(
   if (table < 0) return -ENOMEM;
   const childLevel = level + 1;
   const type = childLevel === 3 ? PTE_TYPE_PAGE : 0n;
-  const child = (block & ~(PTE_CONT | PTE_TYPE_PAGE)) | type | (toCont ? PTE_CONT : 0n);
+  const child = (block & KEPT) | type | (toCont ? PTE_CONT : 0n);
   yield* fillTable(cpu, physToVirt(k.space, table), child, levelBytes(k.space.granule, childLevel));
   yield* k.text.repaint.beforeLink(cpu);
   const attributes = TABLE_TYPE | TABLE_UXN | PTE_AF | ((block & PTE_PXN) !== 0n ? TABLE_PXN : 0n);
