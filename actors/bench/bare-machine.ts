@@ -21,14 +21,14 @@ export const PAGES = TABLES * 512;
 const TCR = 0x5b5503510n;
 const MAIR = 0x40044ffffn;
 
-/** `cpus` copies of the default board's boot CPU on one board. */
-export function bareMachine(cpus: number): Machine {
-  const [boot] = defaultBoard.cpus;
+/** `cpus` copies of the default board's boot CPU on one board; `walkCacheEntries`: instead of its own number of them. */
+export function bareMachine(cpus: number, walkCacheEntries = defaultBoard.cpus[0]!.walkCache.entries): Machine {
+  const boot = { ...defaultBoard.cpus[0]!, walkCache: { entries: walkCacheEntries } };
   const board: Board = {
     ...defaultBoard,
     name: 'bare',
     memory: [{ base: BASE_PA, bytes: GiB }],
-    cpus: Array.from({ length: cpus }, () => boot!),
+    cpus: Array.from({ length: cpus }, () => boot),
   };
   const machine = createMachine(board, { poolFrames: TABLES + 16 });
   const { memory } = machine;

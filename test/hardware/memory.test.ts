@@ -6,6 +6,7 @@ import { layoutOf } from '../../src/hardware/layout.ts';
 import {
   allocateBuffer,
   attachMemory,
+  commitPool,
   compareExchange,
   derivedValue,
   exchange,
@@ -32,6 +33,15 @@ function fetched(port: WalkerPort, pa: number): bigint | undefined {
 }
 
 describe('physical memory', () => {
+  it('keeps its contents when the host is made to commit it', () => {
+    const { memory } = smallMachine();
+    const pa = newData(memory, 0x0123_4567_89ab_cdefn);
+    const before = memory.halves.slice();
+    commitPool(memory);
+    expect(memory.halves).toEqual(before);
+    expect(read(memory, pa)).toBe(0x0123_4567_89ab_cdefn);
+  });
+
   it('keeps what is stored where frames back it', () => {
     const { memory } = smallMachine();
     const pa = newData(memory, 5n);
