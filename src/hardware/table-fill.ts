@@ -56,17 +56,7 @@ export function* storeRun(cpu: Cpu, va: number, count: number, first: bigint, st
   if (cpu.choose(2, 'drain') === 1) drainSome(cpu);
 }
 
-/** Zeroes the table page at `va`, fresh from the allocator, as `fillTable` would: walkers may still see what it held. */
-export function* clearPage(cpu: Cpu, va: number): Op {
-  const stop = boundary(cpu, 'fill-table', va);
-  if (stop !== undefined) yield stop;
-  const pa = writable(cpu, va);
-  if (pa < 0) yield* refused(cpu, va, pa);
-  const { memory } = cpu;
-  makeRoom(cpu);
-  const start = wordOf(memory, pa) * 2;
-  memory.halves.fill(0, start, start + memory.pageBytes / 4);
-  setPending(memory, frameOf(memory, pa), cpu.id);
-  pushStore(cpu.stores, pa, 0n, 1);
-  leaveHazard(cpu);
+/** Zeroes the table page at `va`, fresh from the allocator: until the next barrier walkers may still see what it held. */
+export function clearPage(cpu: Cpu, va: number): Op {
+  return fillTable(cpu, va, 0n, 0);
 }

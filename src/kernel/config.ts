@@ -20,6 +20,7 @@ export interface KernelConfig {
   readonly revision: Revision;
   readonly rodata: Rodata;
   readonly debugPagealloc: boolean;
+  /** The kernel runs in a realm, and does not know it while it maps RAM: see `canSetDirectMap`. */
   readonly realm: boolean;
   readonly kfence: Kfence;
 }
@@ -37,9 +38,12 @@ export function rodataFull(config: KernelConfig): boolean {
   return config.rodata === 'full' || config.rodata === 'on';
 }
 
-/** Linux: can_set_direct_map(), arch/arm64/mm/pageattr.c. Somebody may want to change single pages of the linear map. */
+/**
+ * Linux: can_set_direct_map(), arch/arm64/mm/pageattr.c, as map_mem() gets it answered. Somebody may want to change
+ * single pages of the linear map. A realm will, but is_realm_world() is still false: setup_arch() initialises RSI later.
+ */
 export function canSetDirectMap(config: KernelConfig): boolean {
-  return rodataFull(config) || config.debugPagealloc || config.kfence === 'late' || config.realm;
+  return rodataFull(config) || config.debugPagealloc || config.kfence === 'late';
 }
 
 /**

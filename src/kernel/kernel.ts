@@ -1,10 +1,11 @@
-import type { Board } from '../hardware/board.ts';
+import type { Board, MemoryBank } from '../hardware/board.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Layout } from '../hardware/layout.ts';
 import { mark as markNumber } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
 import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
 import type { KernelConfig } from './config.ts';
+import { kfenceAllocPool } from './kfence.ts';
 import { MARK, type Mark } from './marks.ts';
 import type { RepaintText } from './repaint.ts';
 
@@ -18,6 +19,8 @@ export interface Kernel {
   readonly space: AddressSpace;
   readonly symbols: Symbols;
   readonly text: KernelText;
+  /** The pool that an early KFENCE took from memblock, before the linear map is made. Physical. */
+  readonly kfencePool: MemoryBank | undefined;
   readonly percpu: PerCpu;
 }
 
@@ -108,12 +111,15 @@ export function variablePa(k: Pick<Kernel, 'symbols'>, variable: Variable): numb
 
 export function createKernel(board: Board, layout: Layout, config: KernelConfig, text: KernelText): Kernel {
   const space = addressSpaceOf(board);
+  const kfencePool = config.kfence === 'early' ? kfenceAllocPool(board, layout) : undefined;
   return {
     board,
-    config,
+    // Linux: without room for its pool kfence_early_init is false, and KFENCE may only be enabled late.
+    config: config.kfence === 'early' && kfencePool === undefined ? { ...config, kfence: 'late' } : config,
     space,
     symbols: symbolsOf(layout, space),
     text,
+    kfencePool,
     percpu: { lazyMmu: false, lazyMmuPending: false, stopData: 0 },
   };
 }

@@ -193,35 +193,34 @@ export function linearMapRequiresBbml2(cpu: Cpu, k: Kernel): boolean {
 }
 
 /**
- * Linux: map_mem(). Every bank of RAM, but for the kernel's text and rodata, which are mapped apart: their alias must
- * never be executable, and becomes read-only later, so it has no contiguous entries.
+ * Linux: map_mem(). Every bank of RAM, but for two pieces that are mapped apart: the kernel's text and rodata, whose
+ * alias must never be executable and becomes read-only later, so that it has no contiguous entries; and the pool of an
+ * early KFENCE, which takes single pages away and gives them back, so that it has nothing but pages.
  */
 export function* mapMem(cpu: Cpu, k: Kernel): Op {
-  const { space, symbols } = k;
+  const { space, kfencePool } = k;
   const force = forcePteMapping(cpu, k);
   const flags: MappingFlags = { noExec: true, noBlock: force, noCont: force };
-  for (const [base, limit] of memblockRegions(k.board.memory))
-    for (const [start, end] of without(base, limit, space.text, space.initBegin))
-      yield* createPgdMapping(
-        cpu,
-        k,
-        symbols.swapperPgDir,
-        start,
-        physToVirt(space, start),
-        end - start,
-        PAGE_KERNEL_TAGGED,
-        flags,
-      );
-  yield* createPgdMapping(
-    cpu,
-    k,
-    symbols.swapperPgDir,
-    space.text,
-    physToVirt(space, space.text),
-    space.initBegin - space.text,
-    PAGE_KERNEL,
-    { noCont: true },
+  for (const [start, end] of ordinaryRam(k)) yield* mapMemblock(cpu, k, start, end, PAGE_KERNEL_TAGGED, flags);
+  yield* mapMemblock(cpu, k, space.text, space.initBegin, PAGE_KERNEL, { noCont: true });
+  if (kfencePool === undefined) return;
+  const { base, bytes } = kfencePool;
+  yield* mapMemblock(cpu, k, base, base + bytes, PAGE_KERNEL_TAGGED, { noBlock: true, noCont: true });
+}
+
+/** What memblock_mark_nomap() leaves of RAM while the rest is mapped. */
+function ordinaryRam({ board, space, kfencePool }: Kernel): [number, number][] {
+  const regions = memblockRegions(board.memory).flatMap(([start, end]) =>
+    without(start, end, space.text, space.initBegin),
   );
+  if (kfencePool === undefined) return regions;
+  const { base, bytes } = kfencePool;
+  return regions.flatMap(([start, end]) => without(start, end, base, base + bytes));
+}
+
+/** Linux: __map_memblock(). */
+function* mapMemblock(cpu: Cpu, k: Kernel, start: number, end: number, prot: Prot, flags: MappingFlags): Op {
+  yield* createPgdMapping(cpu, k, k.symbols.swapperPgDir, start, physToVirt(k.space, start), end - start, prot, flags);
 }
 
 /** Linux: mark_linear_text_alias_ro(): the alias of text and rodata loses its write permission. */
