@@ -1,4 +1,5 @@
-import { type CpuModel, parseSize } from '../../src/hardware/board.ts';
+import { parseSize } from '../../src/arch/address.ts';
+import type { CpuModel } from '../../src/hardware/board.ts';
 import { type BoardProblem, cpuModelProblems } from '../../src/hardware/board-check.ts';
 import { cpuModel, cpuModelNames } from '../../src/hardware/cpu-models.ts';
 import { type BoardFile, cpuLinePattern, type ModelInFile } from './board-schema.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { bbmClasses, granules, paBitsChoices, parseSize, vaBitsByGranule } from '../../src/hardware/board.ts';
+import { parseSize } from '../../src/arch/address.ts';
+import { bbmClasses, granules, paBitsChoices, vaBitsByGranule } from '../../src/hardware/board.ts';
 import { cpuModelNames } from '../../src/hardware/cpu-models.ts';
 
 /*

@@ -57,9 +57,9 @@ export function formatSize(sizeBytes: number): string {
   return `${size}${UNITS[unit]}`;
 }
 
-/** Bytes of `4096`, `4K`, `4KB`, `4KiB`, `256GiB` (all powers of 1024); undefined for anything else. */
+/** Bytes of `4096`, `0x1000`, `4K`, `4KB`, `4KiB`, `1.5GiB` (all powers of 1024); undefined for anything else. */
 export function parseSize(text: string): number | undefined {
-  const match = /^(\d+)\s*(?:([KMGTP])(?:i?B)?|B)?$/i.exec(text.trim());
+  const match = /^(0x[0-9a-f]+|\d+(?:\.\d+)?)\s*(?:([KMGTP])(?:i?B)?|B)?$/i.exec(text.trim());
   if (match === null) return undefined;
   const sizeBytes = Number(match[1]) * 1024 ** UNITS.indexOf((match[2] ?? '').toUpperCase());
   return Number.isSafeInteger(sizeBytes) ? sizeBytes : undefined;

@@ -1,11 +1,10 @@
+import { formatSize } from '../arch/address.ts';
 import {
   type Board,
   type BoardResult,
   type CpuModel,
   formatAddress,
   formatRange,
-  formatSize,
-  GiB,
   granuleBytes,
   granules,
   type KernelImage,
@@ -15,6 +14,7 @@ import {
   MiB,
   maxCpus,
   memoryBytes,
+  memstartAddr,
   vaBitsByGranule,
 } from './board.ts';
 import { IMAGE_FRAMES } from './layout.ts';
@@ -161,19 +161,16 @@ function bankProblems(bank: MemoryBank, before: MemoryBank | undefined, page: nu
   return problems;
 }
 
-/** Where Linux lets the linear map begin: memstart_addr, arm64_memblock_init(). Always 1 GiB aligned here. */
-export const linearMapBase = (board: Pick<Board, 'memory'>): number => Math.floor(board.memory[0]!.base / GiB) * GiB;
-
 function reachProblems(board: Board): BoardProblem[] {
   const problems: BoardProblem[] = [];
   const last = board.memory.length - 1;
   const end = board.memory[last]!.base + board.memory[last]!.bytes;
-  const span = end - linearMapBase(board);
+  const span = end - memstartAddr(board);
   const room = linearMapBytes(board.vaBits);
   if (span > room) {
     problems.push({
       path: ['memory', last],
-      message: `RAM reaches ${formatSize(span)} from ${formatAddress(linearMapBase(board))}: the linear map of ${board.vaBits}-bit virtual addresses holds ${formatSize(room)}`,
+      message: `RAM reaches ${formatSize(span)} from ${formatAddress(memstartAddr(board))}: the linear map of ${board.vaBits}-bit virtual addresses holds ${formatSize(room)}`,
     });
   }
   const short = firstOfEachModel(board).find((id) => end > 2 ** board.cpus[id]!.features.paBits);

@@ -1,8 +1,8 @@
+import { formatSize } from '../arch/address.ts';
 import {
   type Board,
   type CpuModel,
   formatRange,
-  formatSize,
   kernelAliasEnd,
   kernelImageEnd,
   linearMapBytes,

@@ -1,3 +1,5 @@
+import { alignDown } from '../arch/address.ts';
+
 /** A board is plain data: which CPUs, which memory, which granule. Nothing here is alive; system.ts builds a machine from it. */
 
 /** How a CPU answers when two TLB entries that differ only in size or in the contiguous bit match one address. */
@@ -84,6 +86,13 @@ export const linearMapBytes = (vaBits: VaBits): number => 2 ** (vaBits - 1);
 export const memoryBytes = (board: Pick<Board, 'memory'>): number =>
   board.memory.reduce((sum, bank) => sum + bank.bytes, 0);
 
+/** Linux: ARM64_MEMSTART_ALIGN, arch/arm64/include/asm/kernel-pgtable.h. */
+const memstartAlign = (granule: Granule): number => (granule === '64K' ? 512 * MiB : GiB);
+
+/** Linux: memstart_addr, arm64_memblock_init(): the physical address that the linear map begins with. */
+export const memstartAddr = ({ memory, granule }: Pick<Board, 'memory' | 'granule'>): number =>
+  alignDown(memory[0]!.base, memstartAlign(granule));
+
 /** First byte after the image (_end). */
 export const kernelImageEnd = (image: KernelImage): number =>
   image.pa + image.textBytes + image.rodataBytes + image.initBytes + image.dataBytes;
@@ -100,22 +109,6 @@ export function kernelImageAt(ramBase: number): KernelImage {
     initBytes: 0x65_0000,
     dataBytes: 0x36_0000,
   };
-}
-
-const sizeUnits: Readonly<Record<string, number>> = { '': 1, K: KiB, M: MiB, G: GiB, T: TiB };
-
-/** '64MiB', '4G', '0x1000', '4096' in bytes; nothing if it is not a size. Units are powers of 1024. */
-export function parseSize(text: string): number | undefined {
-  const match = /^(0x[0-9a-f]+|\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim());
-  if (match === null) return undefined;
-  const bytes = Number(match[1]) * sizeUnits[match[2]!.toUpperCase()]!;
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
-}
-
-/** The largest unit that divides evenly: '4 GiB', '96 KiB', '17 bytes'. */
-export function formatSize(bytes: number): string {
-  const unit = (['T', 'G', 'M', 'K'] as const).find((letter) => bytes !== 0 && bytes % sizeUnits[letter]! === 0);
-  return unit === undefined ? `${bytes} bytes` : `${bytes / sizeUnits[unit]!} ${unit}iB`;
 }
 
 export const formatAddress = (address: number): string => `0x${address.toString(16)}`;

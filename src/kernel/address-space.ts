@@ -1,5 +1,5 @@
 import { GRANULES, type Granule, startLevel } from '../arch/granule.ts';
-import { type Board, kernelAliasEnd, kernelImageEnd } from '../hardware/board.ts';
+import { type Board, kernelAliasEnd, kernelImageEnd, memstartAddr } from '../hardware/board.ts';
 
 /** Where the kernel puts things in its half of the address space. Linux: arch/arm64/include/asm/memory.h. */
 export interface AddressSpace {
@@ -23,22 +23,18 @@ export interface AddressSpace {
 /** Bytes of modules area between PAGE_END and the kernel image (since 6.6). */
 const MODULES_BYTES = 2 * 2 ** 30;
 
-/** ARM64_MEMSTART_SHIFT: what memstart_addr is rounded down to. */
-const MEMSTART_SHIFT = { '4K': 30, '16K': 30, '64K': 29 } as const;
-
 export function addressSpaceOf(board: Board): AddressSpace {
   const granule = GRANULES[board.granule];
   const pageOffset = -(2 ** board.vaBits);
   const pageEnd = -(2 ** (board.vaBits - 1));
   const { kernelImage: image } = board;
-  const align = 2 ** MEMSTART_SHIFT[board.granule];
   return {
     granule,
     vaBits: board.vaBits,
     startLevel: startLevel(granule, board.vaBits),
     pageOffset,
     pageEnd,
-    memstart: Math.floor(board.memory[0]!.base / align) * align,
+    memstart: memstartAddr(board),
     kimageVaddr: pageEnd + MODULES_BYTES,
     text: image.pa,
     etext: image.pa + image.textBytes,

@@ -61,14 +61,17 @@ describe('a size', () => {
 
   it('reads back what it printed, and the spellings people use', () => {
     fc.assert(fc.property(fc.nat({ max: 2 ** 40 }), (size) => parseSize(formatSize(size)) === size));
-    for (const spelling of ['4096', '4K', '4k', '4KB', '4KiB', '4 KiB', '4096B']) {
+    for (const spelling of ['4096', '0x1000', '4K', '4k', '4KB', '4KiB', '4 KiB', '4 kb', '4096B']) {
       expect(parseSize(spelling)).toBe(4096);
     }
     expect(parseSize('256GiB')).toBe(256 * 2 ** 30);
     expect(parseSize('1T')).toBe(2 ** 40);
+    expect(parseSize('1.5GiB')).toBe(1536 * 2 ** 20);
+    expect(parseSize('0x10M')).toBe(2 ** 24);
   });
 
   it('is undefined for anything else', () => {
-    for (const text of ['', 'K', '4Q', '-4K', '1.5G', '4iB', '9999999P']) expect(parseSize(text)).toBeUndefined();
+    for (const text of ['', 'K', '4Q', '-4K', '4iB', '9999999P', '4 gigs', '1.3', '4GiBs', '0xg', '1e3', '.5G'])
+      expect(parseSize(text)).toBeUndefined();
   });
 });

@@ -226,7 +226,7 @@ describe('a malformed file is refused at the line and column of', () => {
     [
       'RAM that is not page aligned',
       `name: b\nmemory: [{ base: 0x40000000, size: 4000000001 }]\n${cpu}`,
-      ['b.yaml:2:36: memory[0].size: 4000000001 bytes is not a multiple of the 4 KiB page'],
+      ['b.yaml:2:36: memory[0].size: 4000000001 is not a multiple of the 4K page'],
     ],
     [
       'overlapping RAM',
@@ -239,7 +239,7 @@ describe('a malformed file is refused at the line and column of', () => {
       'more RAM than the linear map holds',
       `name: b\nvaBits: 39\nmemory: [{ base: 0x40000000, size: 512GiB }]\n${cpu}`,
       [
-        'b.yaml:3:10: memory[0]: RAM reaches 512 GiB from 0x40000000: the linear map of 39-bit virtual addresses holds 256 GiB',
+        'b.yaml:3:10: memory[0]: RAM reaches 512G from 0x40000000: the linear map of 39-bit virtual addresses holds 256G',
       ],
     ],
     [
@@ -255,12 +255,12 @@ describe('a malformed file is refused at the line and column of', () => {
     [
       'too little data for root tables and variables',
       `${start}kernelImage:\n  data: 64KiB\n${cpu}`,
-      ['b.yaml:4:9: kernelImage.data: 64 KiB of data: root tables and variables need 24 pages, 96 KiB'],
+      ['b.yaml:4:9: kernelImage.data: 64K of data: root tables and variables need 24 pages, 96K'],
     ],
     [
       'a segment that is not page aligned',
       `${start}kernelImage:\n  text: 1MiB\n  data: 100\n${cpu}`,
-      ['b.yaml:5:9: kernelImage.data: 100 bytes is not a multiple of the 4 KiB page'],
+      ['b.yaml:5:9: kernelImage.data: 100 is not a multiple of the 4K page'],
     ],
     ['no CPU', `${start}cpus: []\n`, ['b.yaml:3:7: cpus: found an empty list; expected at least one CPU']],
     ['no CPU in the end', `${start}cpus: [cortex-a520 x0]\n`, ['b.yaml:3:7: cpus: 0 CPUs: a board has 1 to 512']],

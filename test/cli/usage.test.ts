@@ -19,7 +19,7 @@ describe('bad input is one line on stderr and exit code 2:', () => {
     [
       'more memory than the addresses reach',
       ['run', '--memory', '512GiB', '--va-bits', '39'],
-      /^--memory 512GiB --va-bits 39: .*linear map of 39-bit virtual addresses holds 256 GiB$/,
+      /^--memory 512GiB --va-bits 39: .*linear map of 39-bit virtual addresses holds 256G$/,
     ],
     ['less memory than the kernel needs', ['run', '--memory', '4MiB'], /^--memory 4MiB: .*image.*not within RAM/],
     ['a size that is none', ['ptdump', '--memory', 'big'], /^--memory: 'big' is not a size/],
