@@ -1,7 +1,7 @@
+import { numberRanges } from '../../src/check/number-ranges.ts';
 import type { CpuModel } from '../../src/hardware/board.ts';
 import { COUNTERS, type Counter } from '../../src/hardware/counters.ts';
 import type { CpuView } from '../thread/view.ts';
-import { numberRanges } from './evidence.ts';
 
 /** The CPUs of a machine as rows of a table: one a CPU, or one for CPUs that stand at the same place. */
 

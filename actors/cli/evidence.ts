@@ -1,3 +1,4 @@
+import { numberRanges } from '../../src/check/number-ranges.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { namePlaces } from './place-name.ts';
 
@@ -21,17 +22,6 @@ function cpusTogether(lines: readonly string[]): string[] {
     groups.set(rest, [...(groups.get(rest) ?? []), ...(match === null ? [] : [Number(match[1])])]);
   }
   return [...groups].map(([rest, cpus]) => (cpus.length === 0 ? rest : `CPU ${numberRanges(cpus)}: ${rest}`));
-}
-
-/** `0-3,7` of ascending numbers. */
-export function numberRanges(numbers: readonly number[]): string {
-  const runs: [first: number, last: number][] = [];
-  for (const number of numbers) {
-    const run = runs.at(-1);
-    if (run !== undefined && run[1] === number - 1) run[1] = number;
-    else runs.push([number, number]);
-  }
-  return runs.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
 }
 
 /** Tables of two columns stay aligned when names are shorter than the addresses they stand for. */

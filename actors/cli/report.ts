@@ -21,10 +21,10 @@ export function runReport(
 ): string[] {
   const lines = ['', verdictLine(configuration, outcome, style)];
   if (outcome.verdict === 'good')
-    return [...lines, ...expectation(configuration), '', ...phaseLines(outcome), ...countLines(outcome)];
+    return [...lines, ...expectation(configuration, outcome), '', ...phaseLines(outcome), ...countLines(outcome)];
   lines.push(`  again: ${again}`);
   if (outcome.verdict === 'inconclusive') return [...lines, '', ...howFar(outcome), ...phaseLines(outcome)];
-  return [...lines, ...expectation(configuration), '', ...failure(outcome, style), '', ...phaseLines(outcome)];
+  return [...lines, ...expectation(configuration, outcome), '', ...failure(outcome, style), '', ...phaseLines(outcome)];
 }
 
 function verdictLine({ scenario, board, seed }: Configuration, outcome: RunOutcome, style: Style): string {
@@ -39,8 +39,15 @@ function verdictLine({ scenario, board, seed }: Configuration, outcome: RunOutco
 }
 
 /** A bad twin is there to be caught. */
-function expectation({ scenario: { expect } }: Configuration): string[] {
-  return expect === 'good' ? [] : [`  a bad twin: '${expect}' is what has to catch it`];
+function expectation({ scenario: { expect } }: Configuration, { verdict, violations, phases }: RunOutcome): string[] {
+  if (expect === 'good') return [];
+  if (violations.some(({ property }) => property === expect))
+    return [`  a bad twin, caught by '${expect}' as it should be`];
+  const missed = `  a bad twin that '${expect}' should have caught`;
+  if (verdict !== 'good') return [`${missed}, and did not`];
+  return [
+    `${missed}: ${phases.repaint === undefined ? 'nothing was repainted on this board' : 'this run gave it no occasion'}`,
+  ];
 }
 
 /** Where everybody stood when the run was ended. */

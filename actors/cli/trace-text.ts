@@ -6,9 +6,9 @@ import { REGISTERS } from '../../src/hardware/system-register.ts';
 import { type Place, placeOf } from '../../src/hardware/table-word.ts';
 import { TLBI_NAMES } from '../../src/hardware/tlbi.ts';
 import type { TraceRecord } from '../../src/hardware/trace.ts';
+import { entryName, entryText } from '../../src/kernel/entry-text.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { MARKS } from '../../src/kernel/marks.ts';
-import { entryName, entryText } from './entry-text.ts';
 import { physicalName, placeName } from './place-name.ts';
 
 /** What a record's text is made with. `memory` tells where in its tree a table page hangs. */
@@ -46,7 +46,7 @@ export function recordText(record: TraceRecord, { k, memory }: TraceContext): st
     case 'speculative-fill':
       return `walker fills ${formatSize(2 ** detail)} ${placeName(k, address)}`;
     case 'allocate':
-      return `allocate table ${physicalName(k, address)}`;
+      return address < 0 ? 'allocate table: -ENOMEM' : `allocate table ${physicalName(k, address)}`;
     case 'free':
       return `free table ${physicalName(k, address)}`;
     default:

@@ -1,4 +1,3 @@
-import { formatSize } from '../arch/address.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { FRAME_LEVEL, frameOf } from '../hardware/memory.ts';
 import { type Place, placeOf } from '../hardware/table-word.ts';
@@ -6,13 +5,13 @@ import {
   type Change,
   type Contents,
   changeOf,
-  className,
   isCacheable,
   isTable,
   mayChangeInPlace,
   overlapOf,
   worse,
 } from './bbm-rule.ts';
+import { inPlaceText } from './in-place.ts';
 import { bytesAt, type Entry, entriesUnder, isReached, leavesOf, sameTables } from './leaves.ts';
 import {
   ANY_ASID,
@@ -28,7 +27,7 @@ import {
 import { BROKEN, REPLACED } from './pending-row.ts';
 import type { Property, Watch } from './violation.ts';
 import { isAlone, type Walker, weakestWalker } from './walkers.ts';
-import { formatDescriptor, formatSpan, tlbiSoFar } from './wording.ts';
+import { describeDescriptor, formatSpan, tlbiSoFar } from './wording.ts';
 
 const NG = 1n << 11n;
 const ADDRESS = 0x0000_ffff_ffff_f000n;
@@ -153,40 +152,10 @@ function judgeInPlace(
   walker: Walker,
 ): boolean {
   if (walker.cpu < 0 || mayChangeInPlace(change, walker.bbm)) return true;
-  watch.report(
-    cpu,
-    'bbm',
-    `a live level ${place.level} entry (${formatSize(place.bytes)}) changed ${WHAT[change]} in place while CPU ${walker.cpu}, whose BBM class is ${className(walker.bbm)}, could walk it`,
-    [
-      `entry   ${formatSpan(place.va, place.va + place.bytes)}`,
-      `before  ${describe(before, place.level)}`,
-      `after   ${describe(after, place.level)}`,
-    ],
-    remedyFor(change, walker),
-  );
+  const { message, evidence, remedy } = inPlaceText(cpu, watch.kernel, place, before, after, change, walker);
+  watch.report(cpu, 'bbm', message, evidence, remedy);
   return false;
 }
-
-function remedyFor(change: Change, { cpu }: Walker): string {
-  if (change === 'member')
-    return 'the contiguous bit comes off the whole group first (split_contpte(), 6.18), with break-before-make where it may not be done in place';
-  return change === 'size' || change === 'contiguous'
-    ? `CPU ${cpu} must not be able to walk the table during the change (park it in the idmap with a reserved TTBR1: linear_map_split_to_ptes(), 6.18), or the change needs break-before-make`
-    : 'break-before-make: invalid entry, DSB, broadcast TLBI, DSB, then the new entry';
-}
-
-function describe(descriptor: bigint, level: number): string {
-  return `${formatDescriptor(descriptor)}${isTable(descriptor, level) ? ' (table)' : ''}`;
-}
-
-const WHAT: Readonly<Record<Change, string>> = {
-  none: 'nothing',
-  permission: 'its permissions',
-  member: 'its permissions, alone of its contiguous group,',
-  contiguous: 'its contiguous bit',
-  size: 'its size',
-  full: 'more than its size or permissions',
-};
 
 /**
  * A valid entry where something else was valid before: was the old one invalidated everywhere? `fresh`: the entry itself
@@ -194,6 +163,7 @@ const WHAT: Readonly<Record<Change, string>> = {
  */
 function judgeMake(watch: Watch, cpu: Cpu, place: Place, after: bigint, walker: Walker, fresh: boolean): void {
   const { rootPa, va, bytes } = place;
+  const { space } = watch.kernel;
   for (const old of pendingIn(cpu, va, va + bytes)) {
     if (old.rootPa !== rootPa || old.mixed || (!fresh && old.kind !== BROKEN)) continue;
     const change = clash(cpu, old, place, after);
@@ -204,8 +174,8 @@ function judgeMake(watch: Watch, cpu: Cpu, place: Place, after: bigint, walker: 
       'bbm',
       `a new entry was made while the old one, ${how} at step ${old.step} by CPU ${old.cpu}, may still be cached`,
       [
-        `new     ${describe(after, place.level)} at level ${place.level}, ${formatSpan(va, va + bytes)}`,
-        `old     ${describe(old.before, old.level)} at level ${old.level}, ${formatSpan(old.start, old.end)}`,
+        `new     ${describeDescriptor(after, place.level, va, space)} at level ${place.level}, ${formatSpan(va, va + bytes)}`,
+        `old     ${describeDescriptor(old.before, old.level, old.start, space)} at level ${old.level}, ${formatSpan(old.start, old.end)}`,
         tlbiSoFar(old),
       ],
       old.tlbi === 'covered'

@@ -7,7 +7,7 @@ export const conflict: Property = {
   name: 'conflict',
   says: 'no TLB conflict abort, and no amalgamated translation, reaches a program',
   mood: 'always',
-  observe: ({ report }) => ({
+  observe: ({ report, kernel }) => ({
     multipleMatch(cpu, va, outcome, pa) {
       if (outcome === 'one') return;
       const [first, second] = [cpu.tlb.matched[0]!, cpu.tlb.matched[1]!];
@@ -19,7 +19,7 @@ export const conflict: Property = {
         cpu,
         'conflict',
         `${what}: ${cpu.tlb.matchCount} TLB entries match on a CPU of BBM class ${cpu.model.conflicts} (${cpu.model.name})`,
-        sideBySide(describeEntry(cpu, first), describeEntry(cpu, second)),
+        sideBySide(describeEntry(cpu, kernel.space, first), describeEntry(cpu, kernel.space, second)),
         'the larger entry had to be invalidated before this CPU could cache the smaller one: break-before-make, or keep the CPU off the table (reserved TTBR1 and a local flush) until the flush has completed',
       );
     },

@@ -1,7 +1,8 @@
 import { contiguousRun } from '../arch/granule.ts';
+import { entryName } from '../kernel/entry-text.ts';
 import { kernelTree, rangeEnd, ranges } from '../kernel/ptdump.ts';
 import { atRest, type Property } from './violation.ts';
-import { formatDescriptor, formatSpan } from './wording.ts';
+import { describeDescriptor, formatSpan } from './wording.ts';
 
 /** Hardware may cache a whole run from any of its members, so a run with one odd member lies about all of them. */
 export const contiguous: Property = {
@@ -20,7 +21,9 @@ export const contiguous: Property = {
         atRest(
           'contiguous',
           `${formatSpan(range.va, rangeEnd(range))} has the contiguous bit, but is no whole group`,
-          [`descriptor ${formatDescriptor(range.descriptor)}, ${range.count} entries at level ${range.level}`],
+          [
+            `${range.count} x ${entryName(range.level, k.space.startLevel)}, the first ${describeDescriptor(range.descriptor, range.level, range.va, k.space)}`,
+          ],
           'split_contpte() and split_contpmd() (6.18) clear the bit on every entry of the group',
         ),
       ),

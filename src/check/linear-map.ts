@@ -1,22 +1,28 @@
 import { formatPa, formatVa } from '../arch/address.ts';
+import { faultOf, formatFault } from '../arch/fault.ts';
 import { LIMIT_PXN } from '../arch/permission.ts';
 import { read } from '../hardware/memory.ts';
 import { physToVirt, virtToPhys } from '../kernel/address-space.ts';
+import { entryName } from '../kernel/entry-text.ts';
 import { type Kernel, variablePa } from '../kernel/kernel.ts';
 import { PTE_PXN, PTE_RDONLY, PTE_WRITE } from '../kernel/pgtable-prot.ts';
 import { kernelTree, type LeafRange, rangeEnd, ranges } from '../kernel/ptdump.ts';
 import { atRest, type Property, type Violation } from './violation.ts';
-import { formatDescriptor, formatSpan } from './wording.ts';
+import { walkLines } from './walk-lines.ts';
+import { describeDescriptor, formatSpan } from './wording.ts';
 
 /** At rest the tables are read as they lie in memory; while the machine runs, the CPUs' own checks report through here. */
 export const linearMap: Property = {
   name: 'linear-map',
   says: 'every mapped linear address goes to its own physical address, with the attributes the kernel last promised',
   mood: 'always',
-  observe: ({ report }) => ({
+  observe: ({ report, kernel }) => ({
     promiseBroken(cpu, va, expected, found) {
-      const got = found < 0 ? `faults (code 0x${(-found).toString(16)})` : `goes to ${formatPa(found)}`;
-      report(cpu, 'linear-map', `${formatVa(va)} should go to ${formatPa(expected)}, but ${got}`, []);
+      const fault = faultOf(-found, { va, access: 'read', el: 1 });
+      const got =
+        found < 0 ? `faults (${fault === undefined ? -found : formatFault(fault)})` : `goes to ${formatPa(found)}`;
+      const tables = walkLines(cpu.memory, kernel, kernel.symbols.swapperPgDir, va);
+      report(cpu, 'linear-map', `${formatVa(va)} should go to ${formatPa(expected)}, but ${got}`, tables);
     },
   }),
   atRest: (machine, k) => {
@@ -43,7 +49,7 @@ function judge(k: Kernel, range: LeafRange): Violation[] {
   if (!inText && !outside) problems.push('straddles the edge of the kernel alias');
   return problems.map((problem) =>
     atRest('linear-map', `${formatSpan(range.va, rangeEnd(range))} ${problem}`, [
-      `descriptor ${formatDescriptor(range.descriptor)}, level ${range.level}`,
+      `${entryName(range.level, space.startLevel)}  ${describeDescriptor(range.descriptor, range.level, range.va, space)}`,
     ]),
   );
 }

@@ -1,4 +1,6 @@
+import { numberRanges } from './number-ranges.ts';
 import type { Violation } from './violation.ts';
+import { wakerOf } from './wakers.ts';
 
 /** What one CPU was doing when nothing moved any more. */
 export interface StuckCpu {
@@ -26,9 +28,9 @@ export function stallViolation(cpus: readonly StuckCpu[], stalledMs: number): Vi
     message:
       running.length > 0
         ? `CPU ${running[0]!.cpu} has not got anywhere for ${Math.round(stalledMs)} ms, in state ${running[0]!.state}`
-        : `nobody can go on: ${blame([...waiting.map(waits), ...halted.map(died), ...notStarted(cpus)])}`,
+        : `nobody can go on: ${blame([...waits(waiting), ...halted.map(died), ...notStarted(cpus)])}`,
     evidence: cpus.map((cpu) => `CPU ${cpu.cpu}: ${doing(cpu)}, ${cpu.state}`),
-    remedy: '',
+    remedy: running.length > 0 ? '' : wakeUps(waiting),
   };
 }
 
@@ -41,7 +43,26 @@ function blame(reasons: readonly string[]): string {
 
 const MOST_NAMED = 3;
 
-const waits = ({ cpu, waitsFor }: StuckCpu): string => `CPU ${cpu} waits for ${waitsFor}`;
+/** `CPU 1-7 wait for the lock`: those that wait for the same together. */
+function waits(waiting: readonly StuckCpu[]): string[] {
+  return alike(waiting).map(({ cpus, waitsFor }) => `CPU ${numberRanges(cpus)} ${verb(cpus, 'wait')} for ${waitsFor}`);
+}
+
+/** Who should have ended the waits. */
+function wakeUps(waiting: readonly StuckCpu[]): string {
+  const known = alike(waiting).flatMap(({ cpus, waitsFor }) => {
+    const waker = wakerOf(waitsFor);
+    return waker === undefined ? [] : [`of CPU ${numberRanges(cpus)} (6.18: ${waker})`];
+  });
+  return known.length === 0 ? '' : `the wake-up ${known.join(', and ')}`;
+}
+
+function alike(waiting: readonly StuckCpu[]): { cpus: number[]; waitsFor: string }[] {
+  const byWait = Map.groupBy(waiting, ({ waitsFor }) => waitsFor);
+  return [...byWait].map(([waitsFor, group]) => ({ waitsFor, cpus: group.map(({ cpu }) => cpu) }));
+}
+
+const verb = (cpus: readonly number[], word: string): string => (cpus.length === 1 ? `${word}s` : word);
 const died = ({ cpu, waitsFor }: StuckCpu): string => `CPU ${cpu} has stopped: ${waitsFor}`;
 
 /** The boot CPU needs nobody to switch it on. */

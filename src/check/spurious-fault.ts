@@ -1,6 +1,7 @@
 import { formatVa } from '../arch/address.ts';
 import { faultCode, faultOf, formatFault } from '../arch/fault.ts';
 import { RIGHT_EL1_EXECUTE, RIGHT_EL1_WRITE, RIGHT_EL1_WRITE_PAN } from '../arch/permission.ts';
+import { ROOT0, ROOT1 } from '../hardware/cpu.ts';
 import { isPending } from '../hardware/frame.ts';
 import { isTableAt, placeOf } from '../hardware/table-word.ts';
 import { virtToPhys } from '../kernel/address-space.ts';
@@ -8,6 +9,8 @@ import { idmapFlag } from '../kernel/idmap.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { unorderedLink } from './link-order.ts';
 import type { Property } from './violation.ts';
+import { walkLines } from './walk-lines.ts';
+import { walkerText } from './walker-text.ts';
 
 const TLB_CONFLICT = faultCode('tlb-conflict');
 const ADDRESS = 0x0000_ffff_ffff_f000n;
@@ -32,7 +35,7 @@ export const spuriousFault: Property = {
         cpu,
         'spurious-fault',
         `${formatFault(fault)}${promise === undefined ? ', which nobody handles' : `: ${promise}`}`,
-        [],
+        [walkerText(cpu, kernel, cpu.id), ...walkLines(cpu.memory, kernel, cpu.doubles[va < 0 ? ROOT1 : ROOT0]!, va)],
         remedyFor(kernel, va),
       );
     },
@@ -69,6 +72,7 @@ function promiseFor(k: Kernel, va: number): string | undefined {
 }
 
 function remedyFor(k: Kernel, va: number): string {
-  if (va === idmapFlag(k)) return 'create_idmap() must map the flag read-write (6.18; v5: bbml2_ptes[])';
+  if (va === idmapFlag(k))
+    return 'create_idmap() must map the flag read-write (6.18; v5: bbml2_ptes[]): with a reserved TTBR1 not even the vectors can be reached';
   return '';
 }

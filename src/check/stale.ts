@@ -1,9 +1,9 @@
-import { formatVa } from '../arch/address.ts';
+import { formatSize, formatVa } from '../arch/address.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { read } from '../hardware/memory.ts';
 import { placeOf } from '../hardware/table-word.ts';
 import { isCacheable } from './bbm-rule.ts';
-import { noteAnnounced, pendingIn } from './pending.ts';
+import { noteAnnounced, type PendingChange, pendingIn } from './pending.ts';
 import { REPLACED } from './pending-row.ts';
 import type { Property } from './violation.ts';
 import { describeEntry, formatSpan, tlbiSoFar } from './wording.ts';
@@ -16,7 +16,7 @@ export const stale: Property = {
   name: 'stale',
   says: 'once the kernel has announced that old translations of a range are gone, they are, and no access uses one',
   mood: 'always',
-  observe: ({ report }) => ({
+  observe: ({ report, kernel }) => ({
     announced(cpu, name, start, end) {
       const changes = pendingIn(cpu, start, end);
       const buffered = bufferedIn(cpu, start, end);
@@ -28,13 +28,10 @@ export const stale: Property = {
         'stale',
         `${name}: old translations were announced to be gone, but ${WHY[missing]}`,
         [
-          ...changes.map(
-            (change) =>
-              `${formatSpan(change.start, change.end)}: ${(change.end - change.start) / change.unit} entries of level ${change.level} ${change.kind === REPLACED ? 'replaced' : 'broken'}, the last at step ${change.step} by CPU ${change.cpu}: ${tlbiSoFar(change)}`,
-          ),
+          ...changeLines(changes),
           ...(buffered > 0 ? [`${buffered} table stores are still in the store buffer of CPU ${cpu.id}`] : []),
         ],
-        REMEDY[missing],
+        remedyFor(missing, name),
       );
     },
     withdrawnUse(cpu, va, way) {
@@ -44,8 +41,8 @@ export const stale: Property = {
         cpu,
         'stale',
         `an access to ${formatVa(va)} used a translation that was replaced before the kernel announced it gone`,
-        describeEntry(cpu, way),
-        REMEDY.TLBI,
+        describeEntry(cpu, kernel.space, way),
+        remedyFor('TLBI', ''),
       );
     },
   }),
@@ -57,11 +54,40 @@ const WHY = {
   TLBI: 'no TLBI has removed them',
 } as const;
 
-const REMEDY = {
-  'DSB ISHST': 'a DSB ISHST before the announcement (flush_tlb_kernel_range(), 6.18, begins with one)',
-  'DSB ISH': 'a DSB ISH between the TLBI and the announcement (the end of flush_tlb_kernel_range(), 6.18)',
-  TLBI: 'flush_tlb_kernel_range() over the range before the announcement (linear_map_split_to_ptes(), 6.18)',
-} as const;
+/** What was missing before what was `announced`. */
+function remedyFor(missing: keyof typeof WHY, announced: string): string {
+  const caller = FLUSHED_BY[announced];
+  if (missing === 'DSB ISHST')
+    return 'a DSB ISHST before the announcement (flush_tlb_kernel_range(), 6.18, begins with one)';
+  if (missing === 'DSB ISH')
+    return 'a DSB ISH between the TLBI and the announcement (the end of flush_tlb_kernel_range(), 6.18)';
+  return `flush_tlb_kernel_range() over the range before the announcement (${caller === undefined ? '' : `${caller}, `}6.18)`;
+}
+
+/** Who flushes what it then announces to be gone. */
+const FLUSHED_BY: Readonly<Record<string, string>> = {
+  'repaint.released': 'linear_map_split_to_ptes()',
+  set_memory: '__change_memory_common()',
+};
+
+/** What was replaced or broken, a line a row; what has been done about it on each line, or once if that is all the same. */
+function changeLines(changes: readonly PendingChange[]): string[] {
+  const done = changes.map(tlbiSoFar);
+  const alike = done.length > 1 && done.every((words) => words === done[0]);
+  const lines = changes.map(
+    (change, i) =>
+      `${changeText(change)}, the last at step ${change.step} by CPU ${change.cpu}${alike ? '' : `: ${done[i]}`}`,
+  );
+  return alike ? [...lines, `each: ${done[0]}`] : lines;
+}
+
+/** `linear+0x0..0x200000: 1 block of 2M replaced`. */
+function changeText({ start, end, unit, level, isTable, kind }: PendingChange): string {
+  const count = (end - start) / unit;
+  const what = isTable ? `table of ${formatSize(unit)}` : `${level === 3 ? 'page' : 'block'} of ${formatSize(unit)}`;
+  const many = count === 1 ? what : what.replace(' ', 's ');
+  return `${formatSpan(start, end)}: ${count} ${many} ${kind === REPLACED ? 'replaced' : 'broken'}`;
+}
 
 /** Stores of this CPU that no walker can see yet and that take something away in the range. */
 function bufferedIn(cpu: Cpu, start: number, end: number): number {

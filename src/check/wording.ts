@@ -1,5 +1,13 @@
 import { formatPa, formatSize, formatVa } from '../arch/address.ts';
-import { formatRights } from '../arch/permission.ts';
+import {
+  RIGHT_EL0_EXECUTE,
+  RIGHT_EL0_READ,
+  RIGHT_EL0_WRITE,
+  RIGHT_EL1_EXECUTE,
+  RIGHT_EL1_READ,
+  RIGHT_EL1_WRITE,
+  RIGHTS_EL0,
+} from '../arch/permission.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import {
   descriptorOf,
@@ -8,12 +16,15 @@ import {
   filledStepOf,
   flagsOf,
   leafPaOf,
+  levelOf,
   memoryTypeOf,
   paOf,
   rightsAt,
   sizeOf,
   tagOf,
 } from '../hardware/tlb-entry.ts';
+import type { AddressSpace } from '../kernel/address-space.ts';
+import { entryName, entryText } from '../kernel/entry-text.ts';
 import type { PendingChange, TlbiSoFar } from './pending.ts';
 
 /** How evidence is worded. */
@@ -26,9 +37,13 @@ export function formatDescriptor(value: bigint): string {
   return `0x${value.toString(16).padStart(16, '0')}`;
 }
 
+/** A descriptor that translates `va` at `level`, as it stands in memory and decoded. */
+export function describeDescriptor(value: bigint, level: number, va: number, space: AddressSpace): string {
+  return `${formatDescriptor(value)}  ${entryText(value, level, va, space)}`;
+}
+
 /** One TLB entry as rows of a side-by-side table: range, size, output address, attributes, where it came from. */
-export function describeEntry(cpu: Cpu, way: number): string[] {
-  const { tlb } = cpu;
+export function describeEntry({ tlb }: Cpu, space: AddressSpace, way: number): string[] {
   const start = tagOf(tlb, way);
   const bytes = sizeOf(tlb, way);
   const flags = flagsOf(tlb, way);
@@ -39,10 +54,25 @@ export function describeEntry(cpu: Cpu, way: number): string[] {
     `VA    ${formatVa(start)} + ${formatSize(bytes)}`,
     `PA    ${formatPa(paOf(tlb, way))}`,
     `size  ${formatSize(bytes)}${(flags & FLAG_CONTIGUOUS) !== 0 ? ' (contiguous)' : ''}`,
-    `attr  AttrIndx ${type & 7}, SH ${type >> 3}, ${formatRights(rightsAt(tlb, way))}`,
-    `from  ${formatDescriptor(descriptor)} at ${formatPa(leafPaOf(tlb, way))}`,
+    `attr  ${MEMORY_TYPES[type & 7] ?? `AttrIndx ${type & 7}`}, ${SHAREABILITY[type >> 3]}, ${rightsText(rightsAt(tlb, way))}`,
+    `from  ${entryName(levelOf(tlb, way), space.startLevel)} ${formatDescriptor(descriptor)} at ${formatPa(leafPaOf(tlb, way))}`,
     `by    ${walk} after step ${filledStepOf(tlb, way)}`,
   ];
+}
+
+/** By AttrIndx, as Linux sets MAIR_EL1. */
+const MEMORY_TYPES = ['MT_NORMAL', 'MT_NORMAL_TAGGED', 'MT_NORMAL_NC', 'MT_DEVICE_nGnRnE', 'MT_DEVICE_nGnRE'] as const;
+const SHAREABILITY = ['non-shareable', 'reserved SH', 'outer shareable', 'inner shareable'] as const;
+
+/** `EL1 RW NX`, and what EL0 may do, if anything. */
+function rightsText(rights: number): string {
+  const at = (read: number, write: number, execute: number): string => {
+    const data = (rights & read) === 0 ? 'no data' : (rights & write) === 0 ? 'RO' : 'RW';
+    return `${data} ${(rights & execute) === 0 ? 'NX' : 'X'}`;
+  };
+  const el1 = at(RIGHT_EL1_READ, RIGHT_EL1_WRITE, RIGHT_EL1_EXECUTE);
+  const el0 = at(RIGHT_EL0_READ, RIGHT_EL0_WRITE, RIGHT_EL0_EXECUTE);
+  return (rights & RIGHTS_EL0) === 0 ? `EL1 ${el1}` : `EL1 ${el1}, EL0 ${el0}`;
 }
 
 /** Two columns of equal height, side by side. */

@@ -89,7 +89,7 @@ function* waitForSecondaries(cpu: Cpu, k: Kernel): Op {
   for (;;) {
     const parked = yield* load(cpu, flag);
     if (parked === online) return;
-    yield* relaxWhile(cpu, flag, parked, `the repaint flag to reach ${online}`);
+    yield* relaxWhile(cpu, flag, parked, `the repaint flag to reach ${online} (it is ${parked})`);
   }
 }
 

@@ -38,6 +38,8 @@ describe('two sizes of one address in a TLB', () => {
     );
     expect(evidence.join('\n')).toMatch(/size {2}2M .*\| size {2}4K/);
     expect(evidence.join('\n')).toMatch(/by {4}a walk .*\| by {4}a speculative walk/);
+    expect(evidence.join('\n')).toMatch(/from {2}PMD 0x.*\| from {2}PTE 0x/);
+    expect(evidence.join('\n')).toMatch(/attr {2}MT_NORMAL, inner shareable, EL1 RW NX .*\| attr/);
   });
 
   test.each(['level0', 'level1'] as const)('are caught when they are mixed: %s', (weak) => {
@@ -61,10 +63,14 @@ describe('two sizes of one address in a TLB', () => {
     const entry = entryAt(rig, va, 2);
     put(rig, entry, block(16 * GiB));
     run(load(rig.cpus[1]!, va));
-    change(rig.cpus[0]!, entry, leafTable(rig, 3, 16 * GiB, {}, [0, page(20 * GiB)]));
+    const other = page(20 * GiB, { AttrIndx: 2, AP: 3, DBM: 0, PXN: 0 });
+    change(rig.cpus[0]!, entry, leafTable(rig, 3, 16 * GiB, {}, [0, other]));
     speculativeFill(rig.cpus[1]!, va);
     rig.script.conflict = () => 1;
     run(load(rig.cpus[1]!, va));
     expect(said(rig)).toEqual(['conflict']);
+    expect(rig.reports[0]!.evidence.join('\n')).toMatch(
+      /attr .*\| attr {2}MT_NORMAL_NC, outer shareable, EL1 RO X, EL0 RO NX/,
+    );
   });
 });

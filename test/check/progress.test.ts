@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { chartViolation } from '../../src/check/chart.ts';
+import { panicViolation } from '../../src/check/panic.ts';
 import { goneViolation, type StuckCpu, stallViolation } from '../../src/check/progress.ts';
 
 const cpu = (id: number, status: StuckCpu['status'], waitsFor = '', state = 'online: running'): StuckCpu => ({
@@ -33,11 +34,32 @@ describe('a machine in which nothing moves', () => {
     ]);
   });
 
-  test('names three of many', () => {
-    const all = Array.from({ length: 8 }, (_, id) => cpu(id, 'waiting', 'the lock'));
-    expect(stallViolation(all, 1).message).toMatch(
-      /^nobody can go on: CPU 0 .*CPU 1 .*CPU 2 waits for the lock; and 5 more$/,
+  test('names those that wait for the same together, and three of many waits', () => {
+    const same = Array.from({ length: 8 }, (_, id) => cpu(id, 'waiting', id === 3 ? 'a page' : 'the lock'));
+    expect(stallViolation(same, 1).message).toBe(
+      'nobody can go on: CPU 0-2,4-7 wait for the lock; CPU 3 waits for a page',
     );
+    const all = Array.from({ length: 8 }, (_, id) => cpu(id, 'waiting', `lock ${id}`));
+    expect(stallViolation(all, 1).message).toBe(
+      'nobody can go on: CPU 0 waits for lock 0; CPU 1 waits for lock 1; CPU 2 waits for lock 2; and 5 more',
+    );
+  });
+
+  test("says what should have ended the kernel's own waits, and nothing of others", () => {
+    const { remedy } = stallViolation(
+      [
+        cpu(0, 'waiting', 'the repaint flag to reach 4 (it is 3)'),
+        cpu(1, 'waiting', 'the boot CPU to clear the repaint flag'),
+        cpu(2, 'waiting', 'the boot CPU to clear the repaint flag'),
+        cpu(3, 'waiting', 'a lock of its own'),
+      ],
+      1,
+    );
+    expect(remedy).toMatch(
+      /^the wake-up of CPU 0 \(6\.18: .*init_idmap_kpti_bbml2_flag\(\).*\), and of CPU 1-2 \(6\.18: .*linear_map_split_to_ptes\(\)\)$/,
+    );
+    expect(stallViolation([cpu(3, 'waiting', 'a lock of its own')], 1).remedy).toBe('');
+    expect(stallViolation([cpu(0, 'waiting', 'work')], 1).remedy).toBe('');
   });
 
   test('blames the CPU that died when all others merely idle', () => {
@@ -70,6 +92,13 @@ test('a worker that is gone is a hung CPU in the state its chart was in', () => 
     cpu: 3,
     message: 'the worker of CPU 3 is gone (it ended with code 7); its chart was in state online: running',
   });
+});
+
+test('a panic says what it printed, and for the repaint what would have helped', () => {
+  const split = panicViolation(0, 7, 'Kernel panic - not syncing: Failed to split linear map');
+  expect(split).toMatchObject({ property: 'panic', cpu: 0, step: 7 });
+  expect(split.remedy).toMatch(/GFP_ATOMIC.*linear_map_split_to_ptes\(\)/);
+  expect(panicViolation(0, 7, 'Kernel panic - not syncing: x').remedy).toBe('');
 });
 
 test('a mark that the chart does not accept names the mark and the state', () => {

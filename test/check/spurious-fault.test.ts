@@ -31,6 +31,13 @@ describe('a fault', () => {
     expect(rig.reports[0]!.message).toMatch(
       /^translation fault, level 3: EL1 read at 0xffff.*: RAM is mapped in the linear map$/,
     );
+    expect(rig.reports[0]!.evidence).toEqual([
+      'TTBR0_EL1 reserved_pg_dir; TTBR1_EL1 swapper_pg_dir',
+      ...['PGD', 'PUD', 'PMD'].map((level) =>
+        expect.stringMatching(new RegExp(`^${level} {2}0x[0-9a-f]{16} {2}table 0x`)),
+      ),
+      'PTE  0x0000000000000000  nothing',
+    ]);
   });
 
   test('where nothing is promised is one that nobody handles', () => {
@@ -55,6 +62,7 @@ describe('a fault', () => {
     run(store(rig.cpus[0]!, idmapFlag(rig.k), 1n));
     expect(rig.reports[0]!.message).toContain('parked CPUs reach the repaint flag through the idmap');
     expect(rig.reports[0]!.remedy).toContain('create_idmap()');
+    expect(rig.reports[0]!.evidence.slice(1)).toEqual(['PGD  0x0000000000000000  nothing']); // the idmap's own half
   });
 
   test('in the kernel image says that it is mapped', () => {

@@ -94,7 +94,31 @@ describe('an announcement is held to what it says', () => {
     for (let i = 0; i < 8; i++) run(tlbi(cpu, 'vaale1is', encodeVaOperand(va + i * 4096)));
     announce(cpu, 'vunmap', va, va + 8 * 4096);
     expect(rig.reports[0]!.message).toContain('has not completed');
-    expect(rig.reports[0]!.evidence[0]).toContain('8 entries of level 3 broken');
+    expect(rig.reports[0]!.evidence[0]).toMatch(/8 pages of 4K broken, the last .*: a TLBI covers it/);
+  });
+
+  test('what has been done about them is said once where it is the same, and who had to flush', () => {
+    const rig = changedPage();
+    const [cpu] = rig.cpus;
+    const second = rig.va + 2 ** 21;
+    put(rig, entryAt(rig, second, 2), block(16 * GiB + 2 ** 21));
+    change(cpu!, rig.entry, RO);
+    change(cpu!, entryAt(rig, second, 2), 0n);
+    announce(cpu!, 'set_memory', rig.va, second + 2 ** 21);
+    const [report] = rig.reports;
+    expect(report!.evidence.map((line) => line.replace(/ at step \d+/, ''))).toEqual([
+      '0xffff000400000000..0xffff000400001000: 1 page of 4K replaced, the last by CPU 0',
+      '0xffff000400200000..0xffff000400400000: 1 block of 2M broken, the last by CPU 0',
+      'each: no TLBI that covers it has been issued since',
+    ]);
+    expect(report!.remedy).toContain('(__change_memory_common(), 6.18)');
+    run(tlbi(cpu!, 'vaale1is', encodeVaOperand(second)));
+    announce(cpu!, 'somebody else', rig.va, second + 2 ** 21);
+    expect(rig.reports[1]!.evidence).toEqual([
+      expect.stringMatching(/1 page of 4K .*: no TLBI that covers it/),
+      expect.stringMatching(/1 block of 2M .*: a TLBI covers it, but no DSB/),
+    ]);
+    expect(rig.reports[1]!.remedy).toContain('announcement (6.18)');
   });
 
   test('what was changed elsewhere is not its business', () => {

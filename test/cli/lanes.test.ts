@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bootInTurns } from '../../actors/cli/boot-in-turns.ts';
-import { evidenceLines, numberRanges } from '../../actors/cli/evidence.ts';
+import { evidenceLines } from '../../actors/cli/evidence.ts';
 import { lanes } from '../../actors/cli/lanes.ts';
 import { namePlaces, placeName } from '../../actors/cli/place-name.ts';
 import { foldRepetition } from '../../actors/cli/repetition.ts';
@@ -8,6 +8,7 @@ import { cpusNamed } from '../../actors/cli/report.ts';
 import { recordText } from '../../actors/cli/trace-text.ts';
 import { wrap } from '../../actors/cli/wrap.ts';
 import { formatVa } from '../../src/arch/address.ts';
+import { numberRanges } from '../../src/check/number-ranges.ts';
 import { FIXMAP } from '../../src/hardware/access.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { traceOf } from '../../src/hardware/system.ts';

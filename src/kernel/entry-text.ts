@@ -1,9 +1,11 @@
-import { formatSize } from '../../src/arch/address.ts';
-import { levelBytes } from '../../src/arch/granule.ts';
-import { isTable } from '../../src/check/bbm-rule.ts';
-import type { AddressSpace } from '../../src/kernel/address-space.ts';
-import { virtToPhys } from '../../src/kernel/address-space.ts';
-import { PTE_ADDRESS, PTE_CONT, PTE_PXN, PTE_RDONLY, PTE_VALID, PTE_WRITE } from '../../src/kernel/pgtable-prot.ts';
+import { formatSize } from '../arch/address.ts';
+import { levelBytes } from '../arch/granule.ts';
+import { isTableAt } from '../hardware/table-word.ts';
+import type { AddressSpace } from './address-space.ts';
+import { virtToPhys } from './address-space.ts';
+import { PTE_ADDRESS, PTE_CONT, PTE_PXN, PTE_RDONLY, PTE_VALID, PTE_WRITE } from './pgtable-prot.ts';
+
+/** Entries of page tables as a kernel engineer reads them. */
 
 /** What Linux calls an entry of that level: PGD where the walk starts. */
 export function entryName(level: number, startLevel: number): string {
@@ -17,7 +19,7 @@ export function entryName(level: number, startLevel: number): string {
 export function entryText(value: bigint, level: number, va: number, space: AddressSpace): string {
   if ((value & PTE_VALID) === 0n) return value === 0n ? 'nothing' : `invalid 0x${value.toString(16)}`;
   const pa = Number(value & PTE_ADDRESS);
-  if (isTable(value, level)) return `table 0x${pa.toString(16)}`;
+  if (isTableAt(value, level)) return `table 0x${pa.toString(16)}`;
   const inPlace = va >= space.pageOffset && va < space.pageEnd && virtToPhys(space, va) === pa;
   const writable = (value & PTE_WRITE) !== 0n && (value & PTE_RDONLY) === 0n;
   return [
