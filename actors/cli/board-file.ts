@@ -172,8 +172,16 @@ function found(value: unknown): string {
   if (value === null) return 'found nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'found an empty list' : 'found a list';
   if (typeof value === 'object') return 'found a mapping';
-  return typeof value === 'string' ? `found '${value}'` : `found ${String(value)}`;
+  return typeof value === 'string' ? `found '${clipped(value)}'` : `found ${String(value)}`;
 }
+
+/** The first of a long text, and nothing that a terminal would obey. */
+function clipped(text: string): string {
+  const shown = text.slice(0, MOST_FOUND).replace(/\p{C}/gu, '.');
+  return text.length > MOST_FOUND ? `${shown}...` : shown;
+}
+
+const MOST_FOUND = 40;
 
 /** The keys that the JSON Schema allows in the mapping at a path. */
 function keysAt(schema: unknown, path: Path): string[] {

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { formatSize, parseSize } from '../../src/arch/address.ts';
@@ -15,12 +15,13 @@ import {
   RODATA,
   tablePagesNeeded,
 } from '../../src/kernel/config.ts';
-import { catalogue } from '../../src/scenario/catalogue.ts';
+import { kernelText } from '../../src/kernel/text.ts';
+import { scenarioNamed } from '../../src/scenario/catalogue.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import type { ScenarioReference } from '../thread/protocol.ts';
 import { librarySource, loadScenario } from '../thread/scenario-loader.ts';
 import { loadBoard } from './board-file.ts';
-import { didYouMean } from './closest.ts';
+import { unknownScenario } from './scenario-name.ts';
 import { moduleProblem, scenarioProblem } from './scenario-problem.ts';
 import { isUsageError, usageError } from './usage-error.ts';
 import { wrap } from './wrap.ts';
@@ -65,6 +66,7 @@ export async function configure(name: string, options: ConfigurationOptions): Pr
     ...(options.debugPagealloc === undefined ? {} : { debugPagealloc: options.debugPagealloc }),
     ...(options.realm === undefined ? {} : { realm: options.realm }),
   };
+  checkText(scenario, reference, kernel);
   const tables = tablePagesNeeded(board);
   if (poolPlace(board, tables * granuleBytes(board.granule)) === undefined)
     throw usageError(
@@ -75,16 +77,13 @@ export async function configure(name: string, options: ConfigurationOptions): Pr
 
 /** A name of the catalogue, or a path to a module. */
 export async function findScenario(name: string): Promise<{ scenario: Scenario; reference: ScenarioReference }> {
-  const isPath = /[/\\].*\.[cm]?[jt]s$|^\.|\.[cm]?[jt]s$/.test(name);
-  if (!isPath) {
-    const scenario = catalogue.find((known) => known.name === name);
-    const names = catalogue.map((known) => known.name);
-    if (scenario === undefined)
-      throw usageError(`unknown scenario '${name}'${didYouMean(name, names)}; 'asymmu scenarios' lists them`);
-    return { scenario, reference: { name } };
-  }
+  const unknown = unknownScenario(name);
+  if (unknown !== undefined) throw usageError(unknown);
+  const scenario = scenarioNamed(name);
+  if (scenario !== undefined) return { scenario, reference: { name } };
   const path = resolve(name);
   if (!existsSync(path)) throw usageError(`${name}: no such file`);
+  if (!statSync(path).isFile()) throw usageError(`${name}: not a file; expected a module that exports a scenario`);
   const reference: ScenarioReference = { name, module: pathToFileURL(path).href, library: librarySource() };
   try {
     return { scenario: await loadScenario(reference), reference };
@@ -108,6 +107,35 @@ function checkPrograms({ programs }: Scenario, reference: ScenarioReference, boa
   }
 }
 
+/** The changed text is a whole text: each of its sentences is a function, as in the good one. */
+function checkText({ text }: Scenario, reference: ScenarioReference, { revision }: KernelConfig): void {
+  if (text === undefined) return;
+  const good = kernelText(revision);
+  let changed: unknown;
+  try {
+    changed = text(good);
+  } catch (thrown) {
+    throw scenarioProblem(reference, thrown);
+  }
+  const problem = unlike(good, changed, 'text()');
+  if (problem !== undefined) throw usageError(`${reference.name}: ${problem}`);
+}
+
+/** Where `given` lacks something that `wanted` has, in words. */
+function unlike(wanted: object, given: unknown, where: string): string | undefined {
+  if (typeof given !== 'object' || given === null)
+    return `${where} gave ${typeof given}; expected the good text, changed`;
+  for (const [key, sentence] of Object.entries(wanted)) {
+    const other: unknown = Reflect.get(given, key);
+    if (typeof sentence === 'object') {
+      const problem = unlike(sentence, other, `${where}.${key}`);
+      if (problem !== undefined) return problem;
+    } else if (typeof other !== typeof sentence)
+      return `${where}.${key} is ${typeof other}; expected a ${typeof sentence}`;
+  }
+  return undefined;
+}
+
 async function findBoard(wanted: string | Board, options: ConfigurationOptions): Promise<Board> {
   let board: Board;
   if (typeof wanted === 'string') {
@@ -123,8 +151,7 @@ async function findBoard(wanted: string | Board, options: ConfigurationOptions):
   };
   if (Object.keys(size).length === 0) return board;
   const resized = resizeBoard(board, size);
-  if (!resized.ok)
-    throw usageError(resized.problems.map((problem) => `${sizeOptions(options)}: ${problem}`).join('\n'));
+  if (!resized.ok) throw usageError(`${sizeOptions(options)}: ${resized.problems.join('; ')}`);
   return resized.board;
 }
 
@@ -132,7 +159,7 @@ async function findBoard(wanted: string | Board, options: ConfigurationOptions):
 function wholeBoard(board: Board): Board {
   try {
     const problems = validateBoard(board);
-    if (problems.length > 0) throw usageError(`the scenario's board: ${problems.join('\n')}`);
+    if (problems.length > 0) throw usageError(`the scenario's board: ${problems.join('; ')}`);
     return board;
   } catch (thrown) {
     if (isUsageError(thrown)) throw thrown;
@@ -162,6 +189,15 @@ function vaBits(text: string): VaBits {
   return bits;
 }
 
+/** Milliseconds without progress that are a verdict: too few, and a busy host looks like a hang. */
+export function stallTime(text: string): number {
+  const ms = wholeNumber('--stall', text);
+  if (ms < SHORTEST_STALL_MS) throw usageError(`--stall: '${text}' is less than ${SHORTEST_STALL_MS} ms`);
+  return ms;
+}
+
+const SHORTEST_STALL_MS = 100;
+
 export function wholeNumber(option: string, text: string): number {
   if (!/^\d+$/.test(text)) throw usageError(`${option}: '${text}' is not a whole number`);
   return Number(text);
@@ -170,6 +206,8 @@ export function wholeNumber(option: string, text: string): number {
 function sizeInBytes(option: string, text: string): number {
   const bytes = parseSize(text);
   if (bytes === undefined) throw usageError(`${option}: '${text}' is not a size; expected for example 512MiB or 4GiB`);
+  if (bytes >= 2 ** 48) throw usageError(`${option}: '${text}' is more than physical addresses reach, 256TiB`);
+  if (bytes === 0) throw usageError(`${option}: a board without memory holds no kernel`);
   return bytes;
 }
 

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from './document.ts';
 import { EXIT_INTERNAL, EXIT_USAGE } from './exit-code.ts';
-import { isUsageError } from './usage-error.ts';
+import { isUsageError, usageError } from './usage-error.ts';
 
 /** The command line: names, options and help here; what a command does is loaded when it is called. */
 
@@ -129,16 +129,36 @@ kernelOptions(
     await ptdump(options);
   });
 
+/** A first word that is no command is taken for a scenario: whoever misspelt a command should hear of it. */
+async function checkFirstWord([word]: readonly string[]): Promise<void> {
+  const commands = [...program.commands.map((command) => command.name()), 'help'];
+  if (word === undefined || word.startsWith('-') || commands.includes(word)) return;
+  const { unknownScenario } = await import('./scenario-name.ts');
+  const problem = unknownScenario(word, commands);
+  if (problem !== undefined) throw usageError(problem);
+}
+
+/** Says what went wrong, on one line if it is not ours. Returns the exit code. */
+function failed(thrown: unknown): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : EXIT_USAGE;
+  if (isUsageError(thrown)) {
+    process.stderr.write(`asymmu: ${thrown.message}\n`);
+    return EXIT_USAGE;
+  }
+  process.stderr.write(`asymmu: internal error: ${thrown instanceof Error ? thrown.stack : thrown}\n`);
+  return EXIT_INTERNAL;
+}
+
+// A module of the user's may throw when nobody waits for it any more: its timers, its promises.
+process.on('uncaughtException', async (thrown) => {
+  const { foreignProblem } = await import('./scenario-problem.ts');
+  process.exit(failed(foreignProblem(thrown)));
+});
+
 try {
+  await checkFirstWord(process.argv.slice(2));
   await program.parseAsync();
 } catch (thrown) {
-  if (thrown instanceof CommanderError) exitCode = thrown.exitCode === 0 ? 0 : EXIT_USAGE;
-  else if (isUsageError(thrown)) {
-    process.stderr.write(`asymmu: ${thrown.message}\n`);
-    exitCode = EXIT_USAGE;
-  } else {
-    process.stderr.write(`asymmu: internal error: ${thrown instanceof Error ? thrown.stack : thrown}\n`);
-    exitCode = EXIT_INTERNAL;
-  }
+  exitCode = failed(thrown);
 }
 process.exitCode = exitCode;

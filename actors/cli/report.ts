@@ -53,7 +53,10 @@ function expectation({ scenario: { expect } }: Configuration, { verdict, violati
 /** Where everybody stood when the run was ended. */
 function howFar({ cpus }: RunOutcome): string[] {
   const states = new Map<string, number>();
-  for (const { state } of cpus) states.set(state, (states.get(state) ?? 0) + 1);
+  for (const { state } of cpus) {
+    const where = state === '' ? 'not started' : state;
+    states.set(where, (states.get(where) ?? 0) + 1);
+  }
   return [...states].map(([state, count]) => `  ${String(count).padStart(4)} x ${state}`);
 }
 

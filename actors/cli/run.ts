@@ -1,6 +1,6 @@
 import { type RunOutcome, runBoard } from '../thread/board-run.ts';
 import { openRack } from '../thread/rack.ts';
-import { type ConfigurationOptions, configure, resolved, resolvedLines, wholeNumber } from './configuration.ts';
+import { type ConfigurationOptions, configure, resolved, resolvedLines, stallTime } from './configuration.ts';
 import { runDocument } from './document.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
 import { interrupted } from './interrupted.ts';
@@ -25,7 +25,7 @@ export function stallMsFor(cpus: number): number {
 export async function run(name: string, options: RunOptions): Promise<number> {
   const configuration = await configure(name, options);
   const { scenario, board, seed } = configuration;
-  const stallMs = options.stall === undefined ? stallMsFor(board.cpus.length) : wholeNumber('--stall', options.stall);
+  const stallMs = options.stall === undefined ? stallMsFor(board.cpus.length) : stallTime(options.stall);
   const style = styleFor(process.stdout);
   const say = (line: string): void => {
     if (!options.json) process.stdout.write(`${line}\n`);

@@ -10,8 +10,23 @@ export function scenarioProblem({ name, module }: ScenarioReference, thrown: unk
   if (module === undefined || isUsageError(thrown)) return thrown;
   if (thrown instanceof Error && /\bnext is not a function/.test(thrown.message))
     return usageError(`${name}: a program must be a generator function: function* (cpu, kernel) { ... }`);
+  if (thrown instanceof Error && /^a program yielded something/.test(thrown.message))
+    return usageError(`${name}: ${thrown.message}`);
   const path = fileURLToPath(module);
-  return placeIn(path, thrown) === undefined ? thrown : usageError(moduleProblem(name, path, thrown));
+  if (placeIn(path, thrown) !== undefined) return usageError(moduleProblem(name, path, thrown));
+  return isNoError(thrown) ? usageError(`${name}: a program threw '${thrown.message}', which is no Error`) : thrown;
+}
+
+/** Something that is no Error came from a worker: who wraps it in one is at the top of the stack, and nobody else. */
+function isNoError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error && /^[^\n]*\n\s+at [^\n]*board-run\.[jt]s:/.test(thrown.stack ?? '');
+}
+
+/** What nobody caught, as the user's mistake if it came from outside of this package. */
+export function foreignProblem(thrown: unknown): unknown {
+  const place = placeIn('', thrown);
+  if (isUsageError(thrown) || place === undefined || !(thrown instanceof Error)) return thrown;
+  return usageError(`${relative('', place.file)}:${place.at}: ${thrown.message.split('\n')[0]}`);
 }
 
 /** One line: where in the user's module or in what it imports, and what. */

@@ -1,7 +1,7 @@
 import { catalogue } from '../../src/scenario/catalogue.ts';
 import { openRack } from '../thread/rack.ts';
 import { type Candidate, soak as runSoak } from '../thread/soak.ts';
-import { configure, seedFrom, wholeNumber } from './configuration.ts';
+import { configure, seedFrom, stallTime, wholeNumber } from './configuration.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
 import { interrupted } from './interrupted.ts';
 import { stallMsFor } from './run.ts';
@@ -33,7 +33,7 @@ export async function soak(names: readonly string[], options: SoakCommandOptions
     if (!options.json) process.stdout.write(`${line}\n`);
   };
   for (const line of planLines(request)) say(line);
-  const stallMs = options.stall === undefined ? undefined : wholeNumber('--stall', options.stall);
+  const stallMs = options.stall === undefined ? undefined : stallTime(options.stall);
   const progress = soakProgress(options.json ? process.stderr : process.stdout, request);
   const found: FoundViolation[] = [];
   const stop = interrupted();

@@ -3,7 +3,7 @@ import type { Board } from '../hardware/board.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Op } from '../hardware/op.ts';
 import type { Machine } from '../hardware/system.ts';
-import type { KernelConfig } from '../kernel/config.ts';
+import { DEFAULT_CONFIG, type KernelConfig, KFENCE, REVISIONS, RODATA } from '../kernel/config.ts';
 import type { Kernel, KernelText } from '../kernel/kernel.ts';
 
 /** What one CPU runs once the system is up. */
@@ -66,6 +66,33 @@ function problemOf(definition: unknown): string | undefined {
     return "'board' must be the name of a board or a board";
   for (const key of FUNCTIONS)
     if (given[key] !== undefined && typeof given[key] !== 'function') return `'${key}' must be a function`;
-  if (given.properties !== undefined && !Array.isArray(given.properties)) return "'properties' must be an array";
+  if (given.expect !== undefined && typeof given.expect !== 'string')
+    return "'expect' must be 'good' or the name of a property";
+  const { allocationFailureOneIn: oneIn } = given;
+  if (oneIn !== undefined && !(Number.isInteger(oneIn) && Number(oneIn) >= 0 && Number(oneIn) < 2 ** 31))
+    return "'allocationFailureOneIn' must be a whole number, 0 for never";
+  return kernelProblem(given.kernel) ?? propertiesProblem(given.properties);
+}
+
+const CHOICES = { revision: REVISIONS, rodata: RODATA, kfence: KFENCE } as const;
+
+function kernelProblem(kernel: unknown): string | undefined {
+  if (kernel === undefined) return undefined;
+  if (typeof kernel !== 'object' || kernel === null) return "'kernel' must be an object";
+  for (const [key, value] of Object.entries(kernel)) {
+    if (!(key in DEFAULT_CONFIG))
+      return `unknown key 'kernel.${key}'; known: ${Object.keys(DEFAULT_CONFIG).join(', ')}`;
+    const choices: readonly unknown[] = key in CHOICES ? CHOICES[key as keyof typeof CHOICES] : [true, false];
+    if (!choices.includes(value)) return `'kernel.${key}' must be one of ${choices.join(', ')}`;
+  }
   return undefined;
 }
+
+function propertiesProblem(properties: unknown): string | undefined {
+  if (properties === undefined) return undefined;
+  if (!Array.isArray(properties)) return "'properties' must be an array";
+  const odd = properties.findIndex((one) => typeof one?.name !== 'string' || !MOODS.includes(one.mood));
+  return odd < 0 ? undefined : `'properties[${odd}]' must have a name and a mood, ${MOODS.join(' or ')}`;
+}
+
+const MOODS: readonly unknown[] = ['always', 'sometimes'];

@@ -48,10 +48,29 @@ describe('asymmu run', () => {
     const report = stdout.slice(stdout.indexOf('VIOLATED')).split('\n');
     expect(report[0]).toMatch(/^VIOLATED {2}stale: repaint\/no-flush on asymmetric-8, 3 CPUs, seed 1/);
     expect(report[1]).toBe('  again: asymmu run repaint/no-flush --cpus 3 --memory 256MiB --seed 1');
+    expect(report[2]).toBe("  a bad twin, caught by 'stale' as it should be");
     expect(report.join('\n')).toMatch(/\n {2}missing: .*flush_tlb_kernel_range\(\).*6\.18/);
     expect(report.join('\n')).toMatch(/\n +step \| CPU 0/);
     expect(report.join('\n')).toMatch(/ \d+ \| \* repaint\.released/);
     expect(report.length).toBeLessThan(48); // one screen
+  });
+
+  test('says why a bad twin went uncaught on a board that needs no repaint', async () => {
+    const args = [
+      'run',
+      'repaint/no-flush',
+      '--board',
+      'symmetric-8',
+      '--cpus',
+      '2',
+      '--memory',
+      '256MiB',
+      '--seed',
+      '1',
+    ];
+    const { code, stdout } = await asymmu(args);
+    expect(code).toBe(0);
+    expect(stdout).toContain("\n  a bad twin that 'stale' should have caught: nothing was repainted on this board\n");
   });
 
   test('names addresses as a kernel engineer does', async () => {

@@ -6,7 +6,28 @@ import { asymmu, folderWith } from './command.ts';
 describe('bad input is one line on stderr and exit code 2:', () => {
   test.each<[what: string, args: readonly string[], line: RegExp]>([
     ['an unknown scenario', ['run', 'repant'], /^unknown scenario 'repant' \(did you mean 'repaint'\?\)/],
-    ['an unknown word', ['frobnicate'], /^unknown scenario 'frobnicate'; 'asymmu scenarios' lists them$/],
+    [
+      'an unknown word',
+      ['frobnicate'],
+      /^unknown scenario 'frobnicate'; 'asymmu scenarios' lists them, 'asymmu --help' the commands$/,
+    ],
+    ['a misspelt command', ['chart'], /^unknown scenario 'chart' \(did you mean the command 'charts'\?\)/],
+    [
+      'one with options',
+      ['chrats', 'cpu', '--format', 'json'],
+      /^unknown scenario 'chrats' \(did you mean the command 'charts'/,
+    ],
+    [
+      'a scenario without its first part',
+      ['no-flush'],
+      /^unknown scenario 'no-flush' \(did you mean 'repaint\/no-flush'\?\)/,
+    ],
+    [
+      'a misspelt part of one',
+      ['run', 'no-fluhs'],
+      /^unknown scenario 'no-fluhs' \(did you mean 'repaint\/no-flush'\?\); 'asymmu scenarios' lists them$/,
+    ],
+    ['a folder', ['run', '.'], /^\.: not a file; expected a module/],
     ['an unknown board', ['run', '--board', 'tiny-3'], /^unknown board 'tiny-3' \(did you mean 'tiny-2'\?\)/],
     ['an unknown board to describe', ['boards', 'tiny-3'], /^unknown board 'tiny-3' \(did you mean 'tiny-2'\?\)/],
     ['an unknown chart', ['charts', 'cpuu'], /^unknown chart 'cpuu' \(did you mean 'cpu'\?\)/],
@@ -21,6 +42,17 @@ describe('bad input is one line on stderr and exit code 2:', () => {
       ['run', '--memory', '512GiB', '--va-bits', '39'],
       /^--memory 512GiB --va-bits 39: .*linear map of 39-bit virtual addresses holds 256G$/,
     ],
+    [
+      'more memory than anything reaches',
+      ['run', '--memory', '2TiB', '--va-bits', '39'],
+      /holds 256G; memory\[0\]: RAM ends .*40-bit physical addresses$/,
+    ],
+    [
+      'more memory than there are addresses',
+      ['run', '--memory', '256TiB'],
+      /^--memory: '256TiB' is more than physical/,
+    ],
+    ['no memory', ['run', '--memory', '0'], /^--memory: a board without memory/],
     ['less memory than the kernel needs', ['run', '--memory', '4MiB'], /^--memory 4MiB: .*image.*not within RAM/],
     ['a size that is none', ['ptdump', '--memory', 'big'], /^--memory: 'big' is not a size/],
     ['an address size nobody has', ['run', '--va-bits', '40'], /^--va-bits: '40' is none of 36, 39, 42, 47, 48$/],
@@ -30,6 +62,7 @@ describe('bad input is one line on stderr and exit code 2:', () => {
     ['an unknown format', ['charts', '--format', 'svg'], /^--format: 'svg' is none of mermaid, json, text$/],
     ['a seed that is none', ['run', '--seed', 'abc'], /^--seed: 'abc' is not a number from 0 to 4294967295$/],
     ['a seed past 32 bits', ['run', '--seed', '4294967296'], /^--seed: '4294967296' is not a number/],
+    ['a stall time that everybody exceeds', ['run', '--stall', '0'], /^--stall: '0' is less than 100 ms$/],
     ['a stall time that is none', ['run', '--stall', 'soon'], /^--stall: 'soon' is not a whole number$/],
   ])('%s', async (_, args, line) => {
     const { code, stdout, stderr } = await asymmu(args);
@@ -43,6 +76,15 @@ describe('bad input is one line on stderr and exit code 2:', () => {
     const { code, stderr } = await asymmu(['run', '--board', 'mine.yaml'], { cwd });
     expect(code).toBe(2);
     expect(stderr).toMatch(/^asymmu: mine\.yaml:3:8: cpus\[0\]: unknown model 'cortex-x9'[^\n]*\n$/);
+  });
+
+  test('a board file that is none, shown in part and without what a terminal would obey', async () => {
+    const cwd = folderWith({ 'noise.yaml': `\x1b[2J${'x'.repeat(5000)}` });
+    const { code, stderr } = await asymmu(['run', '--board', 'noise.yaml'], { cwd });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^asymmu: noise\.yaml:\d+:\d+: [^\n]+\n$/);
+    expect(stderr).not.toContain('\x1b');
+    expect(stderr.length).toBeLessThan(200);
   });
 
   test('a board file that does not exist', async () => {

@@ -25,6 +25,13 @@ export default defineScenario({ name: 'mine', summary: 'm', board: 'tiny-2', pro
   'programs.ts': `${start},\n  programs() { throw new Error('no programs'); } };\n`,
   'no-program.ts': `${start}, programs: () => 7 };\n`,
   'plain-function.ts': `${start}, programs: () => () => 7 };\n`,
+  'words.ts': `${start}, programs: () => function* () { throw 'words'; } };\n`,
+  'yields.ts': `${start}, programs: () => function* () { yield 3; } };\n`,
+  'later.ts': `setTimeout(() => {\n  throw new Error('too late'); }, 20);\n${start} };\n`,
+  'text.ts': `${start},\n  text() { throw new Error('no text'); } };\n`,
+  'no-text.ts': `${start}, text() {} };\n`,
+  'half-text.ts': `${start}, text: (good) => ({ ...good, repaint: { ...good.repaint, flush: 3 } }) };\n`,
+  'kernel.ts': `${start}, kernel: { rodata: 'perhaps' } };\n`,
   'setup.ts': `${start},\n  setup() { throw new Error('no set-up'); } };\n`,
 };
 
@@ -52,6 +59,13 @@ describe("a scenario in the user's module", () => {
     ['throws when it is asked for programs', 'programs.ts', './programs.ts:2:22: no programs'],
     ['gives a number for a program', 'no-program.ts', /^\.\/no-program\.ts: programs\(0\) gave number/],
     ['gives a function that is no generator', 'plain-function.ts', /^\.\/plain-function\.ts: .*generator function/],
+    ['has a program that throws words', 'words.ts', "./words.ts: a program threw 'words', which is no Error"],
+    ['has a program that yields a number', 'yields.ts', /^\.\/yields\.ts: a program yielded something/],
+    ['throws when nobody waits for it', 'later.ts', /later\.ts:2:\d+: too late$/],
+    ['throws when it is asked for its text', 'text.ts', './text.ts:2:18: no text'],
+    ['gives no text', 'no-text.ts', /^\.\/no-text\.ts: text\(\) gave undefined/],
+    ['gives half a text', 'half-text.ts', './half-text.ts: text().repaint.flush is number; expected a function'],
+    ['wants a kernel that nobody has', 'kernel.ts', /'kernel\.rodata' must be one of full, on, noalias, off$/],
     ['throws in its set-up', 'setup.ts', './setup.ts:2:19: no set-up'],
   ])('that %s is one line and exit code 2', async (_, file, line) => {
     const { code, stderr, aloneInItsGroup } = await asymmu(['run', `./${file}`, '--seed', '1'], { cwd });

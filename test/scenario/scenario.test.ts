@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { bbm } from '../../src/check/bbm.ts';
 import { defineScenario, type ScenarioDefinition } from '../../src/scenario/scenario.ts';
 
 const whole = { name: 'a', summary: 'b', board: 'asymmetric-8' };
@@ -7,6 +8,13 @@ describe('defineScenario()', () => {
   test('takes a name, a summary and a board, and expects the best', () => {
     expect(defineScenario(whole)).toEqual({ ...whole, expect: 'good' });
     expect(defineScenario({ ...whole, expect: 'bbm' }).expect).toBe('bbm');
+    const more = {
+      ...whole,
+      kernel: { rodata: 'off', realm: true },
+      allocationFailureOneIn: 64,
+      properties: [bbm],
+    } as const;
+    expect(defineScenario(more)).toMatchObject(more);
   });
 
   const WRONG: readonly [string, unknown, RegExp][] = [
@@ -20,6 +28,17 @@ describe('defineScenario()', () => {
     ['programs that are no function', { ...whole, programs: [] }, /'programs' must be a function/],
     ['a set-up that is no function', { ...whole, setup: {} }, /'setup' must be a function/],
     ['a text that is no function', { ...whole, text: {} }, /'text' must be a function/],
+    ['an expectation that is no name', { ...whole, expect: 5 }, /'expect' must be 'good' or the name/],
+    ['a kernel that is none', { ...whole, kernel: 5 }, /'kernel' must be an object/],
+    ['a kernel with a key of its own', { ...whole, kernel: { ro: 1 } }, /unknown key 'kernel.ro'; known: revision/],
+    [
+      'a parameter nobody has',
+      { ...whole, kernel: { kfence: 'x' } },
+      /'kernel.kfence' must be one of off, early, late/,
+    ],
+    ['a switch that is neither', { ...whole, kernel: { realm: 1 } }, /'kernel.realm' must be one of true, false/],
+    ['chances that are none', { ...whole, allocationFailureOneIn: 0.5 }, /'allocationFailureOneIn' must be a whole/],
+    ['a property that is none', { ...whole, properties: [3] }, /'properties\[0\]' must have a name and a mood/],
     ['properties that are no list', { ...whole, properties: {} }, /'properties' must be an array/],
   ];
   test.each(WRONG)('refuses %s, and says why', (_, definition, message) => {
