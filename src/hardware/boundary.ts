@@ -2,6 +2,7 @@ import { POINTS } from './counters.ts';
 import type { Cpu } from './cpu.ts';
 import { interruptDue } from './interrupt.ts';
 import type { Point, PointKind } from './op.ts';
+import { advance, isAdvance, sampleRead } from './progress.ts';
 
 /**
  * What to yield before an instruction, so that another CPU may step in: the point under a scheduler, a due interrupt on
@@ -10,7 +11,9 @@ import type { Point, PointKind } from './op.ts';
 export function boundary(cpu: Cpu, kind: PointKind, address: number): Point | undefined {
   cpu.counts[POINTS]!++;
   if (cpu.controlled) return pointAt(cpu, kind, address);
+  if (isAdvance(kind)) advance(cpu.progress);
   if (--cpu.credit >= 0) return undefined;
+  sampleRead(cpu.progress, kind, address);
   cpu.breathe(cpu);
   return interruptDue(cpu) ? pointAt(cpu, 'preempt', address) : undefined;
 }

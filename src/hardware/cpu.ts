@@ -8,6 +8,7 @@ import { attachMarkLog, type MarkLog } from './mark-log.ts';
 import { FRAME_PENDING, type Memory, type WalkerPort, walkerPort } from './memory.ts';
 import { nobody, type Observer } from './observer.ts';
 import { newPoint, type Point } from './op.ts';
+import { newProgress, type Progress } from './progress.ts';
 import type { Regime, RegimeFeatures, TranslationRegisters } from './regime.ts';
 import { attachStoreBuffer, type StoreBuffer, type Visible } from './store-buffer.ts';
 import type { StoreRun } from './store-run.ts';
@@ -39,6 +40,8 @@ export interface Cpu {
   /** The doubles of all CPUs, `CPU_DOUBLES` each. */
   readonly allDoubles: Float64Array;
   readonly counts: Float64Array;
+  /** How the watchdog knows that this CPU gets somewhere. */
+  readonly progress: Progress;
   readonly trace: Trace;
   readonly markLog: MarkLog;
   readonly choose: Choose;
@@ -123,6 +126,7 @@ export interface CpuOptions {
 export function attachCpu(memory: Memory, layout: Layout, id: number, model: CpuModel, options: CpuOptions): Cpu {
   const { buffer } = memory;
   const { choose } = options;
+  const words = new Int32Array(buffer, layout.cpuWords + id * CPU_WORDS * 4, CPU_WORDS);
   const sees = (frame: number): boolean => {
     if (memory.frameMeta[frame * 4 + FRAME_PENDING] === 0) return true;
     if (choose(2, 'visibility') === 1) return false;
@@ -141,7 +145,8 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
     runs: [],
     port: walkerPort(memory, sees),
     walk: newWalk(),
-    words: new Int32Array(buffer, layout.cpuWords + id * CPU_WORDS * 4, CPU_WORDS),
+    words,
+    progress: newProgress(words),
     doubles: new Float64Array(buffer, layout.cpuDoubles + id * CPU_DOUBLES * 8, CPU_DOUBLES),
     allDoubles: new Float64Array(buffer, layout.cpuDoubles, layout.cpuCount * CPU_DOUBLES),
     counts: attachCounters(buffer, layout, id),

@@ -56,7 +56,7 @@ export const CPU_ONLINE = 5;
 export const CPU_POWER = 6;
 export const CPU_STATE = 7;
 export const CPU_WAIT_KIND = 8;
-/** Bumped whenever the CPU gets anywhere: what the watchdog looks at. */
+/** Counts up whenever the CPU gets anywhere (progress.ts): what the watchdog looks at. */
 export const CPU_PROGRESS = 9;
 export const CPU_BBM = 10;
 export const CPU_WALKS = 11;

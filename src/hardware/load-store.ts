@@ -6,6 +6,7 @@ import { die } from './exception.ts';
 import { catchUp, overtaken } from './maintenance.ts';
 import { compareExchange, exchange, fetchAdd, isTableWord, read, wordOf } from './memory.ts';
 import type { Op } from './op.ts';
+import { advance } from './progress.ts';
 import { forwarded, pushStore } from './store-buffer.ts';
 import { forwardedByRun } from './store-run.ts';
 import { note } from './trace.ts';
@@ -67,6 +68,7 @@ export function* loadAdd(cpu: Cpu, va: number, addend: bigint): Op<bigint> {
   const pa = writable(cpu, va);
   if (pa < 0) yield* refused(cpu, va, pa);
   const before = fetchAdd(cpu.memory, pa, addend);
+  advance(cpu.progress);
   leaveHazard(cpu);
   cpu.step = note(cpu.trace, 'rmw', 0, va, before + addend, pa);
   wake(cpu, pa);
@@ -84,6 +86,7 @@ export function* compareAndSwap(cpu: Cpu, va: number, expected: bigint, value: b
   leaveHazard(cpu);
   cpu.step = note(cpu.trace, 'rmw', before === expected ? 1 : 0, va, value, pa);
   if (before === expected) {
+    advance(cpu.progress);
     if (isTableWord(cpu.memory, pa)) cpu.visible(pa, before, value);
     else wake(cpu, pa);
   }

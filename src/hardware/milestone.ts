@@ -1,6 +1,7 @@
 import type { Cpu } from './cpu.ts';
-import { CPU_PROGRESS, issue, TLBI_AUDIT } from './dvm.ts';
+import { issue, TLBI_AUDIT } from './dvm.ts';
 import { appendMark } from './mark-log.ts';
+import { advance } from './progress.ts';
 import { note } from './trace.ts';
 
 /** What a protocol says of itself. Neither is an instruction of the machine. */
@@ -8,7 +9,7 @@ import { note } from './trace.ts';
 /** A milestone of a protocol: an event of the CPU's chart. `mark`: its number in the machine's list. */
 export function mark(cpu: Cpu, number: number): void {
   cpu.step = note(cpu.trace, 'mark', number, 0, 0n);
-  cpu.words[CPU_PROGRESS]!++;
+  advance(cpu.progress);
   appendMark(cpu.markLog, cpu.id, number, cpu.nowMs());
   cpu.onMark(number);
 }

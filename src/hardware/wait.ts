@@ -1,7 +1,7 @@
 import { translate } from './access.ts';
 import { pointAt } from './boundary.ts';
 import type { Cpu } from './cpu.ts';
-import { CPU_IRQ_PENDING, CPU_PROGRESS } from './dvm.ts';
+import { CPU_IRQ_PENDING } from './dvm.ts';
 import { die } from './exception.ts';
 import { interruptDue } from './interrupt.ts';
 import { wordOf } from './memory.ts';
@@ -45,5 +45,4 @@ export function* waitForWord(cpu: Cpu, word: number, expected: number, reason: s
   point.expected = expected;
   point.reason = reason;
   yield point;
-  cpu.words[CPU_PROGRESS]!++;
 }
