@@ -18,9 +18,7 @@ export const linearMap: Property = {
   mood: 'always',
   observe: ({ report, kernel }) => ({
     promiseBroken(cpu, va, expected, found) {
-      const fault = faultOf(-found, { va, access: 'read', el: 1 });
-      const got =
-        found < 0 ? `faults (${fault === undefined ? -found : formatFault(fault)})` : `goes to ${formatPa(found)}`;
+      const got = found < 0 ? `faults (${faultText(-found, va)})` : `goes to ${formatPa(found)}`;
       const tables = walkLines(cpu.memory, kernel, kernel.symbols.swapperPgDir, va);
       report(cpu, 'linear-map', `${formatVa(va)} should go to ${formatPa(expected)}, but ${got}`, tables);
     },
@@ -32,6 +30,11 @@ export const linearMap: Property = {
     return [...linear.flatMap((range) => judge(k, range)), ...holes(k, linear)].slice(0, 5);
   },
 };
+
+function faultText(code: number, va: number): string {
+  const fault = faultOf(code, { va, access: 'read', el: 1 });
+  return fault === undefined ? String(code) : formatFault(fault);
+}
 
 function judge(k: Kernel, range: LeafRange): Violation[] {
   const { space } = k;
