@@ -111,6 +111,7 @@ export function sharesText(shares: readonly SizeShare[]): string {
 
 function percent(share: number): string {
   if (share === 1) return '100%';
+  if (share > 0.99) return `${Math.floor(1000 * share) / 10}%`; // not quite all is not all
   return share >= 0.1 ? `${(100 * share).toFixed(0)}%` : `${(100 * share).toPrecision(1)}%`;
 }
 

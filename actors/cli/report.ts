@@ -151,11 +151,12 @@ function countLines(outcome: RunOutcome): string[] {
   const { counts } = outcome;
   const n = (value: number): string => value.toLocaleString('en-US');
   const bytes = tableBytes(outcome);
-  const dangers = Object.entries(dangersSeen(outcome)).map(([name, seen]) => `${name}: ${seen ? 'seen' : 'not seen'}`);
+  const unseen = Object.entries(dangersSeen(outcome)).flatMap(([name, seen]) => (seen ? [] : [name]));
+  const dangers = unseen.length === 0 ? 'all seen' : `not seen: ${unseen.join(', ')}`;
   return [
     `  TLB      ${n(counts.hits)} hits, ${n(counts.misses)} misses, ${n(counts.walks)} walks (${n(counts.walkCacheHits)} from the walk cache, ${n(counts.speculativeWalks)} speculative)`,
-    `  DVM      ${n(counts.tlbis)} TLBIs, applied ${n(counts.tlbisApplied)} times, ${n(counts.dsbs)} DSBs; ${n(counts.redone)} accesses done again`,
-    `  danger   both sizes cached ${n(counts.bothSizesCached)} times, conflicts avoided ${n(counts.conflictsAvoided)}, stale uses before completion ${n(counts.staleUses)} (${dangers.join('; ')})`,
+    `  DVM      ${n(counts.tlbis)} TLBIs, applied ${n(counts.tlbisApplied)} times, ${n(counts.dsbs)} DSBs; done again ${n(counts.redone)} accesses`,
+    `  danger   both sizes cached ${n(counts.bothSizesCached)} times, conflicts avoided ${n(counts.conflictsAvoided)}, stale uses before completion ${n(counts.staleUses)} (${dangers})`,
     `  checked  ${n(counts.leavesChecked)} translations of the linear map, each through a CPU's own TLB`,
     `  tables   ${formatSize(bytes.painted)} when painted, ${formatSize(bytes.atEnd)} at the end`,
   ];
