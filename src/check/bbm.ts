@@ -1,6 +1,7 @@
 import type { Cpu } from '../hardware/cpu.ts';
 import { FRAME_LEVEL, frameOf } from '../hardware/memory.ts';
 import { type Place, placeOf } from '../hardware/table-word.ts';
+import { judgeReturn } from './bbm-return.ts';
 import {
   type Change,
   type Contents,
@@ -34,7 +35,8 @@ const ADDRESS = 0x0000_ffff_ffff_f000n;
 
 /**
  * Break-before-make, judged at the moment a store becomes visible to walkers: is this change of a live entry legal for
- * the weakest CPU that could walk it now? Also keeps the notebook of what still awaits invalidation.
+ * the weakest CPU that could walk it now? Who could not, is judged when it comes back (`judgeReturn`). Also keeps the
+ * notebook of what still awaits invalidation.
  */
 export const bbm: Property = {
   name: 'bbm',
@@ -61,6 +63,9 @@ export const bbm: Property = {
           if (legal && mayHoldBroken(cpu)) judgeMake(watch, cpu, place, after, walker, false);
         }
         if (change !== 'none' && !noteOld(cpu, place, before, after, is)) reportFull(watch, cpu);
+      },
+      rootWritten(cpu, regime) {
+        judgeReturn(watch, cpu, regime);
       },
       tlbiIssued(cpu, record) {
         noteIssued(cpu, record, cpu.ownBroadcast.includes(record));

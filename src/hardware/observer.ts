@@ -1,5 +1,6 @@
 import type { Cpu } from './cpu.ts';
 import type { DvmRecord } from './dvm.ts';
+import type { Regime } from './regime.ts';
 
 /**
  * What the hardware tells whoever watches it. All calls are rare events; none happens on a plain TLB hit. The watcher
@@ -9,6 +10,8 @@ export interface Observer {
   /** A table word became visible to walkers. */
   tableWordVisible(cpu: Cpu, pa: number, before: bigint, after: bigint): void;
   tlbiIssued(cpu: Cpu, record: DvmRecord): void;
+  /** A write to TTBRn_EL1 lets the CPU's walker begin at another root than the one in force: that of `regime`. */
+  rootWritten(cpu: Cpu, regime: Regime): void;
   /** A DSB has completed these TLBIs of `cpu` (broadcast ones everywhere, local ones on this CPU). */
   tlbisCompleted(cpu: Cpu, records: readonly DvmRecord[], broadcast: boolean): void;
   /** Several entries match `va`; `outcome` is what this CPU made of it (`pa` is what it will use, if it goes on). */
@@ -29,6 +32,7 @@ export interface Observer {
 export const nobody: Observer = {
   tableWordVisible() {},
   tlbiIssued() {},
+  rootWritten() {},
   tlbisCompleted() {},
   multipleMatch() {},
   withdrawnUse() {},

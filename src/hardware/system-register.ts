@@ -1,7 +1,7 @@
 import { boundary } from './boundary.ts';
 import { CONTROL_ROOTS_EPOCH, type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from './cpu.ts';
 import type { Op } from './op.ts';
-import { regimeOf, type TranslationRegisters } from './regime.ts';
+import { type Regime, regimeOf, type TranslationRegisters } from './regime.ts';
 import { note } from './trace.ts';
 
 /** A register's number in the trace is its index here. */
@@ -17,6 +17,7 @@ export const REGISTERS: readonly (keyof TranslationRegisters)[] = [
 export function* msr(cpu: Cpu, register: keyof TranslationRegisters, value: bigint): Op {
   const stop = boundary(cpu, 'msr', 0);
   if (stop !== undefined) yield stop;
+  const { regime0, regime1, unsynchronised0, unsynchronised1 } = cpu;
   cpu.sysregs = { ...cpu.sysregs, [register]: value };
   if (register !== 'SCTLR_EL1') {
     cpu.unsynchronised0 = regimeOf(cpu.sysregs, 0, cpu.features);
@@ -26,6 +27,14 @@ export function* msr(cpu: Cpu, register: keyof TranslationRegisters, value: bigi
     Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);
   }
   cpu.step = note(cpu.trace, 'msr', REGISTERS.indexOf(register), 0, value);
+  tellOfRoot(cpu, cpu.unsynchronised0, regime0, unsynchronised0);
+  tellOfRoot(cpu, cpu.unsynchronised1, regime1, unsynchronised1);
+}
+
+/** From the write on, before any ISB, the walker may begin at `written`, if it could not already. */
+function tellOfRoot(cpu: Cpu, written?: Regime, inForce?: Regime, before?: Regime): void {
+  if (written === undefined || written.root === inForce?.root || written.root === before?.root) return;
+  cpu.observer.rootWritten(cpu, written);
 }
 
 /** Context synchronisation: the registers as last written are in force. */
