@@ -2,6 +2,20 @@ import type { Cpu } from './cpu.ts';
 import type { DvmRecord } from './dvm.ts';
 import type { Regime } from './regime.ts';
 
+/** A lock as the kernel speaks of it: which class it belongs to, by number, and which of that class it is, by its address. */
+export interface LockUse {
+  readonly lockClass: number;
+  readonly va: number;
+  /** Taken for reading, together with others. */
+  readonly shared: boolean;
+}
+
+/** What keeps a CPU from sleeping, in the kernel's words: who disabled preemption, innermost first, and interrupts. */
+export interface AtomicContext {
+  readonly preemptDisabledBy: readonly string[];
+  readonly irqsDisabledBy: string | undefined;
+}
+
 /**
  * What the hardware tells whoever watches it. All calls are rare events; none happens on a plain TLB hit. The watcher
  * (floor check) never changes the machine.
@@ -26,6 +40,12 @@ export interface Observer {
   announced(cpu: Cpu, name: string, start: number, end: number): void;
   /** A program found that `va` translates to `found` (a physical address, or a negated fault code), not to `expected`. */
   promiseBroken(cpu: Cpu, va: number, expected: number, found: number): void;
+  /** The kernel is about to take a lock, and may have to wait for it. */
+  lockAcquire(cpu: Cpu, lock: LockUse): void;
+  /** The kernel is about to give a lock back. */
+  lockRelease(cpu: Cpu, lock: LockUse): void;
+  /** The kernel calls `what`, which may sleep; `context` is where it is called from. */
+  mightSleep(cpu: Cpu, what: string, context: AtomicContext): void;
 }
 
 /** Watches nothing. */
@@ -40,4 +60,7 @@ export const nobody: Observer = {
   faultTaken() {},
   announced() {},
   promiseBroken() {},
+  lockAcquire() {},
+  lockRelease() {},
+  mightSleep() {},
 };
