@@ -1,6 +1,7 @@
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Layout } from '../hardware/layout.ts';
 import { CONTROL_CHECK_LOCK, type Memory } from '../hardware/memory.ts';
+import { lockNotesBytes } from './lock-notes.ts';
 
 /**
  * Where the checks of all CPUs keep what they share: rows of fixed size in the machine's buffer, behind one lock. This
@@ -47,7 +48,8 @@ const ROW_BYTES = 8 * 4 + ROW_WORDS * 4;
 
 function attach(memory: Memory, layout: Layout): Notebook {
   const { buffer } = memory;
-  const capacity = Math.floor((layout.checksBytes - HEADER_WORDS * 4) / ROW_BYTES / 8) * 8;
+  const bytes = layout.checksBytes - lockNotesBytes(layout) - HEADER_WORDS * 4;
+  const capacity = Math.floor(bytes / ROW_BYTES / 8) * 8;
   const rows = layout.checks + HEADER_WORDS * 4;
   return {
     capacity,

@@ -1,9 +1,11 @@
 import { bbm } from './bbm.ts';
 import { conflict } from './conflict.ts';
+import { context } from './context.ts';
 import { contiguous } from './contiguous.ts';
 import { bothSizesCached, staleUse } from './danger.ts';
 import { leak } from './leak.ts';
 import { linearMap } from './linear-map.ts';
+import { lockOrder } from './lock-order.ts';
 import { spuriousFault } from './spurious-fault.ts';
 import { stale } from './stale.ts';
 import { tableLifetime } from './table-lifetime.ts';
@@ -19,6 +21,8 @@ export const standardProperties: readonly Property[] = [
   linearMap,
   contiguous,
   leak,
+  context,
+  lockOrder,
   bothSizesCached,
   staleUse,
 ];

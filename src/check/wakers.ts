@@ -10,6 +10,10 @@ const WAKERS: readonly (readonly [RegExp, string])[] = [
   ],
   [/^stop_machine: state /, 'the last CPU to acknowledge a state sets the next, in ack_state(), kernel/stop_machine.c'],
   [/^stop_machine: the other/, 'each CPU that leaves signs off, in cpu_stop_signal_done(), kernel/stop_machine.c'],
+  [
+    /^lock \S+, held by /,
+    'who holds it gives it back, by the spin_unlock(), mutex_unlock(), up_read() or up_write() that pairs with its lock',
+  ],
   [/^CPU \d+ to come online$/, 'a CPU that comes up says so, by complete(&cpu_running) in secondary_start_kernel()'],
   [/^CPU \d+ to be off$/, 'a CPU that was refused powers itself off, by PSCI CPU_OFF in cpu_die_early()'],
 ];

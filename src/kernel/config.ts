@@ -23,6 +23,8 @@ export interface KernelConfig {
   /** The kernel runs in a realm, and does not know it while it maps RAM: see `canSetDirectMap`. */
   readonly realm: boolean;
   readonly kfence: Kfence;
+  /** CONFIG_PREEMPT_RT: spinlocks sleep, raw ones do not. */
+  readonly preemptRt?: boolean;
 }
 
 export const DEFAULT_CONFIG: KernelConfig = {
@@ -31,6 +33,7 @@ export const DEFAULT_CONFIG: KernelConfig = {
   debugPagealloc: false,
   realm: false,
   kfence: 'off',
+  preemptRt: false,
 };
 
 /** rodata_full: linear aliases are protected too. */

@@ -6,6 +6,7 @@ import type { Op } from '../hardware/op.ts';
 import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
 import type { KernelConfig } from './config.ts';
 import { kfenceAllocPool } from './kfence.ts';
+import { LOCK_NAMES } from './lock-class.ts';
 import { MARK, type Mark } from './marks.ts';
 import type { RepaintText } from './repaint.ts';
 
@@ -36,6 +37,12 @@ export interface PerCpu {
   /** TIF_LAZY_MMU and TIF_LAZY_MMU_PENDING. */
   lazyMmu: boolean;
   lazyMmuPending: boolean;
+  /** What disabled preemption and has not enabled it again, innermost first: as many as the preempt count. */
+  readonly preemptDisabledBy: string[];
+  /** A thread was woken while preemption was disabled. */
+  needResched: boolean;
+  /** What masked interrupts, while they are masked. */
+  irqsDisabledBy: string;
   /** The stop_machine call this CPU serves. */
   stopData: number;
 }
@@ -54,7 +61,7 @@ export interface Symbols {
   readonly variables: Readonly<Record<Variable, number>>;
 }
 
-/** Kernel variables, one 64-bit word each. */
+/** Kernel variables, one 64-bit word each. Each lock is one. */
 export const VARIABLES = [
   'idmap_kpti_bbml2_flag',
   'linear_map_requires_bbml2',
@@ -70,6 +77,7 @@ export const VARIABLES = [
   'cpus_refused',
   'cpus_finished',
   'panic_cpu',
+  ...LOCK_NAMES,
 ] as const;
 export type Variable = (typeof VARIABLES)[number];
 
@@ -120,7 +128,14 @@ export function createKernel(board: Board, layout: Layout, config: KernelConfig,
     symbols: symbolsOf(layout, space),
     text,
     kfencePool,
-    percpu: { lazyMmu: false, lazyMmuPending: false, stopData: 0 },
+    percpu: {
+      lazyMmu: false,
+      lazyMmuPending: false,
+      preemptDisabledBy: [],
+      needResched: false,
+      irqsDisabledBy: 'power-on',
+      stopData: 0,
+    },
   };
 }
 

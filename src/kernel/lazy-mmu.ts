@@ -7,7 +7,8 @@ import { PTE_VALID } from './pgtable-prot.ts';
 
 /**
  * Barriers after kernel entries, and their batching. Linux: arch/arm64/include/asm/pgtable.h, "Batch barriers when
- * updating kernel mappings". In lazy mode a valid entry only notes that a barrier is due; leaving emits it once.
+ * updating kernel mappings". In lazy mode a valid entry only notes that a barrier is due; leaving emits it once. A task may
+ * sleep in it, on arm64: see preempt.ts.
  */
 
 /** Linux: emit_pte_barriers(). */

@@ -5,8 +5,13 @@ import { CONTROL_ALLOC_ATTEMPTS } from '../hardware/memory.ts';
 import type { Op } from '../hardware/op.ts';
 import { clearPage } from '../hardware/table-fill.ts';
 import { note } from '../hardware/trace.ts';
+import type { Kernel } from './kernel.ts';
+import { mightSleep } from './preempt.ts';
 
-/** `kernel`: may sleep. `atomic`: may not. `boot`: memblock, which panics instead of failing. */
+/**
+ * `kernel`: GFP_PGTABLE_KERNEL, may sleep. `atomic`: GFP_ATOMIC, does not wait for memory, but takes zone->lock, a spinlock:
+ * under PREEMPT_RT that sleeps as well. `boot`: memblock, which panics instead of failing.
+ */
 export type Gfp = 'kernel' | 'atomic' | 'boot';
 
 /**
@@ -14,7 +19,13 @@ export type Gfp = 'kernel' | 'atomic' | 'boot';
  * arbitrary; -1 for -ENOMEM. Only a late allocation may fail; whether it does is left to chance where a scenario
  * enables it (see `failAllocations`).
  */
-export function* pgtableAlloc(cpu: Cpu, gfp: Gfp): Op<number> {
+export function* pgtableAlloc(cpu: Cpu, k: Kernel, gfp: Gfp): Op<number> {
+  if (gfp === 'kernel') mightSleep(cpu, k, 'pagetable_alloc(GFP_PGTABLE_KERNEL)');
+  else if (gfp === 'atomic' && k.config.preemptRt) mightSleep(cpu, k, 'rt_spin_lock(&zone->lock)');
+  return takeTablePage(cpu, gfp);
+}
+
+function takeTablePage(cpu: Cpu, gfp: Gfp): number {
   Atomics.add(cpu.memory.control, CONTROL_ALLOC_ATTEMPTS, 1);
   if (gfp !== 'boot' && allocationFails(cpu)) return -1;
   const pa = allocateFrame(cpu.memory, FRAME_TABLE);
@@ -25,7 +36,7 @@ export function* pgtableAlloc(cpu: Cpu, gfp: Gfp): Op<number> {
 
 /** As `pgtableAlloc`, zeroed; never fails. Linux: early_pgtable_alloc() and the clear through the fixmap. */
 export function* earlyPgtableAlloc(cpu: Cpu): Op<number> {
-  const pa = yield* pgtableAlloc(cpu, 'boot');
+  const pa = takeTablePage(cpu, 'boot');
   yield* clearPage(cpu, FIXMAP + pa);
   return pa;
 }

@@ -6,6 +6,8 @@ import type { Op } from '../hardware/op.ts';
 import { relaxWhile } from '../hardware/wait.ts';
 import type { Kernel } from './kernel.ts';
 import { mark, percpuVariable } from './kernel.ts';
+import { mutexLock, mutexUnlock } from './locks.ts';
+import { deferred, localIrqRestore, localIrqSave } from './preempt.ts';
 
 /**
  * Brings every online CPU to a standstill and runs one function on all of them. Linux: kernel/stop_machine.c,
@@ -23,8 +25,15 @@ export const MULTI_STOP_EXIT = 4n;
 /** What runs on every CPU in state RUN. */
 export type StopFunction = (cpu: Cpu, k: Kernel) => Op;
 
-/** Linux: stop_machine(fn, NULL, cpu_online_mask), called by one CPU that may be interrupted. */
+/** Linux: stop_machine(fn, NULL, cpu_online_mask), stop_cpus(): called where one may sleep, by one CPU at a time. */
 export function* stopMachine(cpu: Cpu, k: Kernel, fn: StopFunction): Op {
+  yield* mutexLock(cpu, k, 'stop_cpus_mutex');
+  yield* stopCpus(cpu, k, fn);
+  yield* mutexUnlock(cpu, k, 'stop_cpus_mutex');
+}
+
+/** Linux: __stop_cpus(): queues the work for every stopper, this CPU's own included, and waits until all have done it. */
+function* stopCpus(cpu: Cpu, k: Kernel, fn: StopFunction): Op {
   const { variables } = k.symbols;
   const online = yield* load(cpu, variables.num_online_cpus);
   yield* store(cpu, variables.multi_stop_num_threads, online);
@@ -49,8 +58,9 @@ function* waitForStoppers(cpu: Cpu, k: Kernel): Op {
   }
 }
 
-/** Linux: cpu_stopper_thread(): true if there was work for this CPU. */
+/** Linux: cpu_stopper_thread(): true if there was work for this CPU. A thread: it waits while preemption is disabled. */
 export function* takeStopWork(cpu: Cpu, k: Kernel): Op<boolean> {
+  if (deferred(k)) return false;
   const work = percpuVariable(k, cpu.id, 'stopWork');
   if ((yield* load(cpu, work)) === 0n) return false;
   yield* store(cpu, work, 0n);
@@ -70,11 +80,11 @@ export function* multiCpuStop(cpu: Cpu, k: Kernel, fn: StopFunction): Op {
     }
     current = state;
     mark(cpu, ENTERED[Number(state)]!);
-    if (state === MULTI_STOP_DISABLE_IRQ) cpu.irqMasked = true;
+    if (state === MULTI_STOP_DISABLE_IRQ) localIrqSave(cpu, k, 'multi_cpu_stop()');
     if (state === MULTI_STOP_RUN) yield* fn(cpu, k);
     yield* ackState(cpu, k, current);
   }
-  cpu.irqMasked = masked;
+  localIrqRestore(cpu, masked);
   yield* loadAdd(cpu, variables.cpu_stop_done, -1n);
 }
 
