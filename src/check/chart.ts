@@ -1,3 +1,6 @@
+import { MARKS } from '../kernel/marks.ts';
+import { CPU_EVENTS } from './chart-events.ts';
+import type { CpuChart, SystemChart } from './chart-table.ts';
 import type { Violation } from './violation.ts';
 
 /** A milestone that the CPU's chart does not accept in its present state. */
@@ -22,4 +25,14 @@ export function systemChartViolation(cpu: number, mark: string, state: string): 
     evidence: [],
     remedy: '',
   };
+}
+
+/** Tells a CPU's chart of an event, by its place in `CPU_EVENTS`. `step`: the CPU's, for the violation if it refuses. */
+export function judgeCpu(chart: CpuChart, cpu: number, step: number, event: number): Violation | undefined {
+  return chart.step(event) ? undefined : chartViolation(cpu, step, CPU_EVENTS[event]!.type, chart.state);
+}
+
+/** Tells the system's chart of a CPU's milestone, by its number in `MARKS`. */
+export function judgeSystem(chart: SystemChart, cpu: number, mark: number): Violation | undefined {
+  return chart.mark(cpu, mark) ? undefined : systemChartViolation(cpu, MARKS[mark]!, chart.state);
 }

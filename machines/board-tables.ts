@@ -1,0 +1,67 @@
+import type { AnyMachineSnapshot } from 'xstate';
+import type { ChartBoard, ChartCpu } from '../src/check/chart-board.ts';
+import type { ChartVocabulary } from '../src/check/chart-events.ts';
+import type { ChartTable, ChartTables } from '../src/check/chart-table.ts';
+import { cpuEventOf, systemEventOf } from './chart-event.ts';
+import { compileChart } from './compile-chart.ts';
+import { cpuMachine } from './cpu.machine.ts';
+import { type SystemContext, systemMachine } from './system.machine.ts';
+
+/**
+ * All charts of a board as tables. `words`: `CHART_VOCABULARY`. The first of each kind of CPU takes most of a second; CPUs
+ * of a kind share a table, on whichever board.
+ */
+export function compileCharts(board: ChartBoard, words: ChartVocabulary): ChartTables {
+  return { cpus: board.cpus.map((cpu) => tableOf(cpu, words)), system: compileSystem(board, words) };
+}
+
+const compiled = new WeakMap<ChartVocabulary, Map<string, ChartTable>>();
+
+function tableOf(cpu: ChartCpu, words: ChartVocabulary): ChartTable {
+  const byKind = compiled.get(words) ?? new Map<string, ChartTable>();
+  compiled.set(words, byKind);
+  const kind = JSON.stringify([cpu.isBootCpu, cpu.isLate, cpu.isLate && cpu.qualifies]);
+  const table = byKind.get(kind) ?? compileCpu(cpu, words);
+  byKind.set(kind, table);
+  return table;
+}
+
+function compileCpu(cpu: ChartCpu, { cpu: events, programs }: ChartVocabulary): ChartTable {
+  return compileChart({
+    machine: cpuMachine,
+    input: cpu,
+    events: events.map(cpuEventOf),
+    programs,
+    stillAsked: askedOfCpu,
+  });
+}
+
+/** A late CPU is done with the system's answer once it is online, or refused, or worse. What it counts nobody asks. */
+function askedOfCpu({ value, context }: AnyMachineSnapshot): string {
+  const boots = typeof value === 'object' && typeof value.powered === 'object' && 'booting' in value.powered;
+  return boots ? String(context.reliesOnBbml2) : '';
+}
+
+/** The chart of the whole board alone. */
+export function compileSystem(board: ChartBoard, { system: events }: ChartVocabulary): ChartTable {
+  return compileChart({
+    machine: systemMachine,
+    input: { cpus: board.cpus.length, lateCpus: board.groups.late },
+    events: events.map((event) => systemEventOf(event, board)),
+    programs: [],
+    stillAsked: askedOfSystem,
+  });
+}
+
+/**
+ * The counts are compared with each other and with the number of CPUs, so one above that is as good as any more. Late CPUs
+ * are decided one way or the other, which only their sum is asked about; from then on nothing is.
+ */
+function askedOfSystem({ value, context }: AnyMachineSnapshot): string {
+  const { cpus, online, refused, parked, left } = context as SystemContext;
+  const asked = (count: number): number => Math.min(count, cpus + 1);
+  const outer = typeof value === 'string' ? value : Object.keys(value)[0]!;
+  if (outer === 'running' || outer === 'quiescing' || outer === 'verdict') return '';
+  if (outer === 'settled') return `${asked(online + refused)}`;
+  return `${asked(online)} ${asked(refused)} ${asked(parked)} ${asked(left)}`;
+}
