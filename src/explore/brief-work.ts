@@ -1,16 +1,17 @@
-import { touchLinearMap } from '../kernel/boot.ts';
+import { load } from '../hardware/load-store.ts';
+import { physToVirt } from '../kernel/address-space.ts';
 import { mark } from '../kernel/kernel.ts';
 import type { Program } from '../scenario/scenario.ts';
 
-/** Loads of a CPU's work after boot, each of an arbitrary page. */
-const LOADS = 4;
-
 /**
- * What a CPU does after boot where every point counts: a few loads all over the linear map. Whether all of the map is right
- * is looked at once, at rest.
+ * What a CPU does after boot where every point counts: it loads the first and the last page of each bank of RAM. Whether
+ * all of the linear map is right is looked at once, at rest.
  */
 export const briefWork: Program = function* (cpu, k) {
   mark(cpu, 'work.started');
-  yield* touchLinearMap(cpu, k, LOADS);
+  for (const { base, bytes } of k.board.memory) {
+    yield* load(cpu, physToVirt(k.space, base));
+    yield* load(cpu, physToVirt(k.space, base + bytes - k.space.granule.pageBytes));
+  }
   mark(cpu, 'work.finished');
 };

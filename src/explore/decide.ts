@@ -1,36 +1,44 @@
 import type { Chance } from '../hardware/chooser.ts';
 
 /**
- * Who decides. Everything that could go one way or another in an interleaved run is one question: which CPU goes next, or
- * how chance falls on one CPU. Every answer is an integer in [0, bound), 0 the tame one, so that a run is a list of numbers.
+ * Who decides. Everything that could go one way or another in an interleaved run is one question: who acts next, or how
+ * chance falls on one CPU. Every answer is an integer in [0, bound), 0 the tame one, so that a run is a list of numbers.
  */
 export interface Decide {
-  /** Which of the CPUs that can go on does: an index into `ready`, whose first is the one that went last, if it can. */
-  readonly next: (ready: readonly number[]) => number;
+  /** Who acts next: an index into `ready.actors`. */
+  readonly next: (ready: Ready) => number;
   /** How chance falls on CPU `cpu`. */
   readonly chance: (bound: number, kind: Chance, cpu: number) => number;
 }
 
-/** A question that had more than one answer, and the answer. */
-export interface Decision {
-  readonly bound: number;
-  readonly answer: number;
+/**
+ * Who may act now, as actors' numbers: first the `cpus` CPUs that can go on, the one that went last leading if it can; then
+ * what the hardware may do by itself.
+ */
+export interface Ready {
+  readonly actors: Int32Array;
+  cpus: number;
+  count: number;
 }
 
-/** Passes every question on, and keeps the answers. Questions with one answer are not asked. */
-export function recording(decide: Decide): { readonly decide: Decide; readonly decisions: readonly Decision[] } {
-  const decisions: Decision[] = [];
-  const kept = (bound: number, answer: number): number => {
-    if (!Number.isInteger(answer) || answer < 0 || answer >= bound)
-      throw new RangeError(`a decision among ${bound} was answered by ${answer}`);
-    decisions.push({ bound, answer });
-    return answer;
-  };
-  return {
-    decisions,
-    decide: {
-      next: (ready) => (ready.length === 1 ? 0 : kept(ready.length, decide.next(ready))),
-      chance: (bound, kind, cpu) => (bound === 1 ? 0 : kept(bound, decide.chance(bound, kind, cpu))),
-    },
-  };
+/** What an actor of a CPU does. An actor's number is the CPU's times `ACTS`, plus this. */
+export const STEP = 0;
+/** The hardware lets one buffered store go. */
+export const DRAIN = 1;
+/** The hardware walks where no program asked it to. */
+export const SPECULATE = 2;
+export const ACTS = 4;
+
+export function cpuOfActor(actor: number): number {
+  return Math.floor(actor / ACTS);
+}
+
+export function actOf(actor: number): number {
+  return actor % ACTS;
+}
+
+/** The answers of one run, in order, and how many each question had. Questions with one answer are not asked. */
+export interface Decisions {
+  readonly bounds: readonly number[];
+  readonly answers: readonly number[];
 }

@@ -1,111 +1,107 @@
-import { panicViolation } from '../check/panic.ts';
-import { type StuckCpu, stallViolation } from '../check/progress.ts';
+import { stallViolation } from '../check/progress.ts';
 import { standardProperties } from '../check/standard.ts';
-import type { Report, Violation } from '../check/violation.ts';
+import type { Property, Report, Violation } from '../check/violation.ts';
 import { observerOf } from '../check/watch.ts';
 import type { Board } from '../hardware/board.ts';
-import type { Counts } from '../hardware/counters.ts';
-import type { Cpu } from '../hardware/cpu.ts';
-import { drainSome } from '../hardware/drain.ts';
+import { type Counts, totals } from '../hardware/counters.ts';
+import { type CpuState, restoreCpu, saveCpu } from '../hardware/cpu-state.ts';
+import { buffered, drainEverything, drainSome } from '../hardware/drain.ts';
 import { CPU_POWER } from '../hardware/dvm.ts';
-import { acknowledge, interruptDue } from '../hardware/interrupt.ts';
-import type { Op, Point } from '../hardware/op.ts';
 import { speculate } from '../hardware/speculation.ts';
-import { type Allocate, countsOf, cpuOf, createMachine, type Machine } from '../hardware/system.ts';
+import { cpuOf, createMachine, type Machine } from '../hardware/system.ts';
 import { loadKernelImage } from '../kernel/boot.ts';
 import { type KernelConfig, tablePagesNeeded } from '../kernel/config.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
-import { MARKS } from '../kernel/marks.ts';
+import { MARK } from '../kernel/marks.ts';
 import { failAllocations } from '../kernel/pgalloc.ts';
 import { kernelText } from '../kernel/text.ts';
 import type { Program, Scenario } from '../scenario/scenario.ts';
-import { type Career, careerOf } from './career.ts';
-import { type Decide, type Decision, recording } from './decide.ts';
+import { broughtUpBy } from './bring-up.ts';
+import { bootingCareer } from './career.ts';
+import { ACTS, actOf, cpuOfActor, type Decide, type Decisions, DRAIN, type Ready, SPECULATE, STEP } from './decide.ts';
+import { advance, canGoOn, isAtRest, isOn, type Lane, panicOf, stuck, walksKernel } from './lane.ts';
+import { type MachineImage, restoreMachine, saveMachine } from './machine-image.ts';
+import { type Recording, recording } from './recording.ts';
 
-/** One run of a scenario, as far as its decisions leave it open. */
+/** What is explored: one scenario on one board, as far as decisions leave it open. */
 export interface Exploration {
   readonly board: Board;
   readonly scenario: Scenario;
   readonly kernel: KernelConfig;
   /** What each CPU does after boot, where the scenario names nothing. */
   readonly work: Program;
+  /** `brought-up`: all CPUs are online and idle, and every run begins there; `power-on`: nothing has happened yet. */
+  readonly from: 'power-on' | 'brought-up';
   /** Points after which a run is given up. */
   readonly mostPoints: number;
-  readonly allocate?: Allocate;
 }
 
+/** How one run went. */
 export interface Interleaved {
   readonly verdict: 'good' | 'violated' | 'inconclusive';
   readonly violations: readonly Violation[];
   /** Every decision of the run: it is the run, given the exploration. */
-  readonly decisions: readonly Decision[];
+  readonly decisions: Decisions;
   readonly points: number;
-  readonly counts: Counts;
+}
+
+/** Called after each act: who acted, and how many points there have been. */
+export type Acted = (actor: number, point: number) => void;
+
+/** A machine under the scheduler, ready to be run again and again from the same start. */
+export interface Interleaver {
   readonly machine: Machine;
+  readonly kernel: Kernel;
+  readonly lanes: readonly Lane[];
+  readonly run: (decide: Decide, acted?: Acted) => Interleaved;
+  /** Of the last run. */
+  readonly counts: () => Counts;
 }
 
-/** One CPU under the scheduler. `at`: what it is about to do; undefined until its program has come to its first point. */
-interface Lane {
-  readonly cpu: Cpu;
-  readonly career: Career;
-  readonly stack: Op[];
-  at: Point | undefined;
-  halted: boolean;
-}
+const DVM_LOG_RECORDS = 256;
+const CHECKS_BYTES = 8192;
 
-/** One chance in this many that a CPU's walker goes off by itself after a step of anybody, or that a buffered store leaves. */
-const SPECULATION = 16;
-const DRAIN = 8;
-
-/**
- * All CPUs in one thread, one point at a time: `decide` says who goes next and how chance falls, nothing else does. The
- * run ends at the first violation, when everybody has finished, when nobody can go on, or after `mostPoints`.
- */
-export function interleave(exploration: Exploration, decide: Decide): Interleaved {
+/** Puts the machine together and brings it to its start. */
+export function interleaverOf(exploration: Exploration): Interleaver {
   const { board, scenario } = exploration;
   const machine = createMachine(board, {
     poolFrames: tablePagesNeeded(board),
-    ...(exploration.allocate === undefined ? {} : { allocate: exploration.allocate }),
+    dvmLogRecords: DVM_LOG_RECORDS,
+    checksBytes: CHECKS_BYTES,
   });
-  const record = recording(decide);
+  const properties = [...standardProperties, ...(scenario.properties ?? [])];
   const violations: Violation[] = [];
-  const report: Report = (cpu, property, message, evidence, remedy = '') => {
-    violations.push({ property, cpu: cpu.id, step: cpu.step, message, evidence, remedy });
-  };
-  const lanes = board.cpus.map((_, id) => laneOf(exploration, machine, id, record.decide, report));
+  const record = recording();
+  const lanes = board.cpus.map((_, id) => laneOf(exploration, machine, id, properties, record, violations));
+  const kernel = kernelOf(exploration, machine);
   loadKernelImage(machine.memory);
   failAllocations(machine.memory.control, scenario.allocationFailureOneIn ?? 0);
-  const kernel = kernelOf(exploration, machine);
   scenario.setup?.(machine, kernel);
   lanes[0]!.cpu.words[CPU_POWER] = 1;
 
-  let points = 0;
-  let last = 0;
-  let verdict: Interleaved['verdict'] | undefined;
-  while (verdict === undefined) {
-    const ready = lanes.filter((lane) => canGoOn(lane)).map(({ cpu }) => cpu.id);
-    if (ready.length === 0) {
-      if (lanes.every(isAtRest)) {
-        for (const property of [...standardProperties, ...(scenario.properties ?? [])])
-          violations.push(...(property.atRest?.(machine, kernel) ?? []));
-        verdict = violations.length > 0 ? 'violated' : 'good';
-      } else {
-        if (violations.length === 0) violations.push(stallViolation(lanes.map(stuck), 0));
-        verdict = 'violated';
-      }
-      break;
-    }
-    if (ready.includes(last)) ready.unshift(...ready.splice(ready.indexOf(last), 1));
-    const lane = lanes[ready[record.decide.next(ready)]!]!;
-    last = lane.cpu.id;
-    advance(lane, record.decide);
-    if (lane.halted && violations.length === 0) violations.push(panicOf(lane));
-    points++;
-    if (violations.length === 0) for (const each of lanes) actByItself(each, record.decide);
-    if (violations.length > 0) verdict = 'violated';
-    else if (points >= exploration.mostPoints) verdict = 'inconclusive';
+  const scheduler = schedulerOf(lanes, record, violations);
+  if (exploration.from === 'brought-up') {
+    for (const lane of lanes) lane.leave = lane.career.landing;
+    record.begin(broughtUpBy());
+    scheduler.run(exploration.mostPoints);
   }
-  return { verdict, violations, decisions: record.decisions, points, counts: countsOf(machine), machine };
+  for (const lane of lanes) lane.leave = lane.career.programs.length;
+  const start = saveStart(machine, lanes, violations);
+  return {
+    machine,
+    kernel,
+    lanes,
+    counts: () => totals(lanes.map(({ cpu }) => cpu.counts)),
+    run(decide, acted) {
+      restoreStart(machine, lanes, violations, start);
+      record.begin(decide);
+      const end = scheduler.run(exploration.mostPoints, acted);
+      if (end.rests) judgeAtRest(lanes, properties, machine, kernel, violations);
+      else if (end.stuck && violations.length === 0) violations.push(stallViolation(lanes.map(stuck), 0));
+      const verdict = violations.length > 0 ? 'violated' : end.rests ? 'good' : 'inconclusive';
+      return { verdict, violations: [...violations], decisions: record.decisions(), points: end.points };
+    },
+  };
 }
 
 function kernelOf({ board, kernel, scenario }: Exploration, { layout }: Machine): Kernel {
@@ -113,70 +109,155 @@ function kernelOf({ board, kernel, scenario }: Exploration, { layout }: Machine)
   return createKernel(board, layout, kernel, scenario.text?.(good) ?? good);
 }
 
-function laneOf(exploration: Exploration, machine: Machine, id: number, decide: Decide, report: Report): Lane {
-  const { scenario } = exploration;
+function laneOf(
+  exploration: Exploration,
+  machine: Machine,
+  id: number,
+  properties: readonly Property[],
+  record: Recording,
+  violations: Violation[],
+): Lane {
+  const { scenario, board } = exploration;
   const kernel = kernelOf(exploration, machine);
+  const report: Report = (cpu, property, message, evidence, remedy = '') => {
+    violations.push({ property, cpu: cpu.id, step: cpu.step, message, evidence, remedy });
+  };
   const cpu = cpuOf(machine, id, {
-    choose: (bound, kind) => decide.chance(bound, kind, id),
+    choose: (bound, kind) => record.chance(bound, kind, id),
     controlled: true,
-    observer: observerOf([...standardProperties, ...(scenario.properties ?? [])], { kernel, report }),
-    onMark: (mark) => career.marked(MARKS[mark]!),
+    observer: observerOf(properties, { kernel, report }),
+    onMark: (mark) => {
+      if (mark === MARK['features.refused']) lane.refused = true;
+    },
   });
-  const career = careerOf(cpu, kernel, scenario.programs?.(id) ?? exploration.work);
-  return { cpu, career, stack: [], at: undefined, halted: false };
+  const career = bootingCareer(id, board.lateCpus, scenario.programs?.(id) ?? exploration.work);
+  const lane: Lane = {
+    cpu,
+    kernel,
+    career,
+    stack: [],
+    begun: 0,
+    leave: career.programs.length,
+    at: undefined,
+    halted: false,
+    refused: false,
+    rootsEpoch: -1,
+    walksKernel: false,
+  };
+  return lane;
 }
 
-function canGoOn({ cpu, career, stack, at, halted }: Lane): boolean {
-  if (halted || (Atomics.load(cpu.words, CPU_POWER) === 0 && stack.length === 0)) return false;
-  if (interruptDue(cpu)) return true;
-  if (stack.length === 0) return !career.ended();
-  return at?.kind !== 'wait' || (at.word >= 0 && cpu.memory.int32[at.word] !== at.expected);
+/** How a run ended: nothing was left to do, nobody could go on, or neither (a violation, or too many points). */
+interface End {
+  readonly rests: boolean;
+  readonly stuck: boolean;
+  readonly points: number;
 }
 
-/** Nothing is left to do, or the CPU was never asked to do anything. */
-function isAtRest({ cpu, career, stack, halted }: Lane): boolean {
-  return !halted && stack.length === 0 && (career.ended() || Atomics.load(cpu.words, CPU_POWER) === 0);
+interface Scheduler {
+  readonly run: (mostPoints: number, acted?: Acted) => End;
 }
 
-/** Does what the CPU stands before, and goes on to its next point. An interrupt may come first; a sleeper it wakes. */
-function advance(lane: Lane, decide: Decide): void {
-  const { cpu, career, stack } = lane;
-  const sleeps = stack.length === 0 || lane.at?.kind === 'wait';
-  if (interruptDue(cpu) && (sleeps || decide.chance(2, 'interrupt', cpu.id) === 0)) {
-    acknowledge(cpu);
-    stack.push(career.interrupted());
-  } else if (stack.length === 0) {
-    const next = career.following();
-    if (next === undefined) return;
-    stack.push(next);
+/** One act at a time: whoever decides says who, until the first violation or the end. */
+function schedulerOf(lanes: readonly Lane[], record: Recording, violations: readonly Violation[]): Scheduler {
+  const ready: Ready = { actors: new Int32Array(lanes.length * ACTS), cpus: 0, count: 0 };
+  return {
+    run(mostPoints, acted) {
+      let last = 0;
+      for (let points = 0; points < mostPoints; ) {
+        whoIsReady(lanes, ready, last);
+        if (ready.cpus === 0) {
+          const rests = lanes.every(isAtRest);
+          return { rests, stuck: !rests, points };
+        }
+        const actor = ready.actors[record.next(ready)]!;
+        const lane = lanes[cpuOfActor(actor)]!;
+        const act = actOf(actor);
+        if (act === STEP) {
+          last = lane.cpu.id;
+          points++;
+          advance(lane);
+        } else if (act === DRAIN) drainSome(lane.cpu);
+        else speculate(lane.cpu);
+        acted?.(actor, points);
+        if (violations.length > 0) return { rests: false, stuck: false, points };
+        if (lane.halted) {
+          (violations as Violation[]).push(panicOf(lane));
+          return { rests: false, stuck: false, points };
+        }
+      }
+      return { rests: false, stuck: false, points: mostPoints };
+    },
+  };
+}
+
+/** The CPU that went last leads; the hardware's own acts come last. */
+function whoIsReady(lanes: readonly Lane[], ready: Ready, last: number): void {
+  const { actors } = ready;
+  let count = 0;
+  if (canGoOn(lanes[last]!)) actors[count++] = last * ACTS + STEP;
+  for (let id = 0; id < lanes.length; id++) if (id !== last && canGoOn(lanes[id]!)) actors[count++] = id * ACTS + STEP;
+  ready.cpus = count;
+  for (let id = 0; id < lanes.length; id++) {
+    const lane = lanes[id]!;
+    if (lane.halted || !isOn(lane)) continue;
+    if (buffered(lane.cpu) > 0) actors[count++] = id * ACTS + DRAIN;
+    if (walksKernel(lane)) actors[count++] = id * ACTS + SPECULATE;
   }
-  const { done, value } = stack.at(-1)!.next();
-  if (!done) {
-    lane.at = value;
-    lane.halted = value.kind === 'halt';
-    return;
+  ready.count = count;
+}
+
+/** What has been stored becomes visible in the end; then the machine as a whole is looked at. */
+function judgeAtRest(
+  lanes: readonly Lane[],
+  properties: readonly Property[],
+  machine: Machine,
+  kernel: Kernel,
+  violations: Violation[],
+): void {
+  for (const { cpu } of lanes) drainEverything(cpu);
+  for (const property of properties) violations.push(...(property.atRest?.(machine, kernel) ?? []));
+}
+
+interface Start {
+  readonly image: MachineImage;
+  readonly lanes: readonly {
+    readonly state: CpuState;
+    readonly percpu: object;
+    readonly begun: number;
+    readonly halted: boolean;
+    readonly refused: boolean;
+  }[];
+  readonly violations: readonly Violation[];
+}
+
+/** Throws where a program is in the middle of something: a generator cannot be begun in the middle. */
+function saveStart(machine: Machine, lanes: readonly Lane[], violations: readonly Violation[]): Start {
+  const busy = lanes.find(({ stack, halted }) => stack.length > 0 && !halted);
+  if (busy !== undefined && violations.length === 0)
+    throw new Error(`CPU ${busy.cpu.id} waits for ${busy.at?.reason ?? 'nothing'} while the system is brought up`);
+  return {
+    image: saveMachine(machine),
+    lanes: lanes.map(({ cpu, kernel, begun, halted, refused }) => {
+      return { state: saveCpu(cpu), percpu: { ...kernel.percpu }, begun, halted, refused };
+    }),
+    violations: [...violations],
+  };
+}
+
+function restoreStart(machine: Machine, lanes: readonly Lane[], violations: Violation[], start: Start): void {
+  restoreMachine(machine, start.image);
+  for (let id = 0; id < lanes.length; id++) {
+    const lane = lanes[id]!;
+    const { state, percpu, begun, halted, refused } = start.lanes[id]!;
+    restoreCpu(lane.cpu, state);
+    Object.assign(lane.kernel.percpu, percpu);
+    lane.stack.length = 0;
+    lane.begun = begun;
+    lane.at = undefined;
+    lane.halted = halted;
+    lane.refused = refused;
   }
-  stack.pop();
-  lane.at = undefined; // what was interrupted stands before its point again: a wait is looked at anew
-  if (stack.length === 0) {
-    const next = career.following();
-    if (next !== undefined) stack.push(next);
-  }
-}
-
-/** What the hardware may do whatever the program does: walk ahead, or let a buffered store go. */
-function actByItself({ cpu, halted }: Lane, decide: Decide): void {
-  if (halted || Atomics.load(cpu.words, CPU_POWER) === 0) return;
-  if (cpu.mmuOn && decide.chance(SPECULATION, 'speculate', cpu.id) === SPECULATION - 1) speculate(cpu);
-  if (cpu.stores.count[0]! + cpu.runs.length > 0 && decide.chance(DRAIN, 'drain', cpu.id) === DRAIN - 1) drainSome(cpu);
-}
-
-function panicOf({ cpu, at }: Lane): Violation {
-  return panicViolation(cpu.id, cpu.step, at!.reason);
-}
-
-function stuck({ cpu, stack, at, halted }: Lane): StuckCpu {
-  const status = halted ? 'halted' : stack.length === 0 ? 'done' : at?.kind === 'wait' ? 'waiting' : 'running';
-  const off = Atomics.load(cpu.words, CPU_POWER) === 0 && stack.length === 0;
-  return { cpu: cpu.id, status: off ? 'off' : status, state: '', waitsFor: at?.reason ?? '' };
+  violations.length = 0;
+  violations.push(...start.violations);
 }

@@ -1,11 +1,18 @@
 import { seededChooser } from '../hardware/chooser.ts';
 import type { Decide } from './decide.ts';
 
+/** One act in this many is the hardware's own. */
+const BY_ITSELF = 4;
+
 /** Uniform chance everywhere: the same seed gives the same run. */
 export function randomly(seed: number): Decide {
   const choose = seededChooser(seed);
   return {
-    next: (ready) => choose(ready.length, 'noise'),
+    next({ cpus, count }) {
+      const draw = choose(2 ** 31, 'noise');
+      const rest = Math.floor(draw / BY_ITSELF);
+      return count > cpus && draw % BY_ITSELF === 0 ? cpus + (rest % (count - cpus)) : rest % cpus;
+    },
     chance: choose,
   };
 }

@@ -1,4 +1,4 @@
-import type { Decide, Decision } from './decide.ts';
+import type { Decide, Decisions } from './decide.ts';
 
 /** A recorded run asks another question than the one that was answered: program, board or configuration have changed. */
 export class Diverged extends Error {
@@ -15,15 +15,25 @@ export class Diverged extends Error {
  * Answers as a recorded run did. Throws `Diverged` where a question has another number of answers than it had; past the end
  * of the record every answer is the tame one.
  */
-export function replaying(decisions: readonly Decision[]): Decide {
+export function replaying({ bounds, answers }: Decisions): Decide {
   let at = 0;
   const answer = (bound: number): number => {
-    const decision = decisions[at];
-    if (decision === undefined) return 0;
-    if (decision.bound !== bound)
-      throw new Diverged(at, `there are ${bound} answers, and there were ${decision.bound}`);
-    at++;
-    return decision.answer;
+    if (at >= answers.length) return 0;
+    if (bounds[at] !== bound) throw new Diverged(at, `there are ${bound} answers, and there were ${bounds[at]}`);
+    return answers[at++]!;
   };
-  return { next: (ready) => answer(ready.length), chance: answer };
+  return { next: ({ count }) => answer(count), chance: answer };
 }
+
+/** Answers as told where that is possible, else tamely: a record that need not fit. */
+export function following(answers: readonly number[]): Decide {
+  let at = 0;
+  const answer = (bound: number): number => {
+    const wish = answers[at++] ?? 0;
+    return wish < bound ? wish : 0;
+  };
+  return { next: ({ count }) => answer(count), chance: answer };
+}
+
+/** Nothing happens that need not: whoever goes, goes on. */
+export const TAME: Decide = { next: () => 0, chance: () => 0 };

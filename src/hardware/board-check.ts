@@ -185,7 +185,7 @@ function reachProblems(board: Board): BoardProblem[] {
 }
 
 /** RAM that the kernel image must leave for page tables and everything else. */
-const minFreeBytes = 4 * MiB;
+const minFreeBytes = (page: number): number => Math.max(2 * MiB, 80 * page);
 
 function kernelImageProblems(board: Board): BoardProblem[] {
   const { kernelImage } = board;
@@ -215,11 +215,11 @@ function kernelImageProblems(board: Board): BoardProblem[] {
     ];
   }
   const free = memoryBytes(board) - (end - kernelImage.pa);
-  if (free >= minFreeBytes) return [];
+  if (free >= minFreeBytes(page)) return [];
   return [
     {
       path: ['memory'],
-      message: `the kernel image leaves ${formatSize(free)} of RAM: at least ${formatSize(minFreeBytes)} is needed`,
+      message: `the kernel image leaves ${formatSize(free)} of RAM: at least ${formatSize(minFreeBytes(page))} is needed`,
     },
   ];
 }

@@ -132,6 +132,18 @@ const presets: readonly Board[] = [
   },
   {
     ...usual,
+    name: 'one-block',
+    summary: 'one CPU of each kind, a tiny kernel and one 2M block: what the explorer searches to the end',
+    memory: [
+      { base: ramBase, bytes: 108 * KiB },
+      { base: ramBase + 2 * MiB, bytes: 2 * MiB },
+    ],
+    kernelImage: { pa: ramBase, textBytes: 4 * KiB, rodataBytes: 4 * KiB, initBytes: 4 * KiB, dataBytes: 96 * KiB },
+    interconnect: { dvmLatencyCycles: 10 },
+    cpus: [cramped(x4), cramped(a520)],
+  },
+  {
+    ...usual,
     name: 'late-cpu',
     summary: 'three CPUs qualify; the fourth does not, and comes only after the decision',
     cpus: [...times(3, x4), a520],

@@ -19,6 +19,8 @@ export type Chance =
   | 'allocation'
   | 'interrupt'
   | 'noise'
+  /** Which of many places that are alike: an exhaustive search takes the first. */
+  | 'place'
   | 'program';
 
 /** xorshift32 over a non-zero 32-bit state; the same seed gives the same answers. */

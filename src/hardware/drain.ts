@@ -5,26 +5,41 @@ import { overlaps, showRun } from './store-run.ts';
 
 /** Makes one buffered store, or run of them, visible, whichever the hardware likes. */
 export function drainSome(cpu: Cpu): void {
+  const count = buffered(cpu);
+  if (count > 0) drain(cpu, count > 1 ? cpu.choose(count, 'drain') : 0);
+}
+
+/** Stores, and runs of them, that wait in the buffer. */
+export function buffered({ stores, runs }: Cpu): number {
+  return stores.count[0]! + runs.length;
+}
+
+/**
+ * The next to leave where the order is not seen: all leave within one step. A scheduler that wants another order lets the
+ * hardware drain before that step.
+ */
+function next(cpu: Cpu, count: number): number {
+  return cpu.controlled || count === 1 ? 0 : cpu.choose(count, 'drain');
+}
+
+function drain(cpu: Cpu, pick: number): void {
   const { stores, runs } = cpu;
   const single = stores.count[0]!;
-  const count = single + runs.length;
-  if (count === 0) return;
   cpu.counts[DRAINS]!++;
-  const pick = count > 1 ? cpu.choose(count, 'drain') : 0;
   if (pick < single) drainOne(stores, cpu.memory, pick, cpu.visible);
   else showRun(cpu, runs.splice(pick - single, 1)[0]!);
 }
 
 /** There is room for one more store afterwards. */
 export function makeRoom(cpu: Cpu): void {
-  while (cpu.stores.count[0]! + cpu.runs.length >= cpu.stores.capacity) drainSome(cpu);
+  while (buffered(cpu) >= cpu.stores.capacity) drain(cpu, next(cpu, buffered(cpu)));
 }
 
 /** Every store of this CPU is visible afterwards. */
 export function drainEverything(cpu: Cpu): void {
-  while (cpu.runs.length > 0) drainSome(cpu);
+  while (cpu.runs.length > 0) drain(cpu, next(cpu, buffered(cpu)));
   if (cpu.stores.count[0] === 0) return;
-  cpu.counts[DRAINS]! += drainAll(cpu.stores, cpu.memory, (count) => cpu.choose(count, 'drain'), cpu.visible);
+  cpu.counts[DRAINS]! += drainAll(cpu.stores, cpu.memory, (count) => next(cpu, count), cpu.visible);
 }
 
 /** No run over `[pa, end)` is buffered afterwards: stores to one address stay in order. */

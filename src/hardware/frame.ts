@@ -76,6 +76,7 @@ export function claimImageFrame(memory: Memory, index: number, kind: typeof FRAM
 export function fillFrame(memory: Memory, pa: number, lo: number, hi: number): void {
   const first = wordOf(memory, pa) * 2;
   const { halves } = memory;
+  memory.changedFrames[frameOf(memory, pa)] = 1;
   const end = first + memory.pageBytes / 4;
   for (let i = first; i < end; i += 2) {
     halves[i] = lo;

@@ -19,7 +19,7 @@ export function* load(cpu: Cpu, va: number): Op<bigint> {
   for (;;) {
     catchUp(cpu);
     const pa = translateOnce(cpu, va, readRight(cpu));
-    const value = pa < 0 ? 0n : (buffered(cpu, pa) ?? read(cpu.memory, pa));
+    const value = pa < 0 ? 0n : (storedHere(cpu, pa) ?? read(cpu.memory, pa));
     if (overtaken(cpu)) continue;
     if (pa < 0) yield* die(cpu, va, -pa, readRight(cpu));
     return value;
@@ -27,7 +27,7 @@ export function* load(cpu: Cpu, va: number): Op<bigint> {
 }
 
 /** What this CPU has stored to the word at `pa` and nobody else can see yet. */
-function buffered({ stores, runs }: Cpu, pa: number): bigint | undefined {
+export function storedHere({ stores, runs }: Cpu, pa: number): bigint | undefined {
   return forwarded(stores, pa) ?? (runs.length > 0 ? forwardedByRun(runs, pa) : undefined);
 }
 
@@ -52,7 +52,7 @@ export function* store(cpu: Cpu, va: number, value: bigint): Op {
     pushStore(cpu.stores, pa, value);
     cpu.step = note(cpu.trace, 'buffered', 0, va, value, pa);
     leaveHazard(cpu);
-    if (cpu.choose(2, 'drain') === 1) drainSome(cpu);
+    if (!cpu.controlled && cpu.choose(2, 'drain') === 1) drainSome(cpu);
   } else {
     exchange(cpu.memory, pa, value);
     cpu.step = note(cpu.trace, 'store', 0, va, value, pa);

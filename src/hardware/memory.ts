@@ -30,6 +30,8 @@ export interface Memory {
   readonly frameMeta: Int32Array;
   /** Per frame: the virtual address that entry 0 of the table translates. */
   readonly frameVa: Float64Array;
+  /** Per frame 1 where this thread has written to it. Whoever puts a machine back as it was clears them. */
+  readonly changedFrames: Uint8Array;
 }
 
 export const FRAME_FREE = 0;
@@ -115,6 +117,7 @@ export function attachMemory(
     frameState: new Int32Array(buffer, layout.frameState, layout.frames),
     frameMeta: new Int32Array(buffer, layout.frameMeta, layout.frames * 4),
     frameVa: new Float64Array(buffer, layout.frameVa, layout.frames),
+    changedFrames: new Uint8Array(layout.frames),
   };
 }
 
@@ -176,6 +179,7 @@ function backedWord(memory: Memory, pa: number): number {
   const word = wordOf(memory, pa);
   if (word < 0)
     throw new Error(`a store to physical ${pa.toString(16)}, which no frame backs: allocate the page first`);
+  memory.changedFrames[(word - memory.imageWord) >> (memory.pageShift - 3)] = 1;
   return word;
 }
 

@@ -1,6 +1,7 @@
 import { speculativeFill } from './access.ts';
 import { SPECULATIVE_WALKS } from './counters.ts';
 import type { Cpu } from './cpu.ts';
+import { CONTROL_HINT_CURSOR } from './memory.ts';
 
 /**
  * The hardware may walk to any address whose translation is reachable, whatever the program does. Blind chance would
@@ -15,9 +16,13 @@ export function speculate(cpu: Cpu): void {
   speculativeFill(cpu, va);
 }
 
-function target(cpu: Cpu): number {
-  const { hints, choose, memory } = cpu;
-  const pick = choose(hints.length + 4, 'speculate');
-  if (pick < hints.length) return hints[pick]!;
-  return cpu.lastVa + (choose(9, 'speculate') - 4) * memory.pageBytes;
+/** 0: nowhere in particular. */
+function target({ hints, choose, memory, lastVa }: Cpu): number {
+  const hinted = Math.min(memory.control[CONTROL_HINT_CURSOR]! >>> 0, hints.length);
+  const pick = choose(hinted + NEARBY.length, 'speculate');
+  if (pick < hinted) return hints[pick]!;
+  return lastVa === 0 ? 0 : lastVa + NEARBY[pick - hinted]! * memory.pageBytes;
 }
+
+/** Pages around the last access. */
+const NEARBY = [0, 1, -1];

@@ -24,6 +24,7 @@ export interface MachineSize {
   readonly poolFrames: number;
   readonly traceRecords?: number;
   readonly dvmLogRecords?: number;
+  readonly checksBytes?: number;
   /** Where the buffer comes from: `layout.totalBytes` or more, all zero. A fresh one, unless somebody has one left over. */
   readonly allocate?: Allocate;
 }

@@ -25,6 +25,7 @@ export function* fillTable(cpu: Cpu, va: number, first: bigint, stepBytes: numbe
   const { memory } = cpu;
   makeRoom(cpu);
   fillWords(memory.int32, wordOf(memory, pa) * 2, memory.pageBytes / 8, first, stepBytes);
+  memory.changedFrames[frameOf(memory, pa)] = 1;
   setPending(memory, frameOf(memory, pa), cpu.id);
   pushStore(cpu.stores, pa, 0n, 1);
   leaveHazard(cpu);
@@ -53,7 +54,7 @@ export function* storeRun(cpu: Cpu, va: number, count: number, first: bigint, st
   cpu.runs.push({ pa, count, first, stepBytes });
   leaveHazard(cpu);
   cpu.step = note(cpu.trace, 'filled-table', count, va, first, pa);
-  if (cpu.choose(2, 'drain') === 1) drainSome(cpu);
+  if (!cpu.controlled && cpu.choose(2, 'drain') === 1) drainSome(cpu);
 }
 
 /** Zeroes the table page at `va`, fresh from the allocator: until the next barrier walkers may still see what it held. */

@@ -42,7 +42,7 @@ export function tableWordVisible(cpu: Cpu, pa: number, before: bigint, after: bi
   if (place !== undefined) {
     if (isTableAt(after, place.level))
       linkTree(memory, Number(after & OUTPUT_ADDRESS), place.level + 1, place.va, place.rootPa);
-    if ((before & VALID) !== 0n) leaveHint(cpu, place.va + cpu.choose(64, 'speculate') * memory.pageBytes);
+    if ((before & VALID) !== 0n) leaveHint(cpu, place.va + cpu.choose(64, 'place') * memory.pageBytes);
   }
   cpu.observer.tableWordVisible(cpu, pa, before, after);
 }

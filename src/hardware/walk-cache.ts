@@ -42,8 +42,14 @@ export function attachWalkCache(
     kind: new Int32Array(buffer, base + entries * 16, entries),
     levels: 0,
   };
-  for (let at = 0; at < entries; at++) if (holdsTable(cache, at)) cache.levels |= 1 << cachedLevel(cache, at);
+  recountTables(cache);
   return cache;
+}
+
+/** Rebuilds what the owner keeps beside the columns; needed after the columns were copied in. */
+export function recountTables(cache: WalkCache): void {
+  cache.levels = 0;
+  for (let at = 0; at < cache.entries; at++) if (holdsTable(cache, at)) cache.levels |= 1 << cachedLevel(cache, at);
 }
 
 /** Empties the walk cache of a CPU that has just been powered on. */

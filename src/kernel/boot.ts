@@ -128,15 +128,25 @@ export function* touchLinearMap(cpu: Cpu, k: Kernel, times: number): Op {
 
 /** The boot CPU's work once it is online: the others, the final capabilities, the repaint if it is due, late CPUs. */
 export function* bringUp(cpu: Cpu, k: Kernel): Op {
-  const late = new Set(k.board.lateCpus);
-  for (let target = 1; target < k.board.cpus.length; target++) if (!late.has(target)) yield* cpuUp(cpu, k, target);
+  yield* bringUpNonbootCpus(cpu, k);
+  yield* smpCpusDone(cpu, k);
+}
+
+/** Linux: bringup_nonboot_cpus(): one after the other, but for those that come later. */
+export function* bringUpNonbootCpus(cpu: Cpu, k: Kernel): Op {
+  const { cpus, lateCpus } = k.board;
+  for (let target = 1; target < cpus.length; target++) if (!lateCpus.includes(target)) yield* cpuUp(cpu, k, target);
   mark(cpu, 'smp.broughtUp');
   yield* touchLinearMap(cpu, k, 24);
+}
+
+/** Linux: smp_cpus_done(): what is decided once all CPUs are known; then late ones, and a running system. */
+export function* smpCpusDone(cpu: Cpu, k: Kernel): Op {
   yield* finaliseSystemCapabilities(cpu, k);
   mark(cpu, 'capabilities.finalised');
   yield* linearMapMaybeSplitToPtes(cpu, k);
   yield* markLinearTextAliasRo(cpu, k);
-  for (const target of late) yield* cpuUp(cpu, k, target);
+  for (const target of k.board.lateCpus) yield* cpuUp(cpu, k, target);
   yield* startSystem(cpu, k);
 }
 

@@ -16,3 +16,13 @@ export function entryOffset(space: AddressSpace, level: number, table: number, v
   const index = Math.floor(va / levelBytes(granule, level)) % entries;
   return table + (index < 0 ? index + entries : index) * 8;
 }
+
+/** Entries of the same table behind the one for `va` that a walk up to `end` still looks at. */
+export function entriesAfter(space: AddressSpace, level: number, va: number, end: number): number {
+  const { granule, startLevel, vaBits } = space;
+  const bytes = levelBytes(granule, level);
+  const entries = level === startLevel ? startEntries(granule, vaBits) : granule.entriesPerTable;
+  const here = Math.floor(va / bytes) % entries;
+  const inTable = entries - 1 - (here < 0 ? here + entries : here);
+  return Math.min(inTable, Math.ceil((end - (Math.floor(va / bytes) + 1) * bytes) / bytes));
+}

@@ -6,11 +6,12 @@ import type { Cpu } from '../hardware/cpu.ts';
 import { load } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import { fillTable } from '../hardware/table-fill.ts';
+import { skipInvalid } from '../hardware/table-scan.ts';
 import { physToVirt } from './address-space.ts';
 import { ENOMEM } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './lazy-mmu.ts';
-import { addrEnd, entryOffset } from './pagewalk.ts';
+import { addrEnd, entriesAfter, entryOffset } from './pagewalk.ts';
 import { type Gfp, pgtableAlloc } from './pgalloc.ts';
 import {
   PTE_ADDRESS,
@@ -60,7 +61,7 @@ export function* splitBlock(
   gfp: Gfp,
   toCont: boolean,
 ): Op<number> {
-  const table = yield* pgtableAlloc(cpu, gfp);
+  const table = yield* pgtableAlloc(cpu, k, gfp);
   if (table < 0) return -ENOMEM;
   const childLevel = level + 1;
   const type = childLevel === 3 ? PTE_TYPE_PAGE : 0n;
@@ -109,12 +110,16 @@ function* splitLevel(
 ): Op<number> {
   const { space } = k;
   for (let va = start, next: number; va < end; va = next) {
-    next = addrEnd(space, level, va, end);
     const entry = tableVa(k, table) + entryOffset(space, level, 0, va);
-    let value = yield* load(cpu, entry);
-    if ((value & PTE_VALID) === 0n) continue;
     if (level === 3) {
       next = yield* splitContPtes(cpu, k, table, va, end);
+      continue;
+    }
+    next = addrEnd(space, level, va, end);
+    let value = yield* load(cpu, entry);
+    if ((value & PTE_VALID) === 0n) {
+      const more = entriesAfter(space, level, va, end);
+      next = Math.min(next + (yield* skipInvalid(cpu, entry + 8, more)) * levelBytes(space.granule, level), end);
       continue;
     }
     if ((value & PTE_TYPE_PAGE) === 0n) {
@@ -136,11 +141,15 @@ function* splitLevel(
 /** The pages of one table: only contiguous groups need work. Returns where the next table starts. */
 function* splitContPtes(cpu: Cpu, k: Kernel, table: number, start: number, end: number): Op<number> {
   const { space } = k;
+  const { pageBytes } = space.granule;
   const stop = addrEnd(space, 2, start, end);
-  const group = space.granule.pageBytes * contiguousRun(space.granule, 3);
-  for (let va = start; va < stop; va = Math.min(alignDown(va, group) + group, stop)) {
+  const group = pageBytes * contiguousRun(space.granule, 3);
+  for (let va = start; va < stop; ) {
     const entry = tableVa(k, table) + entryOffset(space, 3, 0, va);
-    if (((yield* load(cpu, entry)) & PTE_CONT) !== 0n) yield* splitCont(cpu, k, entry, 3);
+    const value = yield* load(cpu, entry);
+    if ((value & PTE_CONT) !== 0n) yield* splitCont(cpu, k, entry, 3);
+    if ((value & PTE_VALID) !== 0n) va = alignDown(va, group) + group;
+    else va += pageBytes * (1 + (yield* skipInvalid(cpu, entry + 8, entriesAfter(space, 3, va, end))));
   }
   return stop;
 }

@@ -4,6 +4,7 @@ import { dsb } from '../../src/hardware/barrier.ts';
 import { SPECULATIVE_WALKS } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { store } from '../../src/hardware/load-store.ts';
+import { CONTROL_HINT_CURSOR } from '../../src/hardware/memory.ts';
 import { speculate } from '../../src/hardware/speculation.ts';
 import { placeOf } from '../../src/hardware/table-word.ts';
 import { lookup, MISS } from '../../src/hardware/tlb.ts';
@@ -38,11 +39,17 @@ function hanging(machine: SmallMachine): number {
   return table;
 }
 
+/** As if the entry for KERNEL had just been changed. */
+function hint({ hints, memory }: Cpu): void {
+  hints[0] = KERNEL;
+  memory.control[CONTROL_HINT_CURSOR] = 1;
+}
+
 describe('speculation', () => {
   it('reaches, on any CPU, a page whose entry somebody has just changed', () => {
     const reached = everyChance((choose) => {
       const machine = smallMachine({
-        choose: (bound, kind) => (kind === 'speculate' && bound === 20 ? choose(20, kind) : 0),
+        choose: (bound, kind) => (kind === 'speculate' ? choose(bound, kind) : 0),
       });
       const [a, b] = machine.cpus as [Cpu, Cpu];
       const table = hanging(machine);
@@ -60,7 +67,7 @@ describe('speculation', () => {
     const cpu = machine.cpus[0]!;
     const table = hanging(machine);
     run(store(cpu, FIXMAP + table, leaf(RAM + MIB2, 3)));
-    cpu.hints[0] = KERNEL;
+    hint(cpu);
     speculate(cpu);
     expect(paOf(cpu.tlb, lookup(cpu.tlb, KERNEL, 0))).toBe(RAM);
   });
@@ -76,7 +83,7 @@ describe('speculation', () => {
         .filter((page) => lookup(cpu.tlb, KERNEL + page * PAGE, 0) !== MISS)
         .join();
     });
-    expect([...found].sort()).toEqual(['4,8', '5,8', '6,8', '7,8', '8', '8,10', '8,11', '8,12', '8,9'].sort());
+    expect([...found].sort()).toEqual(['7,8', '8', '8,9']);
   });
 
   it('by the tame answer walks nowhere while nothing has changed, and never with translation off', () => {
@@ -84,7 +91,7 @@ describe('speculation', () => {
     const cpu = machine.cpus[0]!;
     speculate(cpu);
     expect(cpu.counts[SPECULATIVE_WALKS]).toBe(0);
-    cpu.hints[0] = KERNEL;
+    hint(cpu);
     speculate(cpu);
     cpu.mmuOn = false;
     speculate(cpu);
@@ -95,7 +102,7 @@ describe('speculation', () => {
     const machine = smallMachine();
     const [a, b] = machine.cpus as [Cpu, Cpu];
     map(machine, KERNEL, RAM);
-    b.hints[0] = KERNEL;
+    hint(b);
     speculate(b);
     run(tlbi(a, 'vmalle1is'));
     run(dsb(a, 'ish'));
