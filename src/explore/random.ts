@@ -1,5 +1,6 @@
-import { seededChooser } from '../hardware/chooser.ts';
+import { seededChooser, seedOf } from '../hardware/chooser.ts';
 import type { Decide } from './decide.ts';
+import type { Strategy } from './search.ts';
 
 /** One act in this many is the hardware's own. */
 const BY_ITSELF = 4;
@@ -15,4 +16,9 @@ export function randomly(seed: number): Decide {
     },
     chance: choose,
   };
+}
+
+/** Schedule `index` of `seed` is decided by a seed of its own. */
+export function uniform(seed: number): Strategy {
+  return { name: 'random', decide: (index) => randomly(seedOf(seed, index)) };
 }
