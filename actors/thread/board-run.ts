@@ -178,13 +178,17 @@ export async function runBoard(rack: Rack, request: RunRequest): Promise<RunOutc
       elapsedMs: now - began,
       cpus: () => viewCpus(machine),
     });
-    const { everybodyDone, movement } = glance(machine);
+    const { everybodyDone, movement, news } = glance(machine);
     if (broken !== undefined) reason = 'the scenario is broken';
     else if (request.signal?.aborted) reason = 'interrupted';
     else if (now > firstViolationAt + AFTERMATH_MS) reason = 'a property was violated';
     else if (everybodyDone) reason = 'everybody has finished';
     else if (violations.length === 0) {
-      const stall = watchdog(watchedMs, `${movement} ${prepared}`);
+      const stall = watchdog(watchedMs, {
+        starting: prepared < board.cpus.length,
+        movement: `${movement} ${prepared}`,
+        news: `${news} ${prepared} ${marksRead}`,
+      });
       if (stall !== undefined) {
         violations.push(stall);
         reason = 'nothing moves any more';

@@ -1,5 +1,5 @@
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { CPU_PROGRESS, CPU_STATUS } from '../../src/hardware/dvm.ts';
+import { CPU_STATUS } from '../../src/hardware/dvm.ts';
 import { acknowledge, interruptDue } from '../../src/hardware/interrupt.ts';
 import { CONTROL_PAUSE, CONTROL_STOP } from '../../src/hardware/memory.ts';
 import type { Op, Point } from '../../src/hardware/op.ts';
@@ -24,7 +24,6 @@ const IDLE_WALKS = 4;
 export function breatheOf(noisy: boolean): (cpu: Cpu) => void {
   return (cpu) => {
     cpu.credit = 1 + cpu.choose(2 * CREDIT, 'noise');
-    cpu.words[CPU_PROGRESS]!++;
     obeyControl(cpu);
     speculate(cpu);
     // Now and then a CPU is held up for a moment, as by a slow bus or a hypervisor.

@@ -1,6 +1,7 @@
 import { attachCounters } from '../../src/hardware/counters.ts';
 import { CPU_POWER, CPU_PROGRESS, CPU_STATUS } from '../../src/hardware/dvm.ts';
 import { CPU_WORDS } from '../../src/hardware/layout.ts';
+import { CPU_NEWS, lastTouched, type Touch } from '../../src/hardware/progress.ts';
 import type { Machine } from '../../src/hardware/system.ts';
 import { attachTextSlots, readText } from '../../src/hardware/text-slot.ts';
 import { STATUS_DONE, STATUS_HALTED, STATUS_OFF, STATUS_WAITING } from './protocol.ts';
@@ -16,6 +17,8 @@ export interface CpuView {
   readonly waitsFor: string;
   /** Grows whenever the CPU gets anywhere. */
   readonly progress: number;
+  /** What it was last seen to touch. */
+  readonly touched?: Touch | undefined;
   /** Its counters, in the order of `COUNTERS`. */
   readonly counters: Float64Array;
 }
@@ -41,6 +44,7 @@ export function viewCpus(machine: Machine): CpuView[] {
       state: readText(texts.state),
       waitsFor: status === 'waiting' || status === 'halted' ? readText(texts.waiting) : '',
       progress: words[CPU_PROGRESS]!,
+      touched: lastTouched(words),
       counters: attachCounters(memory.buffer, layout, cpu),
     };
   });
@@ -51,6 +55,8 @@ export interface Glance {
   /** Every CPU that has power has done its work, or is out for good. */
   readonly everybodyDone: boolean;
   readonly movement: number;
+  /** Changes when anybody does what it has not done lately. */
+  readonly news: number;
 }
 
 export function glance(machine: Machine): Glance {
@@ -58,10 +64,13 @@ export function glance(machine: Machine): Glance {
   const words = new Int32Array(memory.buffer, layout.cpuWords, board.cpus.length * CPU_WORDS);
   let everybodyDone = Atomics.load(words, CPU_STATUS) === STATUS_DONE;
   let movement = 0;
+  let news = 0;
   for (let at = 0; at < words.length; at += CPU_WORDS) {
     const status = Atomics.load(words, at + CPU_STATUS);
     if (status !== STATUS_DONE && words[at + CPU_POWER] !== 0) everybodyDone = false;
     movement = (Math.imul(movement, 31) + words[at + CPU_PROGRESS]! + 7 * status) | 0;
+    const settled = status === STATUS_DONE || status === STATUS_HALTED ? status : 0; // who waits may be about to go on
+    news = (Math.imul(news, 31) + words[at + CPU_NEWS]! + 7 * settled) | 0;
   }
-  return { everybodyDone, movement };
+  return { everybodyDone, movement, news };
 }

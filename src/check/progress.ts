@@ -1,3 +1,6 @@
+import { formatPa, formatVa } from '../arch/address.ts';
+import { FIXMAP } from '../hardware/access.ts';
+import type { Touch } from '../hardware/progress.ts';
 import { numberRanges } from './number-ranges.ts';
 import type { Violation } from './violation.ts';
 import { wakerOf } from './wakers.ts';
@@ -10,6 +13,27 @@ export interface StuckCpu {
   /** State of its chart, and what it waits for. */
   readonly state: string;
   readonly waitsFor: string;
+  /** What it was last seen to touch, where anybody looks. */
+  readonly touched?: Touch | undefined;
+}
+
+/**
+ * A machine in which CPUs do things all the time, and nothing that they have not done before: a livelock, or a loop without
+ * an end. Blames those who run; of CPUs that hand something to and fro all may be waiting at this moment.
+ */
+export function repetitionViolation(cpus: readonly StuckCpu[], repeatedMs: number): Violation {
+  const running = cpus.filter(({ status }) => status === 'running');
+  const waiting = cpus.filter(({ status, waitsFor }) => status === 'waiting' && !IDLE.has(waitsFor));
+  const blamed = [running, waiting, cpus].find(({ length }) => length > 0) ?? [];
+  const who = blamed.map(({ cpu }) => cpu);
+  return {
+    property: 'hung',
+    cpu: who[0] ?? -1,
+    step: -1,
+    message: `CPU ${numberRanges(who)} ${who.length === 1 ? 'has' : 'have'} only repeated what was done before for ${Math.round(repeatedMs)} ms${standing(blamed[0])}`,
+    evidence: cpus.map(line),
+    remedy: 'an end to the loop; or more patience, if it would have come to one',
+  };
 }
 
 /**
@@ -27,11 +51,35 @@ export function stallViolation(cpus: readonly StuckCpu[], stalledMs: number): Vi
     step: -1,
     message:
       running.length > 0
-        ? `CPU ${running[0]!.cpu} has not got anywhere for ${Math.round(stalledMs)} ms, in state ${running[0]!.state}`
+        ? `CPU ${running[0]!.cpu} has not got anywhere for ${Math.round(stalledMs)} ms${standing(running[0])}`
         : `nobody can go on: ${blame([...waits(waiting), ...halted.map(died), ...notStarted(cpus)])}`,
-    evidence: cpus.map((cpu) => `CPU ${cpu.cpu}: ${doing(cpu)}, ${cpu.state}`),
+    evidence: cpus.map(line),
     remedy: running.length > 0 ? '' : wakeUps(waiting),
   };
+}
+
+/** `, in state online: working, last seen at a load of 0x...`. */
+function standing(cpu: StuckCpu | undefined): string {
+  return cpu === undefined ? '' : `, in state ${cpu.state}${seenAt(cpu)}`;
+}
+
+function line(cpu: StuckCpu): string {
+  return `CPU ${cpu.cpu}: ${doing(cpu)}, ${cpu.state}${cpu.status === 'running' ? seenAt(cpu) : ''}`;
+}
+
+const TOUCHING: Readonly<Record<Touch['kind'], string>> = {
+  load: 'a load of',
+  store: 'a store to',
+  rmw: 'an atomic access to',
+  fetch: 'a fetch from',
+  'fill-table': 'a fill of',
+};
+
+function seenAt({ touched }: StuckCpu): string {
+  if (touched === undefined) return '';
+  const { kind, address } = touched;
+  const where = address >= FIXMAP ? `${formatPa(address - FIXMAP)}, through the fixmap` : formatVa(address);
+  return `, last seen at ${TOUCHING[kind]} ${where}`;
 }
 
 /** The first few, and how many there are besides. */

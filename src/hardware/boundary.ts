@@ -2,7 +2,7 @@ import { POINTS } from './counters.ts';
 import type { Cpu } from './cpu.ts';
 import { interruptDue } from './interrupt.ts';
 import type { Point, PointKind } from './op.ts';
-import { advance, isAdvance, sampleRead } from './progress.ts';
+import { advance, isAdvance, sample } from './progress.ts';
 
 /**
  * What to yield before an instruction, so that another CPU may step in: the point under a scheduler, a due interrupt on
@@ -13,7 +13,7 @@ export function boundary(cpu: Cpu, kind: PointKind, address: number): Point | un
   if (cpu.controlled) return pointAt(cpu, kind, address);
   if (isAdvance(kind)) advance(cpu.progress);
   if (--cpu.credit >= 0) return undefined;
-  sampleRead(cpu.progress, kind, address);
+  sample(cpu.progress, kind, address);
   cpu.breathe(cpu);
   return interruptDue(cpu) ? pointAt(cpu, 'preempt', address) : undefined;
 }

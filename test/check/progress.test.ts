@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { chartViolation } from '../../src/check/chart.ts';
 import { panicViolation } from '../../src/check/panic.ts';
-import { goneViolation, type StuckCpu, stallViolation } from '../../src/check/progress.ts';
+import { goneViolation, repetitionViolation, type StuckCpu, stallViolation } from '../../src/check/progress.ts';
+import { FIXMAP } from '../../src/hardware/access.ts';
+import type { Touch } from '../../src/hardware/progress.ts';
 
 const cpu = (id: number, status: StuckCpu['status'], waitsFor = '', state = 'online: running'): StuckCpu => ({
   cpu: id,
@@ -83,6 +85,57 @@ describe('a machine in which nothing moves', () => {
       cpu: 5,
       message: 'CPU 5 has not got anywhere for 1235 ms, in state online: stop · run',
     });
+  });
+});
+
+describe('a hung CPU was last seen', () => {
+  test.each<[touched: Touch, words: string]>([
+    [{ kind: 'load', address: -(2 ** 48) }, 'a load of 0xffff000000000000'],
+    [{ kind: 'store', address: 8 }, 'a store to 0x0000000000000008'],
+    [{ kind: 'rmw', address: 8 }, 'an atomic access to 0x0000000000000008'],
+    [{ kind: 'fetch', address: 8 }, 'a fetch from 0x0000000000000008'],
+    [{ kind: 'fill-table', address: FIXMAP + 4096 }, 'a fill of 0x000000001000, through the fixmap'],
+  ])('%o', (touched, words) => {
+    const violation = stallViolation(
+      [
+        { ...cpu(0, 'running'), touched },
+        { ...cpu(1, 'done'), touched },
+      ],
+      10,
+    );
+    expect(violation.message).toBe(
+      `CPU 0 has not got anywhere for 10 ms, in state online: running, last seen at ${words}`,
+    );
+    expect(violation.evidence).toEqual([
+      `CPU 0: running, online: running, last seen at ${words}`,
+      'CPU 1: done, online: running', // it is past that
+    ]);
+  });
+});
+
+describe('a machine that only repeats itself', () => {
+  const touched: Touch = { kind: 'store', address: 8 };
+  const others = [cpu(0, 'waiting', 'work'), cpu(2, 'waiting', 'CPU 1'), cpu(3, 'done'), cpu(4, 'off')];
+
+  test('is the fault of those who run', () => {
+    const violation = repetitionViolation([...others, { ...cpu(5, 'running'), touched }, cpu(6, 'running')], 20_000.4);
+    expect(violation).toMatchObject({
+      property: 'hung',
+      cpu: 5,
+      message:
+        'CPU 5-6 have only repeated what was done before for 20000 ms, in state online: running, last seen at a store to 0x0000000000000008',
+    });
+    expect(violation.evidence).toHaveLength(6);
+  });
+
+  test('is the fault of those who wait for one another, when nobody runs just now', () => {
+    const { cpu: id, message } = repetitionViolation(others, 5);
+    expect(id).toBe(2);
+    expect(message).toBe('CPU 2 has only repeated what was done before for 5 ms, in state online: running');
+  });
+
+  test('has a name even where all seem to idle', () => {
+    expect(repetitionViolation([cpu(0, 'done'), cpu(1, 'waiting', 'work')], 5).message).toMatch(/^CPU 0-1 have only/);
   });
 });
 

@@ -10,7 +10,7 @@ import { sendIpi } from '../../src/hardware/ipi.ts';
 import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/load-store.ts';
 import { mark } from '../../src/hardware/milestone.ts';
 import type { Op } from '../../src/hardware/op.ts';
-import { WORDS_OF_A_SPIN } from '../../src/hardware/progress.ts';
+import { CPU_NEWS, lastTouched, WORDS_OF_A_SPIN } from '../../src/hardware/progress.ts';
 import { cpuOf } from '../../src/hardware/system.ts';
 import { msr } from '../../src/hardware/system-register.ts';
 import { fillTable, storeRun } from '../../src/hardware/table-fill.ts';
@@ -37,13 +37,18 @@ function running(): { cpu: Cpu; machine: SmallMachine } {
   return { cpu, machine };
 }
 
-/** How often the CPU gets somewhere in `rounds` rounds, once it has done as many before. */
-function advances(rounds: number, round: (given: ReturnType<typeof running>, i: number) => void): number {
+/** By how much the CPU's word counts up in `rounds` rounds, once it has done as many before. */
+function counted(word: number, rounds: number, round: (given: ReturnType<typeof running>, i: number) => void): number {
   const given = running();
   for (let i = 0; i < rounds; i++) round(given, i);
-  const before = given.cpu.words[CPU_PROGRESS]!;
+  const before = given.cpu.words[word]!;
   for (let i = rounds; i < 2 * rounds; i++) round(given, i);
-  return given.cpu.words[CPU_PROGRESS]! - before;
+  return given.cpu.words[word]! - before;
+}
+
+/** How often the CPU gets somewhere. */
+function advances(rounds: number, round: (given: ReturnType<typeof running>, i: number) => void): number {
+  return counted(CPU_PROGRESS, rounds, round);
 }
 
 const MANY = 10_000;
@@ -114,5 +119,60 @@ describe('a CPU gets somewhere', () => {
     expect(cpu.words[CPU_PROGRESS]! - before).toBe(1);
     for (let i = 1; i <= 100; i++) run(branchTo(cpu, KERNEL + i * PAGE));
     expect(cpu.words[CPU_PROGRESS]! - before).toBe(101);
+  });
+});
+
+describe('a CPU has no news', () => {
+  it.each<[what: string, round: (given: ReturnType<typeof running>, i: number) => void]>([
+    ['reads of one word', ({ cpu }) => void run(load(cpu, KERNEL))],
+    ['stores to one word', ({ cpu }, i) => void run(store(cpu, KERNEL, BigInt(i)))],
+    ['additions to one word', ({ cpu }) => void run(loadAdd(cpu, KERNEL, 1n))],
+    [
+      'reads and stores of as many words as a spin may have',
+      ({ cpu }, i) => {
+        const va = KERNEL + (i % WORDS_OF_A_SPIN) * PAGE;
+        run<unknown>(i % 3 === 0 ? store(cpu, va, 1n) : load(cpu, va));
+      },
+    ],
+    [
+      'TLBIs and registers',
+      ({ cpu }) => {
+        run(tlbi(cpu, 'vaae1is', encodeVaOperand(KERNEL)));
+        run(msr(cpu, 'SCTLR_EL1', 1n));
+        cpu.ownBroadcast.length = 0;
+      },
+    ],
+    ['interrupts that it sends', ({ cpu }) => void run(sendIpi(cpu, 1, 1))],
+  ])('by %s', (_, round) => {
+    expect(counted(CPU_NEWS, MANY, round)).toBe(0);
+  });
+});
+
+describe('a CPU has news', () => {
+  it.each<[what: string, op: (given: ReturnType<typeof running>, i: number) => Op<unknown>]>([
+    ['reads', ({ cpu }, i) => load(cpu, KERNEL + (i % 400) * PAGE)],
+    ['stores', ({ cpu }, i) => store(cpu, KERNEL + (i % 400) * PAGE, 1n)],
+    ['entries made', ({ cpu, machine }, i) => storeRun(cpu, FIXMAP + machine.memory.poolPa + (i % 400) * 8, 1, 0n, 0)],
+  ])('by %s all over a large memory', (_, op) => {
+    const rounds = 2000;
+    expect(counted(CPU_NEWS, rounds, (given, i) => void run(op(given, i)))).toBeGreaterThan(rounds / 48);
+  });
+});
+
+describe('what a CPU was last seen to touch', () => {
+  it.each<[kind: string, address: number, op: (cpu: Cpu, address: number) => Op<unknown>]>([
+    ['load', KERNEL + 8, (cpu, va) => load(cpu, va)],
+    ['store', KERNEL + 16, (cpu, va) => store(cpu, va, 5n)],
+    ['rmw', KERNEL + PAGE, (cpu, va) => loadAdd(cpu, va, 1n)],
+    ['load', FIXMAP + 8, (cpu, va) => load(cpu, va)],
+  ])('is a %s with its address', (kind, address, op) => {
+    const { cpu } = running();
+    expect(lastTouched(cpu.words)).toBeUndefined();
+    cpu.credit = 0;
+    run(op(cpu, address));
+    expect(lastTouched(cpu.words)).toEqual({ kind, address });
+    cpu.credit = 0;
+    run(dsb(cpu, 'ish'));
+    expect(lastTouched(cpu.words)).toEqual({ kind, address });
   });
 });
