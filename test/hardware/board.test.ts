@@ -227,7 +227,7 @@ describe('validateBoard catches', () => {
     ],
     [
       'a kernel that leaves no room',
-      { ...defaultBoard, memory: [bank(0x4000_0000, 0x21f_0000)] },
+      { ...defaultBoard, memory: [bank(0x4020_0000, 0x21f_0000)] },
       ['memory: the kernel image leaves 1984K of RAM: at least 2M is needed'],
       { ...defaultBoard, memory: [bank(0x4000_0000, 0x241_0000)] },
     ],
