@@ -25,7 +25,6 @@ const TOO_LONG: ReadonlyMap<string, number> = new Map([
   ['machines/cpu.machine.ts', 380],
   ['src/kernel/ptdump.ts', 310],
   ['actors/cli/soak-report.ts', 330],
-  ['src/hardware/tlb.ts', 320],
 ]);
 const EMPTY_NAMES = /(^|\/)(utils?|common|helpers?|types|misc|shared)\.ts$/;
 /** Time, chance, the host: the actors' business. */
@@ -194,6 +193,12 @@ test("imports point one way, nothing goes round, and the host is the actors' bus
   expect(inside.length).toBeGreaterThan(100);
   expect(edges.length).toBeGreaterThan(400);
   expect(problems(files)).toEqual([]);
+});
+
+test('a file that is allowed to be long is long', () => {
+  const files = checkout();
+  const needless = [...TOO_LONG.keys()].filter((path) => (files.get(path)?.split('\n').length ?? 0) - 1 <= MOST_LINES);
+  expect(needless).toEqual([]);
 });
 
 describe('the check itself finds', () => {
