@@ -135,7 +135,8 @@ function* replace(
 function holders(name: LockName, word: bigint): string {
   if (LOCK_CLASSES[name] !== 'rwsem') return `CPU ${word - 1n}`;
   if ((word & WRITER) !== 0n) return `CPU ${(word >> WRITER_CPU_SHIFT) - 1n}`;
-  return readers(word) > 0 ? `${readers(word)} readers` : 'nobody yet: a writer is next';
+  if (readers(word) === 0) return 'nobody yet: a writer is next';
+  return readers(word) === 1 ? 'a reader' : `${readers(word)} readers`;
 }
 
 function lockVa(k: Kernel, name: LockName): number {
