@@ -37,11 +37,25 @@ export type { Kernel, KernelText } from './kernel/kernel.ts';
 export { mark } from './kernel/kernel.ts';
 export { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './kernel/lazy-mmu.ts';
 export { createPgdMapping } from './kernel/linear-map.ts';
+export { LOCK_CLASSES, type LockKind, type LockName } from './kernel/lock-class.ts';
+export {
+  downRead,
+  downWrite,
+  mutexLock,
+  mutexUnlock,
+  rawSpinLock,
+  rawSpinUnlock,
+  spinLock,
+  spinUnlock,
+  upRead,
+  upWrite,
+} from './kernel/locks.ts';
 export { MARKS, type Mark } from './kernel/marks.ts';
 export { setPageRo, setPageRw } from './kernel/pageattr.ts';
 export { entryOffset } from './kernel/pagewalk.ts';
 export { pgtableAlloc, pgtableFree } from './kernel/pgalloc.ts';
 export * as prot from './kernel/pgtable-prot.ts';
+export { localIrqRestore, localIrqSave, mightSleep, preemptDisable, preemptEnable } from './kernel/preempt.ts';
 export type { RepaintText } from './kernel/repaint.ts';
 export { rangeSplitToPtes, splitBlock, splitCont, tableVa } from './kernel/split.ts';
 export { type StopFunction, stopMachine } from './kernel/stop-machine.ts';
