@@ -68,7 +68,7 @@ export function sample(progress: Progress, kind: PointKind, address: number): vo
   lately[progress.oldest] = address;
   progress.oldest = (progress.oldest + 1) % lately.length;
   words[CPU_NEWS]!++;
-  if (!isAdvance(kind)) advance(progress);
+  advance(progress);
 }
 
 /** What the CPU with these words was last seen to touch; not its very last, for only one instruction of many is looked at. */

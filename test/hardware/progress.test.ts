@@ -10,7 +10,7 @@ import { sendIpi } from '../../src/hardware/ipi.ts';
 import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/load-store.ts';
 import { mark } from '../../src/hardware/milestone.ts';
 import type { Op } from '../../src/hardware/op.ts';
-import { CPU_NEWS, lastTouched, WORDS_OF_A_SPIN } from '../../src/hardware/progress.ts';
+import { CPU_NEWS, lastTouched, newProgress, sample, WORDS_OF_A_SPIN } from '../../src/hardware/progress.ts';
 import { cpuOf } from '../../src/hardware/system.ts';
 import { msr } from '../../src/hardware/system-register.ts';
 import { fillTable, storeRun } from '../../src/hardware/table-fill.ts';
@@ -175,4 +175,13 @@ describe('what a CPU was last seen to touch', () => {
     run(dsb(cpu, 'ish'));
     expect(lastTouched(cpu.words)).toEqual({ kind, address });
   });
+
+  it.each([-(2 ** 48), -(2 ** 48) + 0x8000_1000, -8, 0, 0xffff_fff8, 2 ** 52 + 0x8_8000_0000])(
+    'is at %d exactly',
+    (at) => {
+      const progress = newProgress(new Int32Array(32));
+      sample(progress, 'fetch', at);
+      expect(lastTouched(progress.words)).toEqual({ kind: 'fetch', address: at });
+    },
+  );
 });
