@@ -3,7 +3,7 @@ import type { ChartBoard, ChartCpu } from '../src/check/chart-board.ts';
 import type { ChartVocabulary } from '../src/check/chart-events.ts';
 import type { ChartTable, ChartTables } from '../src/check/chart-table.ts';
 import { cpuEventOf, systemEventOf } from './chart-event.ts';
-import { compileChart } from './compile-chart.ts';
+import { type CompiledFrom, compileChart, lazyChart } from './compile-chart.ts';
 import { cpuMachine } from './cpu.machine.ts';
 import { type SystemContext, systemMachine } from './system.machine.ts';
 
@@ -15,25 +15,35 @@ export function compileCharts(board: ChartBoard, words: ChartVocabulary): ChartT
   return { cpus: board.cpus.map((cpu) => tableOf(cpu, words)), system: compileSystem(board, words) };
 }
 
+/** The same tables, whose cells are found out as a run comes to them: for whoever cannot wait for all of them. */
+export function lazyCharts(board: ChartBoard, words: ChartVocabulary): ChartTables {
+  const kinds = new Map<string, ChartTable>();
+  const tableFor = (cpu: ChartCpu): ChartTable => {
+    const kind = kindOf(cpu);
+    const table = kinds.get(kind) ?? lazyChart(cpuChart(cpu, words));
+    kinds.set(kind, table);
+    return table;
+  };
+  return { cpus: board.cpus.map(tableFor), system: lazyChart(systemChart(board, words)) };
+}
+
 const compiled = new WeakMap<ChartVocabulary, Map<string, ChartTable>>();
 
 function tableOf(cpu: ChartCpu, words: ChartVocabulary): ChartTable {
   const byKind = compiled.get(words) ?? new Map<string, ChartTable>();
   compiled.set(words, byKind);
-  const kind = JSON.stringify([cpu.isBootCpu, cpu.isLate, cpu.isLate && cpu.qualifies]);
-  const table = byKind.get(kind) ?? compileCpu(cpu, words);
+  const kind = kindOf(cpu);
+  const table = byKind.get(kind) ?? compileChart(cpuChart(cpu, words));
   byKind.set(kind, table);
   return table;
 }
 
-function compileCpu(cpu: ChartCpu, { cpu: events, programs }: ChartVocabulary): ChartTable {
-  return compileChart({
-    machine: cpuMachine,
-    input: cpu,
-    events: events.map(cpuEventOf),
-    programs,
-    stillAsked: askedOfCpu,
-  });
+function kindOf({ isBootCpu, isLate, qualifies }: ChartCpu): string {
+  return JSON.stringify([isBootCpu, isLate, isLate && qualifies]);
+}
+
+function cpuChart(cpu: ChartCpu, { cpu: events, programs }: ChartVocabulary): CompiledFrom {
+  return { machine: cpuMachine, input: cpu, events: events.map(cpuEventOf), programs, stillAsked: askedOfCpu };
 }
 
 /** A late CPU is done with the system's answer once it is online, or refused, or worse. What it counts nobody asks. */
@@ -43,14 +53,18 @@ function askedOfCpu({ value, context }: AnyMachineSnapshot): string {
 }
 
 /** The chart of the whole board alone. */
-export function compileSystem(board: ChartBoard, { system: events }: ChartVocabulary): ChartTable {
-  return compileChart({
+export function compileSystem(board: ChartBoard, words: ChartVocabulary): ChartTable {
+  return compileChart(systemChart(board, words));
+}
+
+function systemChart(board: ChartBoard, { system: events }: ChartVocabulary): CompiledFrom {
+  return {
     machine: systemMachine,
     input: { cpus: board.cpus.length, lateCpus: board.groups.late },
     events: events.map((event) => systemEventOf(event, board)),
     programs: [],
     stillAsked: askedOfSystem,
-  });
+  };
 }
 
 /**

@@ -20,6 +20,7 @@ export interface CompiledFrom {
 
 const REFUSED = -1;
 const NO_PROGRAM = -1;
+const UNKNOWN = -2;
 const MOST_STATES = 2 ** 15;
 
 /**
@@ -27,34 +28,78 @@ const MOST_STATES = 2 ** 15;
  * @throws RangeError for a chart with more states than a table can name, with programs that are not on the list, or with
  * two that start at once.
  */
-export function compileChart({ machine, input, events, programs, stillAsked }: CompiledFrom): ChartTable {
+export function compileChart(from: CompiledFrom): ChartTable {
+  const { table, states } = growing(from, 64);
+  for (let state = 0; state < states(); state++)
+    for (let event = 0; event < table().width; event++) table().resolve!(state, event);
+  const { width, next, starts, names, invoked, ended } = table();
+  const count = states();
+  return {
+    width,
+    names,
+    next: next.slice(0, count * width),
+    starts: starts.slice(0, count * width),
+    invoked: invoked.slice(0, count),
+    ended: ended.slice(0, count),
+  };
+}
+
+/** The same table, whose cells are found out when somebody first asks: what a run comes to is a small part of it. */
+export function lazyChart(from: CompiledFrom, mostStates = 2048): ChartTable {
+  return growing(from, mostStates, false).table();
+}
+
+function growing(from: CompiledFrom, room: number, mayGrow = true): { table: () => ChartTable; states: () => number } {
+  const { machine, input, events, programs, stillAsked } = from;
   const states: AnyMachineSnapshot[] = [];
   const numbers = new Map<string, number>();
-  const numberOf = (snapshot: AnyMachineSnapshot): number => {
+  let table = emptyTable(events.length, room, resolve);
+  numberOf(initialTransition(machine, input)[0]);
+  return { table: () => table, states: () => states.length };
+
+  function numberOf(snapshot: AnyMachineSnapshot): number {
     const key = `${JSON.stringify(snapshot.value)} ${stillAsked(snapshot)}`;
     const known = numbers.get(key);
     if (known !== undefined) return known;
-    if (states.length === MOST_STATES) throw new RangeError(`the chart has more than ${MOST_STATES} states`);
-    numbers.set(key, states.length);
+    const number = states.length;
+    if (number === MOST_STATES || (number === room && !mayGrow))
+      throw new RangeError(`the chart has more than ${number} states`);
+    if (number === table.invoked.length) table = roomier(table, resolve);
+    numbers.set(key, number);
+    (table.names as string[]).push(statePath(snapshot));
+    table.invoked[number] = invokedIn(snapshot, programs);
+    table.ended[number] = Number(snapshot.hasTag('ended'));
     return states.push(snapshot) - 1;
-  };
-  const next: number[] = [];
-  const starts: number[] = [];
-  numberOf(initialTransition(machine, input)[0]);
-  for (const snapshot of states)
-    for (const event of events) {
-      const after = event !== undefined && accepts(snapshot, event) && transition(machine, snapshot, event)[0];
-      next.push(after ? numberOf(after) : REFUSED);
-      starts.push(after ? startedBetween(snapshot, after, programs) : NO_PROGRAM);
-    }
+  }
+
+  function resolve(state: number, number: number): number {
+    const snapshot = states[state]!;
+    const event = events[number];
+    const after = event !== undefined && accepts(snapshot, event) && transition(machine, snapshot, event)[0];
+    const to = after ? numberOf(after) : REFUSED;
+    const cell = state * events.length + number;
+    table.next[cell] = to;
+    table.starts[cell] = after ? startedBetween(snapshot, after, programs) : NO_PROGRAM;
+    return to;
+  }
+}
+
+function emptyTable(width: number, room: number, resolve: NonNullable<ChartTable['resolve']>): ChartTable {
   return {
-    width: events.length,
-    names: states.map(statePath),
-    next: Int16Array.from(next),
-    starts: Int8Array.from(starts),
-    invoked: Uint8Array.from(states, (state) => invokedIn(state, programs)),
-    ended: Uint8Array.from(states, (state) => Number(state.hasTag('ended'))),
+    width,
+    names: [],
+    next: new Int16Array(room * width).fill(UNKNOWN),
+    starts: new Int8Array(room * width).fill(NO_PROGRAM),
+    invoked: new Uint8Array(room),
+    ended: new Uint8Array(room),
+    resolve,
   };
+}
+
+function roomier(table: ChartTable, resolve: NonNullable<ChartTable['resolve']>): ChartTable {
+  const twice = emptyTable(table.width, 2 * table.invoked.length, resolve);
+  for (const column of ['next', 'starts', 'invoked', 'ended'] as const) twice[column].set(table[column]);
+  return { ...twice, names: table.names };
 }
 
 /** A program that is started anew is another actor, also where it takes the place of one with its id. */

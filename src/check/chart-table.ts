@@ -9,6 +9,9 @@ import { CPU_GROUPS, firstMarkBy } from './chart-events.ts';
 /** In `next`: the chart refuses the event. */
 export const REFUSED = -1;
 
+/** In `next`: nobody has asked yet; `resolve` knows. */
+export const UNKNOWN = -2;
+
 /** In `starts`, and of a walker's last step: nothing was started. */
 export const NO_PROGRAM = -1;
 
@@ -29,6 +32,8 @@ export interface ChartTable {
   readonly invoked: Uint8Array;
   /** By state: 1 where the life that the chart tells of is over. */
   readonly ended: Uint8Array;
+  /** Finds out an UNKNOWN cell of `next` and of `starts`, writes both, and answers the first. */
+  readonly resolve?: (state: number, event: number) => number;
 }
 
 /** One table a kind of CPU: CPUs of a kind share theirs. */
@@ -110,7 +115,8 @@ class TableWalker implements CpuChart, SystemChart {
   step(event: number): boolean {
     const cell = this.#state * this.#width + event;
     this.#cell = cell;
-    const to = this.#next[cell]!;
+    let to = this.#next[cell]!;
+    if (to === UNKNOWN) to = this.#table.resolve!(this.#state, event);
     if (to < 0) return false;
     this.#state = to;
     return true;

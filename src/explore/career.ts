@@ -1,22 +1,30 @@
-import type { Cpu } from '../hardware/cpu.ts';
-import type { Op } from '../hardware/op.ts';
+import type { ProgramName } from '../check/chart-events.ts';
 import { boot, bringUpNonbootCpus, idle, smpCpusDone, stopper } from '../kernel/boot.ts';
-import type { Kernel } from '../kernel/kernel.ts';
 import type { Program } from '../scenario/scenario.ts';
 
-/** Which programs a CPU runs, one after the other: what the cpu chart invokes, for drivers without the chart. */
+/** One of the programs a CPU runs one after the other, and the program of its chart that is finished with it. */
+export interface Stage {
+  readonly program: Program;
+  readonly finishes?: ProgramName;
+}
+
+/** Which programs a CPU runs: what the cpu chart invokes, for drivers without actors. The chart judges each step of it. */
 export interface Career {
-  readonly programs: readonly Program[];
+  readonly stages: readonly Stage[];
   /** How many of them come before the system is brought up: here every CPU can be stopped with nothing half done. */
   readonly landing: number;
   /** What an interrupt starts, on top of whatever runs. */
-  readonly interrupted: (cpu: Cpu, kernel: Kernel) => Op;
+  readonly stopper: Program;
 }
 
 /** The career of a CPU of a booting board; `work` is what it does once the system is up. */
 export function bootingCareer(cpu: number, lateCpus: readonly number[], work: Program): Career {
-  const late = lateCpus.includes(cpu);
-  return cpu === 0
-    ? { programs: [boot, bringUpNonbootCpus, smpCpusDone, idle, work], landing: 2, interrupted: stopper }
-    : { programs: [boot, idle, work], landing: late ? 0 : 1, interrupted: stopper };
+  const booting: Stage = { program: boot, finishes: 'boot' };
+  const bringingUp: Stage[] = [{ program: bringUpNonbootCpus }, { program: smpCpusDone, finishes: 'bringUp' }];
+  const working: Stage[] = [
+    { program: idle, finishes: 'idle' },
+    { program: work, finishes: 'work' },
+  ];
+  if (cpu === 0) return { stages: [booting, ...bringingUp, ...working], landing: 2, stopper };
+  return { stages: [booting, ...working], landing: lateCpus.includes(cpu) ? 0 : 1, stopper };
 }

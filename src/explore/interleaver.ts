@@ -1,3 +1,5 @@
+import { judgeSystem } from '../check/chart.ts';
+import type { BoardCharts } from '../check/chart-table.ts';
 import { stallViolation } from '../check/progress.ts';
 import { standardProperties } from '../check/standard.ts';
 import type { Property, Report, Violation } from '../check/violation.ts';
@@ -19,7 +21,7 @@ import type { Program, Scenario } from '../scenario/scenario.ts';
 import { broughtUpBy } from './bring-up.ts';
 import { bootingCareer } from './career.ts';
 import { ACTS, actOf, cpuOfActor, type Decide, type Decisions, DRAIN, type Ready, SPECULATE, STEP } from './decide.ts';
-import { advance, canGoOn, isAtRest, isOn, type Lane, panicOf, stuck, walksKernel } from './lane.ts';
+import { advance, canGoOn, isAtRest, isOn, type Lane, panicOf, stuck, tell, walksKernel } from './lane.ts';
 import { type MachineImage, restoreMachine, saveMachine } from './machine-image.ts';
 import { type Recording, recording } from './recording.ts';
 
@@ -34,6 +36,8 @@ export interface Exploration {
   readonly from: 'power-on' | 'brought-up';
   /** Points after which a run is given up. */
   readonly mostPoints: number;
+  /** The charts, at their beginnings, that accept or refuse every mark; without them nobody does. */
+  readonly charts?: BoardCharts;
 }
 
 /** How one run went. */
@@ -63,7 +67,7 @@ const CHECKS_BYTES = 8192;
 
 /** Puts the machine together and brings it to its start. */
 export function interleaverOf(exploration: Exploration): Interleaver {
-  const { board, scenario } = exploration;
+  const { board, scenario, charts } = exploration;
   const machine = createMachine(board, {
     poolFrames: tablePagesNeeded(board),
     dvmLogRecords: DVM_LOG_RECORDS,
@@ -71,8 +75,9 @@ export function interleaverOf(exploration: Exploration): Interleaver {
   });
   const properties = [...standardProperties, ...(scenario.properties ?? [])];
   const violations: Violation[] = [];
+  const refusals: Violation[] = [];
   const record = recording();
-  const lanes = board.cpus.map((_, id) => laneOf(exploration, machine, id, properties, record, violations));
+  const lanes = board.cpus.map((_, id) => laneOf(exploration, machine, id, properties, record, violations, refusals));
   const kernel = kernelOf(exploration, machine);
   loadKernelImage(machine.memory);
   failAllocations(machine.memory.control, scenario.allocationFailureOneIn ?? 0);
@@ -85,21 +90,23 @@ export function interleaverOf(exploration: Exploration): Interleaver {
     record.begin(broughtUpBy());
     scheduler.run(exploration.mostPoints);
   }
-  for (const lane of lanes) lane.leave = lane.career.programs.length;
-  const start = saveStart(machine, lanes, violations);
+  for (const lane of lanes) lane.leave = lane.career.stages.length;
+  const start = saveStart(machine, lanes, violations, charts);
   return {
     machine,
     kernel,
     lanes,
     counts: () => totals(lanes.map(({ cpu }) => cpu.counts)),
     run(decide, acted) {
-      restoreStart(machine, lanes, violations, start);
+      restoreStart(machine, lanes, violations, start, charts);
+      refusals.length = start.refused;
       record.begin(decide);
       const end = scheduler.run(exploration.mostPoints, acted);
       if (end.rests) judgeAtRest(lanes, properties, machine, kernel, violations);
       else if (end.stuck && violations.length === 0) violations.push(stallViolation(lanes.map(stuck), 0));
-      const verdict = violations.length > 0 ? 'violated' : end.rests ? 'good' : 'inconclusive';
-      return { verdict, violations: [...violations], decisions: record.decisions(), points: end.points };
+      const all = [...violations, ...refusals];
+      const verdict = all.length > 0 ? 'violated' : end.rests ? 'good' : 'inconclusive';
+      return { verdict, violations: all, decisions: record.decisions(), points: end.points };
     },
   };
 }
@@ -116,8 +123,9 @@ function laneOf(
   properties: readonly Property[],
   record: Recording,
   violations: Violation[],
+  refusals: Violation[],
 ): Lane {
-  const { scenario, board } = exploration;
+  const { scenario, board, charts } = exploration;
   const kernel = kernelOf(exploration, machine);
   const report: Report = (cpu, property, message, evidence, remedy = '') => {
     violations.push({ property, cpu: cpu.id, step: cpu.step, message, evidence, remedy });
@@ -128,6 +136,9 @@ function laneOf(
     observer: observerOf(properties, { kernel, report }),
     onMark: (mark) => {
       if (mark === MARK['features.refused']) lane.refused = true;
+      tell(lane, mark);
+      const violation = charts && judgeSystem(charts.system, id, mark);
+      if (violation !== undefined) refusals.push(violation);
     },
   });
   const career = bootingCareer(id, board.lateCpus, scenario.programs?.(id) ?? exploration.work);
@@ -137,12 +148,12 @@ function laneOf(
     career,
     stack: [],
     begun: 0,
-    leave: career.programs.length,
+    leave: career.stages.length,
     at: undefined,
     halted: false,
     refused: false,
-    rootsEpoch: -1,
-    walksKernel: false,
+    chart: charts?.cpus[id],
+    refusals,
   };
   return lane;
 }
@@ -227,29 +238,46 @@ interface Start {
     readonly begun: number;
     readonly halted: boolean;
     readonly refused: boolean;
+    readonly chart: number;
   }[];
+  readonly system: number;
+  readonly refused: number;
   readonly violations: readonly Violation[];
 }
 
 /** Throws where a program is in the middle of something: a generator cannot be begun in the middle. */
-function saveStart(machine: Machine, lanes: readonly Lane[], violations: readonly Violation[]): Start {
+function saveStart(
+  machine: Machine,
+  lanes: readonly Lane[],
+  violations: readonly Violation[],
+  charts: BoardCharts | undefined,
+): Start {
   const busy = lanes.find(({ stack, halted }) => stack.length > 0 && !halted);
   if (busy !== undefined && violations.length === 0)
     throw new Error(`CPU ${busy.cpu.id} waits for ${busy.at?.reason ?? 'nothing'} while the system is brought up`);
   return {
     image: saveMachine(machine),
-    lanes: lanes.map(({ cpu, kernel, begun, halted, refused }) => {
-      return { state: saveCpu(cpu), percpu: { ...kernel.percpu }, begun, halted, refused };
+    lanes: lanes.map(({ cpu, kernel, begun, halted, refused, chart }) => {
+      const percpu = { ...kernel.percpu };
+      return { state: saveCpu(cpu), percpu, begun, halted, refused, chart: chart?.save() ?? 0 };
     }),
+    system: charts?.system.save() ?? 0,
+    refused: lanes[0]!.refusals.length,
     violations: [...violations],
   };
 }
 
-function restoreStart(machine: Machine, lanes: readonly Lane[], violations: Violation[], start: Start): void {
+function restoreStart(
+  machine: Machine,
+  lanes: readonly Lane[],
+  violations: Violation[],
+  start: Start,
+  charts: BoardCharts | undefined,
+): void {
   restoreMachine(machine, start.image);
   for (let id = 0; id < lanes.length; id++) {
     const lane = lanes[id]!;
-    const { state, percpu, begun, halted, refused } = start.lanes[id]!;
+    const { state, percpu, begun, halted, refused, chart } = start.lanes[id]!;
     restoreCpu(lane.cpu, state);
     Object.assign(lane.kernel.percpu, percpu);
     lane.stack.length = 0;
@@ -257,7 +285,9 @@ function restoreStart(machine: Machine, lanes: readonly Lane[], violations: Viol
     lane.at = undefined;
     lane.halted = halted;
     lane.refused = refused;
+    lane.chart?.restore(chart);
   }
+  charts?.system.restore(start.system);
   violations.length = 0;
   violations.push(...start.violations);
 }

@@ -1,12 +1,16 @@
+import { judgeCpu } from '../check/chart.ts';
+import { CPU_EVENT } from '../check/chart-events.ts';
+import type { CpuChart } from '../check/chart-table.ts';
 import { panicViolation } from '../check/panic.ts';
 import type { StuckCpu } from '../check/progress.ts';
 import type { Violation } from '../check/violation.ts';
-import { CONTROL_ROOTS_EPOCH, type Cpu } from '../hardware/cpu.ts';
+import type { Cpu } from '../hardware/cpu.ts';
 import { CPU_POWER } from '../hardware/dvm.ts';
 import { acknowledge, interruptDue } from '../hardware/interrupt.ts';
-import { type Memory, wordOf } from '../hardware/memory.ts';
+import { read } from '../hardware/memory.ts';
 import type { Op, Point } from '../hardware/op.ts';
-import type { Kernel } from '../kernel/kernel.ts';
+import { CAP_PRESENT } from '../kernel/cpufeature.ts';
+import { type Kernel, variablePa } from '../kernel/kernel.ts';
 import type { Career } from './career.ts';
 
 /** One CPU under the scheduler: its programs, and where it stands in them. */
@@ -25,9 +29,10 @@ export interface Lane {
   halted: boolean;
   /** It was told that it may not come up. */
   refused: boolean;
-  /** What `walksKernel` found when the roots were last looked at. */
-  rootsEpoch: number;
-  walksKernel: boolean;
+  /** Judges what the CPU does; undefined: nobody does. */
+  readonly chart: CpuChart | undefined;
+  /** What the charts refused: it says least, and does not end a run. */
+  readonly refusals: Violation[];
 }
 
 /** The CPU has power, or is about to lose it. */
@@ -35,21 +40,9 @@ export function isOn({ cpu, stack }: Lane): boolean {
   return stack.length > 0 || cpu.words[CPU_POWER] !== 0;
 }
 
-/** TTBR1 leads to something: a walk that nobody asked for can find a translation. */
-export function walksKernel(lane: Lane): boolean {
-  const { cpu } = lane;
-  const epoch = cpu.memory.control[CONTROL_ROOTS_EPOCH]!;
-  if (epoch !== lane.rootsEpoch) {
-    lane.rootsEpoch = epoch;
-    lane.walksKernel =
-      cpu.mmuOn && cpu.regime1 !== undefined && holdsValidEntry(cpu.memory, wordOf(cpu.memory, cpu.regime1.root));
-  }
-  return lane.walksKernel;
-}
-
-function holdsValidEntry({ halves, pageBytes }: Memory, word: number): boolean {
-  for (let at = word * 2; at < word * 2 + pageBytes / 4; at += 2) if ((halves[at]! & 1) !== 0) return true;
-  return false;
+/** A walk of the kernel's half that nobody asked for can find a translation: TTBR1 does not point at the empty table. */
+export function walksKernel({ cpu, kernel }: Lane): boolean {
+  return cpu.mmuOn && cpu.regime1 !== undefined && cpu.regime1.root !== kernel.symbols.reservedPgDir;
 }
 
 function hasMore({ refused, begun, leave }: Lane): boolean {
@@ -74,10 +67,7 @@ export function advance(lane: Lane): void {
   const { cpu, stack } = lane;
   if (interruptDue(cpu)) {
     const sleeps = stack.length === 0 || lane.at?.kind === 'wait';
-    if (sleeps || cpu.choose(2, 'interrupt') === 0) {
-      acknowledge(cpu);
-      stack.push(lane.career.interrupted(cpu, lane.kernel));
-    }
+    if (sleeps || cpu.choose(2, 'interrupt') === 0) interrupt(lane);
   }
   if (stack.length === 0) begin(lane);
   const { done, value } = stack[stack.length - 1]!.next();
@@ -88,11 +78,39 @@ export function advance(lane: Lane): void {
   }
   stack.pop();
   lane.at = undefined; // what was interrupted stands before its point again: a wait is looked at anew
-  if (stack.length === 0 && hasMore(lane)) begin(lane);
+  if (stack.length === 0) end(lane);
+}
+
+function interrupt(lane: Lane): void {
+  acknowledge(lane.cpu);
+  tell(lane, CPU_EVENT.interruptRaised);
+  lane.stack.push(lane.career.stopper(lane.cpu, lane.kernel));
 }
 
 function begin(lane: Lane): void {
-  lane.stack.push(lane.career.programs[lane.begun++]!(lane.cpu, lane.kernel));
+  if (lane.begun === 0) powerOn(lane);
+  lane.stack.push(lane.career.stages[lane.begun++]!.program(lane.cpu, lane.kernel));
+}
+
+/** The stage is over, and the next one begins, if there is one to begin now. */
+function end(lane: Lane): void {
+  const { finishes } = lane.career.stages[lane.begun - 1]!;
+  if (finishes !== undefined) lane.chart?.step(CPU_EVENT.programFinished[finishes]);
+  if (hasMore(lane)) begin(lane);
+}
+
+function powerOn(lane: Lane): void {
+  const { cpu, kernel } = lane;
+  tell(lane, CPU_EVENT.powerOn);
+  if (!kernel.board.lateCpus.includes(cpu.id)) return;
+  const relies = read(cpu.memory, variablePa(kernel, 'cpu_hwcaps_bbml2_noabort')) === CAP_PRESENT;
+  tell(lane, CPU_EVENT.capabilitiesKnown[relies ? 1 : 0]);
+}
+
+/** An event of the CPU's chart, which may refuse it. */
+export function tell({ chart, cpu, refusals }: Lane, event: number): void {
+  const violation = chart && judgeCpu(chart, cpu.id, cpu.step, event);
+  if (violation !== undefined) refusals.push(violation);
 }
 
 export function panicOf({ cpu, at }: Lane): Violation {
@@ -102,5 +120,10 @@ export function panicOf({ cpu, at }: Lane): Violation {
 export function stuck(lane: Lane): StuckCpu {
   const { cpu, stack, at, halted } = lane;
   const status = halted ? 'halted' : stack.length === 0 ? 'done' : at?.kind === 'wait' ? 'waiting' : 'running';
-  return { cpu: cpu.id, status: isOn(lane) ? status : 'off', state: '', waitsFor: at?.reason ?? '' };
+  return {
+    cpu: cpu.id,
+    status: isOn(lane) ? status : 'off',
+    state: lane.chart?.state ?? '',
+    waitsFor: at?.reason ?? '',
+  };
 }

@@ -1,4 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { lazyCharts } from '../../machines/board-tables.ts';
+import { realCharts } from '../../machines/real-charts.ts';
+import { chartBoard } from '../../src/check/chart-board.ts';
+import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
+import { type BoardCharts, tableCharts } from '../../src/check/chart-table.ts';
 import { briefWork } from '../../src/explore/brief-work.ts';
 import type { Decide } from '../../src/explore/decide.ts';
 import { type Exploration, type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
@@ -8,6 +13,7 @@ import type { Board } from '../../src/hardware/board.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
+import { mark } from '../../src/kernel/kernel.ts';
 import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 
@@ -19,10 +25,17 @@ function small(cpus: number): Board {
   return resized.board;
 }
 
+function chartsOf(board: Board): BoardCharts {
+  const cpus = chartBoard(board);
+  return tableCharts(lazyCharts(cpus, CHART_VOCABULARY), cpus);
+}
+
 function explorer(scenario: Scenario, more: Partial<Exploration> = {}): Interleaver {
   const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel };
   const from = 'brought-up';
-  return interleaverOf({ board: small(3), scenario, kernel, work: briefWork, from, mostPoints: 20_000, ...more });
+  const board = more.board ?? small(3);
+  const charts = chartsOf(board);
+  return interleaverOf({ board, scenario, kernel, work: briefWork, from, mostPoints: 20_000, charts, ...more });
 }
 
 describe('one thread for all CPUs', () => {
@@ -107,6 +120,43 @@ describe('a run', () => {
   it('depends on nothing but its decisions', () => {
     const { run } = explorer(repaint);
     expect(run(randomly(5)).decisions).not.toEqual(run(randomly(6)).decisions);
+  });
+});
+
+describe('charts', () => {
+  const late: Scenario = {
+    ...repaint,
+    name: 'marks-too-soon',
+    text: (good) => ({
+      ...good,
+      repaint: {
+        ...good.repaint,
+        *initFlag(cpu, k) {
+          mark(cpu, 'repaint.flushed');
+          yield* good.repaint.initFlag(cpu, k);
+        },
+      },
+    }),
+  };
+
+  it('judge every mark, by table or by actors alike', () => {
+    const board = small(3);
+    const byTable = explorer(late).run(randomly(1));
+    const cpus = chartBoard(board);
+    const byActors = explorer(late, { charts: realCharts(cpus, CHART_VOCABULARY) }).run(randomly(1));
+    expect(byTable.violations[0]).toMatchObject({ property: 'chart', cpu: 0 });
+    expect(byActors).toEqual(byTable);
+  });
+
+  it('of real actors are put back with the machine', () => {
+    const { run } = explorer(repaint, { charts: realCharts(chartBoard(small(3)), CHART_VOCABULARY) });
+    for (const seed of SEEDS) expect(run(randomly(seed)).verdict).toBe('good');
+  });
+
+  it('are not asked where there are none', () => {
+    const { kernel, board } = { kernel: DEFAULT_CONFIG, board: small(3) };
+    const plain = { board, scenario: late, kernel, work: briefWork, from: 'brought-up' as const, mostPoints: 20_000 };
+    expect(interleaverOf(plain).run(randomly(1)).verdict).toBe('good');
   });
 });
 
