@@ -6,7 +6,6 @@ import { type Cpu, resetCpu } from '../../src/hardware/cpu.ts';
 import { CPU_POWER } from '../../src/hardware/dvm.ts';
 import { allocateFrame, claimImageFrame, FRAME_TABLE } from '../../src/hardware/frame.ts';
 import { exchange } from '../../src/hardware/memory.ts';
-import { regimeOf } from '../../src/hardware/regime.ts';
 import { cpuOf, createMachine, type Machine } from '../../src/hardware/system.ts';
 
 /** A machine without a kernel: one four-level tree of pages, and CPUs that translate by it. For benchmarks. */
@@ -55,8 +54,8 @@ export function bareCpu(machine: Machine, id: number): Cpu {
   cpu.words[CPU_POWER] = 1;
   const root = BigInt(machine.memory.imagePa);
   cpu.sysregs = { TCR_EL1: TCR, TTBR0_EL1: root, TTBR1_EL1: root, MAIR_EL1: MAIR, SCTLR_EL1: 1n };
-  cpu.regime1 = regimeOf(cpu.sysregs, 1, cpu.features);
-  cpu.regime0 = regimeOf(cpu.sysregs, 0, cpu.features);
+  cpu.regime1 = cpu.regimes(cpu.sysregs, 1);
+  cpu.regime0 = cpu.regimes(cpu.sysregs, 0);
   cpu.mmuOn = true;
   return cpu;
 }

@@ -6,8 +6,7 @@ import type { Property, Report, Violation } from '../check/violation.ts';
 import { observerOf } from '../check/watch.ts';
 import type { Board } from '../hardware/board.ts';
 import { type Counts, totals } from '../hardware/counters.ts';
-import { type CpuState, restoreCpu, saveCpu } from '../hardware/cpu-state.ts';
-import { buffered, drainEverything, drainSome } from '../hardware/drain.ts';
+import { buffered, drainSome } from '../hardware/drain.ts';
 import { CPU_POWER } from '../hardware/dvm.ts';
 import { speculate } from '../hardware/speculation.ts';
 import { cpuOf, createMachine, type Machine } from '../hardware/system.ts';
@@ -22,8 +21,10 @@ import { broughtUpBy } from './bring-up.ts';
 import { bootingCareer } from './career.ts';
 import { ACTS, actOf, cpuOfActor, type Decide, type Decisions, DRAIN, type Ready, SPECULATE, STEP } from './decide.ts';
 import { advance, canGoOn, isAtRest, isOn, type Lane, panicOf, stuck, tell, walksKernel } from './lane.ts';
-import { type MachineImage, restoreMachine, saveMachine } from './machine-image.ts';
+import type { Remembered } from './machine-image.ts';
 import { type Recording, recording } from './recording.ts';
+import { judgeAtRest } from './rest.ts';
+import { restoreStart, saveStart } from './start.ts';
 
 /** What is explored: one scenario on one board, as far as decisions leave it open. */
 export interface Exploration {
@@ -76,6 +77,7 @@ export function interleaverOf(exploration: Exploration): Interleaver {
   const properties = [...standardProperties, ...(scenario.properties ?? [])];
   const violations: Violation[] = [];
   const refusals: Violation[] = [];
+  const good: Remembered[] = [];
   const record = recording();
   const lanes = board.cpus.map((_, id) => laneOf(exploration, machine, id, properties, record, violations, refusals));
   const kernel = kernelOf(exploration, machine);
@@ -102,7 +104,7 @@ export function interleaverOf(exploration: Exploration): Interleaver {
       refusals.length = start.refused;
       record.begin(decide);
       const end = scheduler.run(exploration.mostPoints, acted);
-      if (end.rests) judgeAtRest(lanes, properties, machine, kernel, violations);
+      if (end.rests) judgeAtRest(lanes, properties, machine, kernel, violations, good);
       else if (end.stuck && violations.length === 0) violations.push(stallViolation(lanes.map(stuck), 0));
       const all = [...violations, ...refusals];
       const verdict = all.length > 0 ? 'violated' : end.rests ? 'good' : 'inconclusive';
@@ -216,78 +218,4 @@ function whoIsReady(lanes: readonly Lane[], ready: Ready, last: number): void {
     if (walksKernel(lane)) actors[count++] = id * ACTS + SPECULATE;
   }
   ready.count = count;
-}
-
-/** What has been stored becomes visible in the end; then the machine as a whole is looked at. */
-function judgeAtRest(
-  lanes: readonly Lane[],
-  properties: readonly Property[],
-  machine: Machine,
-  kernel: Kernel,
-  violations: Violation[],
-): void {
-  for (const { cpu } of lanes) drainEverything(cpu);
-  for (const property of properties) violations.push(...(property.atRest?.(machine, kernel) ?? []));
-}
-
-interface Start {
-  readonly image: MachineImage;
-  readonly lanes: readonly {
-    readonly state: CpuState;
-    readonly percpu: object;
-    readonly begun: number;
-    readonly halted: boolean;
-    readonly refused: boolean;
-    readonly chart: number;
-  }[];
-  readonly system: number;
-  readonly refused: number;
-  readonly violations: readonly Violation[];
-}
-
-/** Throws where a program is in the middle of something: a generator cannot be begun in the middle. */
-function saveStart(
-  machine: Machine,
-  lanes: readonly Lane[],
-  violations: readonly Violation[],
-  charts: BoardCharts | undefined,
-): Start {
-  const busy = lanes.find(({ stack, halted }) => stack.length > 0 && !halted);
-  if (busy !== undefined && violations.length === 0)
-    throw new Error(`CPU ${busy.cpu.id} waits for ${busy.at?.reason ?? 'nothing'} while the system is brought up`);
-  return {
-    image: saveMachine(machine),
-    lanes: lanes.map(({ cpu, kernel, begun, halted, refused, chart }) => {
-      const percpu = { ...kernel.percpu };
-      return { state: saveCpu(cpu), percpu, begun, halted, refused, chart: chart?.save() ?? 0 };
-    }),
-    system: charts?.system.save() ?? 0,
-    refused: lanes[0]!.refusals.length,
-    violations: [...violations],
-  };
-}
-
-function restoreStart(
-  machine: Machine,
-  lanes: readonly Lane[],
-  violations: Violation[],
-  start: Start,
-  charts: BoardCharts | undefined,
-): void {
-  restoreMachine(machine, start.image);
-  for (let id = 0; id < lanes.length; id++) {
-    const lane = lanes[id]!;
-    const { state, percpu, begun, halted, refused, chart } = start.lanes[id]!;
-    restoreCpu(lane.cpu, state);
-    Object.assign(lane.kernel.percpu, percpu);
-    lane.stack.length = 0;
-    lane.begun = begun;
-    lane.at = undefined;
-    lane.halted = halted;
-    lane.refused = refused;
-    lane.chart?.restore(chart);
-  }
-  charts?.system.restore(start.system);
-  violations.length = 0;
-  violations.push(...start.violations);
 }

@@ -1,4 +1,5 @@
 import { CONTROL_ROOTS_EPOCH } from '../hardware/cpu.ts';
+import type { Memory } from '../hardware/memory.ts';
 import type { Machine } from '../hardware/system.ts';
 import { attachTrace } from '../hardware/trace.ts';
 
@@ -42,4 +43,38 @@ export function restoreMachine({ memory }: Machine, image: MachineImage): void {
     image.frames[frame]!.live.set(image.frames[frame]!.saved);
     changedFrames[frame] = 0;
   }
+}
+
+/** Compares what was written since the image was taken with what it was at another time, byte for byte. */
+export interface Remembered {
+  readonly frames: readonly { readonly frame: number; readonly words: Int32Array }[];
+  readonly states: Int32Array;
+}
+
+export function remember({ memory }: Machine): Remembered {
+  const { changedFrames, frameState } = memory;
+  const frames: { frame: number; words: Int32Array }[] = [];
+  for (let frame = changedFrames.indexOf(1); frame >= 0; frame = changedFrames.indexOf(1, frame + 1))
+    frames.push({ frame, words: wordsOf(memory, frame).slice() });
+  return { frames, states: frameState.slice() };
+}
+
+/** Memory holds what it held then: the same frames were written, with the same words, and the same are allocated. */
+export function isAsRemembered({ memory }: Machine, { frames, states }: Remembered): boolean {
+  const { changedFrames, frameState } = memory;
+  let next = 0;
+  for (let frame = changedFrames.indexOf(1); frame >= 0; frame = changedFrames.indexOf(1, frame + 1)) {
+    const then = frames[next++];
+    if (then === undefined || then.frame !== frame || !isEqual(wordsOf(memory, frame), then.words)) return false;
+  }
+  return next === frames.length && isEqual(frameState, states);
+}
+
+function wordsOf({ buffer, imageWord, pageBytes }: Memory, frame: number): Int32Array {
+  return new Int32Array(buffer, imageWord * 8 + frame * pageBytes, pageBytes / 4);
+}
+
+function isEqual(a: Int32Array, b: Int32Array): boolean {
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }

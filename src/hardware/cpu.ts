@@ -9,7 +9,7 @@ import { FRAME_PENDING, type Memory, type WalkerPort, walkerPort } from './memor
 import { nobody, type Observer } from './observer.ts';
 import { newPoint, type Point } from './op.ts';
 import { newProgress, type Progress } from './progress.ts';
-import type { Regime, RegimeFeatures, TranslationRegisters } from './regime.ts';
+import { type Regime, regimesOf, type TranslationRegisters } from './regime.ts';
 import { attachStoreBuffer, type StoreBuffer, type Visible } from './store-buffer.ts';
 import type { StoreRun } from './store-run.ts';
 import { tableWordVisible } from './table-word.ts';
@@ -62,7 +62,8 @@ export interface Cpu {
   readonly relax: (spins: number) => void;
   /** Told of each of this CPU's table words as it becomes visible. */
   readonly visible: Visible;
-  readonly features: RegimeFeatures;
+  /** The translation regime that these registers make on this CPU. */
+  readonly regimes: (registers: TranslationRegisters, side: 0 | 1) => Regime;
   /** The translation registers as last written. */
   sysregs: TranslationRegisters;
   credit: number;
@@ -163,13 +164,13 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
     breathe: options.breathe ?? (() => {}),
     relax: options.relax ?? (() => {}),
     visible: (pa, before, after) => tableWordVisible(cpu, pa, before, after),
-    features: {
+    regimes: regimesOf({
       physicalAddressBits: model.features.lpa ? 52 : model.features.paBits,
       hpds: model.features.hpds,
       e0pd: model.features.e0pd,
       smallTables: false,
       epan: false,
-    },
+    }),
     sysregs: NO_REGISTERS,
     credit: 0,
     mmuOn: false,

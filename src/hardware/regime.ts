@@ -179,6 +179,30 @@ export function regimeOf(registers: TranslationRegisters, side: Side, features: 
   };
 }
 
+/** `regimeOf` of one CPU's features, which remembers: an operating system has few regimes, and takes them up again and again. */
+export function regimesOf(features: RegimeFeatures): (registers: TranslationRegisters, side: Side) => Regime {
+  const known: { registers: TranslationRegisters; regimes: [Regime, Regime] }[] = [];
+  return (registers, side) => {
+    for (const { registers: same, regimes } of known) if (alike(same, registers)) return regimes[side];
+    const regimes: [Regime, Regime] = [regimeOf(registers, 0, features), regimeOf(registers, 1, features)];
+    if (known.length === MOST_KNOWN) known.shift();
+    known.push({ registers, regimes });
+    return regimes[side];
+  };
+}
+
+const MOST_KNOWN = 8;
+
+function alike(a: TranslationRegisters, b: TranslationRegisters): boolean {
+  return (
+    a.TTBR1_EL1 === b.TTBR1_EL1 &&
+    a.TTBR0_EL1 === b.TTBR0_EL1 &&
+    a.TCR_EL1 === b.TCR_EL1 &&
+    a.SCTLR_EL1 === b.SCTLR_EL1 &&
+    a.MAIR_EL1 === b.MAIR_EL1
+  );
+}
+
 /** The attribute byte of MAIR_EL1 that AttrIndx (0..7) selects. */
 export function memoryAttribute(regime: Regime, attrIndx: number): number {
   return ((attrIndx < 4 ? regime.mairLow : regime.mairHigh) >>> (8 * (attrIndx & 3))) & 0xff;

@@ -1,7 +1,7 @@
 import { boundary } from './boundary.ts';
 import { CONTROL_ROOTS_EPOCH, type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from './cpu.ts';
 import type { Op } from './op.ts';
-import { type Regime, regimeOf, type TranslationRegisters } from './regime.ts';
+import type { Regime, TranslationRegisters } from './regime.ts';
 import { note } from './trace.ts';
 
 /** A register's number in the trace is its index here. */
@@ -20,8 +20,8 @@ export function* msr(cpu: Cpu, register: keyof TranslationRegisters, value: bigi
   const { regime0, regime1, unsynchronised0, unsynchronised1 } = cpu;
   cpu.sysregs = { ...cpu.sysregs, [register]: value };
   if (register !== 'SCTLR_EL1') {
-    cpu.unsynchronised0 = regimeOf(cpu.sysregs, 0, cpu.features);
-    cpu.unsynchronised1 = regimeOf(cpu.sysregs, 1, cpu.features);
+    cpu.unsynchronised0 = cpu.regimes(cpu.sysregs, 0);
+    cpu.unsynchronised1 = cpu.regimes(cpu.sysregs, 1);
     cpu.doubles[ROOT0_NEXT] = cpu.unsynchronised0.root;
     cpu.doubles[ROOT1_NEXT] = cpu.unsynchronised1.root;
     Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);

@@ -1,14 +1,15 @@
 import { translateOnce } from './access.ts';
 import { boundary } from './boundary.ts';
 import type { Cpu } from './cpu.ts';
+import { buffered } from './drain.ts';
 import { die } from './exception.ts';
 import { storedHere } from './load-store.ts';
 import { catchUp, overtaken } from './maintenance.ts';
-import { read } from './memory.ts';
+import { read, wordOf } from './memory.ts';
 import type { Op } from './op.ts';
 import { readRight } from './writable.ts';
 
-const VALID = 1n;
+const VALID = 1;
 
 /**
  * Loads of neighbouring table entries from `va` on, up to the first valid one: how many are invalid, at most `count`. One
@@ -20,14 +21,26 @@ export function* skipInvalid(cpu: Cpu, va: number, count: number): Op<number> {
   for (;;) {
     catchUp(cpu);
     const pa = translateOnce(cpu, va, readRight(cpu));
-    let invalid = 0;
-    if (pa >= 0) while (invalid < count && isInvalid(cpu, pa + 8 * invalid)) invalid++;
+    const invalid = pa < 0 ? 0 : invalidFrom(cpu, pa, count);
     if (overtaken(cpu)) continue;
     if (pa < 0) yield* die(cpu, va, -pa, readRight(cpu));
     return invalid;
   }
 }
 
-function isInvalid(cpu: Cpu, pa: number): boolean {
-  return ((storedHere(cpu, pa) ?? read(cpu.memory, pa)) & VALID) === 0n;
+function invalidFrom(cpu: Cpu, pa: number, count: number): number {
+  const { memory } = cpu;
+  const first = wordOf(memory, pa) * 2;
+  const own = buffered(cpu) > 0;
+  let invalid = 0;
+  while (
+    invalid < count &&
+    !(own ? isValid(cpu, pa + 8 * invalid) : (memory.halves[first + 2 * invalid]! & VALID) !== 0)
+  )
+    invalid++;
+  return invalid;
+}
+
+function isValid(cpu: Cpu, pa: number): boolean {
+  return (Number((storedHere(cpu, pa) ?? read(cpu.memory, pa)) & 1n) & VALID) !== 0;
 }

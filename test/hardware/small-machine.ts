@@ -18,7 +18,6 @@ import { allocateFrame, FRAME_DATA, FRAME_TABLE, placeTable } from '../../src/ha
 import { exchange, type Memory, read } from '../../src/hardware/memory.ts';
 import { nobody, type Observer } from '../../src/hardware/observer.ts';
 import type { Op, Point } from '../../src/hardware/op.ts';
-import { regimeOf } from '../../src/hardware/regime.ts';
 import { cpuOf, createMachine, type Machine, type MachineSize } from '../../src/hardware/system.ts';
 
 /** The first address of the kernel's half. */
@@ -114,8 +113,8 @@ export function translateBy(cpu: Cpu, root: number, root0 = 0, asid = 0): void {
     MAIR_EL1: 0x44_ffn,
     SCTLR_EL1: pack(SCTLR_EL1, { M: 1 }),
   };
-  cpu.regime0 = regimeOf(cpu.sysregs, 0, cpu.features);
-  cpu.regime1 = regimeOf(cpu.sysregs, 1, cpu.features);
+  cpu.regime0 = cpu.regimes(cpu.sysregs, 0);
+  cpu.regime1 = cpu.regimes(cpu.sysregs, 1);
   cpu.mmuOn = true;
 }
 
