@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
+import { isDiverged } from './diverged.ts';
 import { version } from './document.ts';
-import { EXIT_INTERNAL, EXIT_USAGE } from './exit-code.ts';
+import { EXIT_DIVERGED, EXIT_INTERNAL, EXIT_USAGE } from './exit-code.ts';
 import { isUsageError, usageError } from './usage-error.ts';
 
 /** The command line: names, options and help here; what a command does is loaded when it is called. */
@@ -76,6 +77,36 @@ kernelOptions(
     exitCode = await soak(scenarios, options);
   });
 
+kernelOptions(
+  program
+    .command('explore')
+    .description('run schedule after schedule, every decision made by a strategy, until one violates a property')
+    .argument('<scenario>', 'a name (see `asymmu scenarios`) or the path of a module'),
+)
+  .option('--strategy <random>', 'who decides', 'random')
+  .option('--schedules <n>', 'how many schedules (10000, unless --for is given)')
+  .option('--for <time>', 'how long, e.g. 30s, 10m or 8h')
+  .option('--jobs <n>', 'how many schedules at once; as many as there are cores, if not given')
+  .option('--from <brought-up|power-on>', 'where each run begins', 'brought-up')
+  .option('--points <n>', 'give a run up after this many', '20000')
+  .option('--keep-going', 'go on after a violation')
+  .option('--charts', 'judge milestones by the real state charts instead of tables compiled from them: slow')
+  .action(async (scenario: string, options) => {
+    const { explore } = await import('./explore.ts');
+    exitCode = await explore(scenario, options);
+  });
+
+program
+  .command('replay')
+  .description('make a run again from the token that `asymmu explore` printed')
+  .argument('<token>', 'as it was printed')
+  .option('--trace', 'print every step')
+  .option('--json', 'one JSON document on stdout, nothing else')
+  .action(async (token: string, options) => {
+    const { replay } = await import('./replay.ts');
+    exitCode = await replay(token, options);
+  });
+
 program
   .command('scenarios')
   .description('list the scenarios, good ones and bad twins')
@@ -144,6 +175,10 @@ function failed(thrown: unknown): number {
   if (isUsageError(thrown)) {
     process.stderr.write(`asymmu: ${thrown.message}\n`);
     return EXIT_USAGE;
+  }
+  if (isDiverged(thrown)) {
+    process.stderr.write(`asymmu: ${thrown.message}\n`);
+    return EXIT_DIVERGED;
   }
   process.stderr.write(`asymmu: internal error: ${thrown instanceof Error ? thrown.stack : thrown}\n`);
   return EXIT_INTERNAL;

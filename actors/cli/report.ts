@@ -24,7 +24,14 @@ export function runReport(
     return [...lines, ...expectation(configuration, outcome), '', ...phaseLines(outcome), ...countLines(outcome)];
   lines.push(`  again: ${again}`);
   if (outcome.verdict === 'inconclusive') return [...lines, '', ...howFar(outcome), ...phaseLines(outcome)];
-  return [...lines, ...expectation(configuration, outcome), '', ...failure(outcome, style), '', ...phaseLines(outcome)];
+  return [
+    ...lines,
+    ...expectation(configuration, outcome),
+    '',
+    ...failureLines(outcome, style),
+    '',
+    ...phaseLines(outcome),
+  ];
 }
 
 function verdictLine({ scenario, board, seed }: Configuration, outcome: RunOutcome, style: Style): string {
@@ -64,7 +71,11 @@ const LANE_ROWS = 16;
 /** What is still looked at after the step of the violation. */
 const STEPS_AFTER = 3;
 
-function failure(outcome: RunOutcome, style: Style): string[] {
+/** What of a run is needed to say how it failed. */
+export type Failure = Pick<RunOutcome, 'violations' | 'kernel' | 'machine' | 'trace'>;
+
+/** The first violation with its evidence, the steps that led to it as lanes, and what came of it. */
+export function failureLines(outcome: Failure, style: Style): string[] {
   const [first, ...rest] = outcome.violations;
   if (first === undefined) return [];
   const { kernel: k, machine } = outcome;
@@ -83,7 +94,7 @@ function failure(outcome: RunOutcome, style: Style): string[] {
 
 function violationLines(
   { property, cpu, step, message, evidence, remedy }: Violation,
-  outcome: RunOutcome,
+  outcome: Failure,
   style: Style,
 ): string[] {
   const where = [cpu >= 0 ? `CPU ${cpu}` : '', step >= 0 ? `step ${step}` : '']
@@ -104,7 +115,7 @@ function violationLines(
   ];
 }
 
-function evidenceText(evidence: readonly string[], { kernel }: RunOutcome, style: Style): string[] {
+function evidenceText(evidence: readonly string[], { kernel }: Failure, style: Style): string[] {
   const lines = evidenceLines(kernel, evidence).flatMap((line) => wrapKeepingColumns(line, style.width - 6));
   return lines.map((line) => `      ${line}`);
 }
@@ -121,7 +132,7 @@ export function cpusNamed({ cpu, message, evidence }: Violation): number[] {
 }
 
 /** What came of it: one line a property; two entries that matched at the same time are worth showing. */
-function followers(rest: readonly Violation[], outcome: RunOutcome, style: Style): string[] {
+function followers(rest: readonly Violation[], outcome: Failure, style: Style): string[] {
   const byProperty = Map.groupBy(rest, ({ property }) => property);
   const lines = [...byProperty].flatMap(([property, violations]) => {
     const { message, evidence } = violations[0]!;

@@ -1,0 +1,173 @@
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { DANGERS, type Discovery, discovery } from '../../src/explore/discovery.ts';
+import type { FoundRun, RangeResult } from './range.ts';
+import { MOST_SCHEDULES, type SearchPlan, WORD_BEATS, WORD_ENDS_BEFORE } from './search-plan.ts';
+import type { SearchTask } from './search-worker.ts';
+
+/** A search shared out over workers, so that what it comes to depends on schedules and seed alone, not on their number. */
+
+export interface SearchRequest extends Omit<SearchPlan, 'words'> {
+  /** The budget. */
+  readonly schedules: number;
+  readonly forMs?: number;
+  readonly jobs: number;
+  readonly signal: AbortSignal;
+  /** Told now and then. */
+  readonly onProgress?: (progress: SearchProgress) => void;
+}
+
+export interface SearchProgress {
+  /** Schedules that were run, whether or not they will count in the end. */
+  readonly schedules: number;
+  readonly elapsedMs: number;
+}
+
+/** What a search came to: all schedules from 0 on, up to the first violation where the search was to stop there. */
+export interface SearchResult {
+  readonly ended: 'violation' | 'exhausted' | 'schedules' | 'time' | 'interrupted' | 'hung';
+  readonly schedules: number;
+  readonly points: number;
+  readonly givenUp: number;
+  readonly found: readonly FoundRun[];
+  readonly dangers: readonly number[];
+  readonly discovery: Discovery;
+  /** The schedule that came to no end, if there was one. */
+  readonly hung?: number;
+  readonly elapsedMs: number;
+}
+
+const SCHEDULES_AT_ONCE = 32;
+const LOOK_EVERY_MS = 250;
+/** A schedule takes milliseconds; a worker that is silent for this long will stay so. */
+const HUNG_AFTER_MS = 30_000;
+const HERE = import.meta.url;
+
+export async function searchOnPool(request: SearchRequest): Promise<SearchResult> {
+  const { exploration, strategy, options, keepGoing, schedules, jobs } = request;
+  const began = performance.now();
+  const words = new Int32Array(new SharedArrayBuffer(4 * (WORD_BEATS + jobs)));
+  words[WORD_ENDS_BEFORE] = Math.min(schedules, MOST_SCHEDULES);
+  const plan: SearchPlan = { exploration, strategy, options, keepGoing, words };
+  const pool = new Piscina<SearchTask, RangeResult>({
+    filename: fileURLToPath(new URL(HERE.endsWith('.ts') ? './search-worker.ts' : './search-worker.js', HERE)),
+    minThreads: jobs,
+    maxThreads: jobs,
+    concurrentTasksPerWorker: 1,
+    workerData: plan,
+  });
+  const sum = inOrder();
+  const watch = watchJobs(words, jobs);
+  let next = 0;
+  let stopped: 'time' | 'interrupted' | undefined;
+  const endBefore = (schedule: number): void => {
+    if (schedule < words[WORD_ENDS_BEFORE]!) Atomics.store(words, WORD_ENDS_BEFORE, schedule);
+  };
+  const stop = (why: 'time' | 'interrupted'): void => {
+    stopped ??= why;
+    endBefore(0);
+  };
+  const interrupt = (): void => stop('interrupted');
+  const timer = setInterval(() => {
+    const elapsedMs = performance.now() - began;
+    request.onProgress?.({ schedules: watch.beats(), elapsedMs });
+    if (request.forMs !== undefined && elapsedMs >= request.forMs) stop('time');
+    watch.look();
+  }, LOOK_EVERY_MS);
+  request.signal.addEventListener('abort', interrupt);
+  if (request.signal.aborted) interrupt();
+
+  const work = async (job: number): Promise<void> => {
+    while (next < words[WORD_ENDS_BEFORE]!) {
+      const task = { job, from: next, to: Math.min(next + SCHEDULES_AT_ONCE, schedules) };
+      next = task.to;
+      const result = await pool.run(task, { signal: watch.started(job, task.from) });
+      watch.ended(job);
+      sum.add(result);
+      const [first] = result.found;
+      if (first !== undefined && !keepGoing) endBefore(first.index + 1);
+      if (result.exhausted) endBefore(result.from + result.schedules);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: jobs }, (_, job) => work(job)));
+  } catch (thrown) {
+    if (watch.hung() === undefined) throw thrown;
+  } finally {
+    clearInterval(timer);
+    request.signal.removeEventListener('abort', interrupt);
+    await pool.destroy();
+  }
+  const total = sum.total();
+  const hung = watch.hung();
+  const violated = total.found.length > 0 && !keepGoing;
+  const why = total.exhausted ? 'exhausted' : 'schedules';
+  const ended = violated ? 'violation' : hung !== undefined ? 'hung' : (stopped ?? why);
+  return { ...total, ended, ...(hung === undefined ? {} : { hung }), elapsedMs: performance.now() - began };
+}
+
+/** Adds results up in the order of their schedules, whenever they come. */
+function inOrder() {
+  const waiting = new Map<number, RangeResult>();
+  const known = discovery();
+  const dangers = DANGERS.map(() => 0);
+  const found: FoundRun[] = [];
+  let [schedules, points, givenUp, exhausted] = [0, 0, 0, false];
+  const take = (result: RangeResult): void => {
+    schedules += result.schedules;
+    points += result.points;
+    givenUp += result.givenUp;
+    exhausted ||= result.exhausted;
+    found.push(...result.found);
+    for (const { index, situations } of result.news) known.add(index, situations);
+    for (const [danger, count] of result.dangers.entries()) dangers[danger]! += count;
+  };
+  return {
+    add(result: RangeResult): void {
+      waiting.set(result.from, result);
+      // A range that was broken off ends it: nothing behind it counts.
+      for (let one = waiting.get(schedules); one !== undefined; one = waiting.get(schedules)) {
+        waiting.delete(one.from);
+        take(one);
+        if (one.from + one.schedules < one.to) break;
+      }
+    },
+    /** A violation behind the end does not count towards it, but is one. */
+    total() {
+      const beyond = [...waiting.values()].flatMap((result) => result.found).sort((a, b) => a.index - b.index);
+      const all = found.length > 0 ? found : beyond;
+      return { schedules, points, givenUp, exhausted, found: all, dangers, discovery: known };
+    },
+  };
+}
+
+/** Sees to it that every job that has something to do gets somewhere. */
+function watchJobs(words: Int32Array, jobs: number) {
+  const running = new Map<number, { from: number; beats: number; since: number; abort: AbortController }>();
+  const before = new Int32Array(jobs);
+  let hung: number | undefined;
+  const beatsOf = (job: number): number => Atomics.load(words, WORD_BEATS + job);
+  return {
+    started(job: number, from: number): AbortSignal {
+      const abort = new AbortController();
+      before[job] = beatsOf(job);
+      running.set(job, { from, beats: beatsOf(job), since: performance.now(), abort });
+      return abort.signal;
+    },
+    ended(job: number): void {
+      running.delete(job);
+    },
+    look(): void {
+      for (const [job, one] of running) {
+        const beats = beatsOf(job);
+        if (beats !== one.beats) Object.assign(one, { beats, since: performance.now() });
+        else if (performance.now() - one.since > HUNG_AFTER_MS) {
+          hung = Math.min(hung ?? Number.POSITIVE_INFINITY, one.from + beats - before[job]!);
+          one.abort.abort();
+        }
+      }
+    },
+    beats: () => Array.from({ length: jobs }, (_, job) => beatsOf(job)).reduce((sum, beats) => sum + beats, 0),
+    hung: () => hung,
+  };
+}
