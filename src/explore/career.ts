@@ -28,3 +28,8 @@ export function bootingCareer(cpu: number, lateCpus: readonly number[], work: Pr
   if (cpu === 0) return { stages: [booting, ...bringingUp, ...working], landing: 2, stopper };
   return { stages: [booting, ...working], landing: lateCpus.includes(cpu) ? 0 : 1, stopper };
 }
+
+/** One program and nothing else. */
+export function bareCareer(program: Program): Career {
+  return { stages: [{ program }], landing: 0, stopper };
+}

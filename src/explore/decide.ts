@@ -5,11 +5,16 @@ import type { Chance } from '../hardware/chooser.ts';
  * chance falls on one CPU. Every answer is an integer in [0, bound), 0 the tame one, so that a run is a list of numbers.
  */
 export interface Decide {
-  /** Who acts next: an index into `ready.actors`. */
+  /** Who acts next: an index into `ready.actors`, or `CUT`. */
   readonly next: (ready: Ready) => number;
+  /** Asked who acts next even where there is one answer only. */
+  readonly always?: boolean;
   /** How chance falls on CPU `cpu`. */
   readonly chance: (bound: number, kind: Chance, cpu: number) => number;
 }
+
+/** Instead of who acts next: this run need not go on, for another tells the same story. */
+export const CUT = -1;
 
 /**
  * Who may act now, as actors' numbers: first the `cpus` CPUs that can go on, the one that went last leading if it can; then

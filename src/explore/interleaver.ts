@@ -1,5 +1,5 @@
 import { judgeSystem } from '../check/chart.ts';
-import type { BoardCharts } from '../check/chart-table.ts';
+import type { BoardCharts, SystemChart } from '../check/chart-table.ts';
 import { stallViolation } from '../check/progress.ts';
 import { standardProperties } from '../check/standard.ts';
 import type { Property, Report, Violation } from '../check/violation.ts';
@@ -18,8 +18,19 @@ import { failAllocations } from '../kernel/pgalloc.ts';
 import { kernelText } from '../kernel/text.ts';
 import type { Program, Scenario } from '../scenario/scenario.ts';
 import { broughtUpBy } from './bring-up.ts';
-import { bootingCareer } from './career.ts';
-import { ACTS, actOf, cpuOfActor, type Decide, type Decisions, DRAIN, type Ready, SPECULATE, STEP } from './decide.ts';
+import { bareCareer, bootingCareer } from './career.ts';
+import {
+  ACTS,
+  actOf,
+  CUT,
+  cpuOfActor,
+  type Decide,
+  type Decisions,
+  DRAIN,
+  type Ready,
+  SPECULATE,
+  STEP,
+} from './decide.ts';
 import { advance, canGoOn, isAtRest, isOn, type Lane, panicOf, stuck, tell, walksKernel } from './lane.ts';
 import type { Remembered } from './machine-image.ts';
 import { type Recording, recording } from './recording.ts';
@@ -35,6 +46,8 @@ export interface Exploration {
   readonly work: Program;
   /** `brought-up`: all CPUs are online and idle, and every run begins there; `power-on`: nothing has happened yet. */
   readonly from: 'power-on' | 'brought-up';
+  /** Instead of a boot: what each CPU runs from power-on, with translation off. */
+  readonly bare?: (cpu: number) => Program;
   /** Points after which a run is given up. */
   readonly mostPoints: number;
   /** The charts, at their beginnings, that accept or refuse every mark; without them nobody does. */
@@ -44,6 +57,8 @@ export interface Exploration {
 /** How one run went. */
 export interface Interleaved {
   readonly verdict: 'good' | 'violated' | 'inconclusive';
+  /** Whoever decided wanted no more of it: another run tells the same story. */
+  readonly cut: boolean;
   readonly violations: readonly Violation[];
   /** Every decision of the run: it is the run, given the exploration. */
   readonly decisions: Decisions;
@@ -58,6 +73,8 @@ export interface Interleaver {
   readonly machine: Machine;
   readonly kernel: Kernel;
   readonly lanes: readonly Lane[];
+  /** The chart of the whole board, where there are charts. */
+  readonly system: SystemChart | undefined;
   readonly run: (decide: Decide, acted?: Acted) => Interleaved;
   /** Of the last run. */
   readonly counts: () => Counts;
@@ -84,7 +101,7 @@ export function interleaverOf(exploration: Exploration): Interleaver {
   loadKernelImage(machine.memory);
   failAllocations(machine.memory.control, scenario.allocationFailureOneIn ?? 0);
   scenario.setup?.(machine, kernel);
-  lanes[0]!.cpu.words[CPU_POWER] = 1;
+  for (const { cpu } of exploration.bare ? lanes : lanes.slice(0, 1)) cpu.words[CPU_POWER] = 1;
 
   const scheduler = schedulerOf(lanes, record, violations);
   if (exploration.from === 'brought-up') {
@@ -98,6 +115,7 @@ export function interleaverOf(exploration: Exploration): Interleaver {
     machine,
     kernel,
     lanes,
+    system: charts?.system,
     counts: () => totals(lanes.map(({ cpu }) => cpu.counts)),
     run(decide, acted) {
       restoreStart(machine, lanes, violations, start, charts);
@@ -108,7 +126,8 @@ export function interleaverOf(exploration: Exploration): Interleaver {
       else if (end.stuck && violations.length === 0) violations.push(stallViolation(lanes.map(stuck), 0));
       const all = [...violations, ...refusals];
       const verdict = all.length > 0 ? 'violated' : end.rests ? 'good' : 'inconclusive';
-      return { verdict, violations: all, decisions: record.decisions(), points: end.points };
+      const cut = end.cut === true;
+      return { verdict, cut, violations: all, decisions: record.decisions(), points: end.points };
     },
   };
 }
@@ -143,7 +162,8 @@ function laneOf(
       if (violation !== undefined) refusals.push(violation);
     },
   });
-  const career = bootingCareer(id, board.lateCpus, scenario.programs?.(id) ?? exploration.work);
+  const work = scenario.programs?.(id) ?? exploration.work;
+  const career = exploration.bare ? bareCareer(exploration.bare(id)) : bootingCareer(id, board.lateCpus, work);
   const lane: Lane = {
     cpu,
     kernel,
@@ -164,6 +184,7 @@ function laneOf(
 interface End {
   readonly rests: boolean;
   readonly stuck: boolean;
+  readonly cut?: boolean;
   readonly points: number;
 }
 
@@ -179,11 +200,13 @@ function schedulerOf(lanes: readonly Lane[], record: Recording, violations: read
       let last = 0;
       for (let points = 0; points < mostPoints; ) {
         whoIsReady(lanes, ready, last);
-        if (ready.cpus === 0) {
+        if (ready.count === 0) {
           const rests = lanes.every(isAtRest);
           return { rests, stuck: !rests, points };
         }
-        const actor = ready.actors[record.next(ready)]!;
+        const next = record.next(ready);
+        if (next === CUT) return { rests: false, stuck: false, cut: true, points };
+        const actor = ready.actors[next]!;
         const lane = lanes[cpuOfActor(actor)]!;
         const act = actOf(actor);
         if (act === STEP) {
@@ -204,7 +227,10 @@ function schedulerOf(lanes: readonly Lane[], record: Recording, violations: read
   };
 }
 
-/** The CPU that went last leads; the hardware's own acts come last. */
+/**
+ * The CPU that went last leads; the hardware's own acts come last. When no CPU can go on, all that has been stored still
+ * leaves the store buffers, which may wake somebody.
+ */
 function whoIsReady(lanes: readonly Lane[], ready: Ready, last: number): void {
   const { actors } = ready;
   let count = 0;
@@ -215,7 +241,7 @@ function whoIsReady(lanes: readonly Lane[], ready: Ready, last: number): void {
     const lane = lanes[id]!;
     if (lane.halted || !isOn(lane)) continue;
     if (buffered(lane.cpu) > 0) actors[count++] = id * ACTS + DRAIN;
-    if (walksKernel(lane)) actors[count++] = id * ACTS + SPECULATE;
+    if (ready.cpus > 0 && walksKernel(lane)) actors[count++] = id * ACTS + SPECULATE;
   }
   ready.count = count;
 }

@@ -12,7 +12,7 @@ export function randomly(seed: number): Decide {
     next({ cpus, count }) {
       const draw = choose(2 ** 31, 'noise');
       const rest = Math.floor(draw / BY_ITSELF);
-      return count > cpus && draw % BY_ITSELF === 0 ? cpus + (rest % (count - cpus)) : rest % cpus;
+      return cpus === 0 || (count > cpus && draw % BY_ITSELF === 0) ? cpus + (rest % (count - cpus)) : rest % cpus;
     },
     chance: choose,
   };

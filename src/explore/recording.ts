@@ -1,5 +1,5 @@
 import type { Chance } from '../hardware/chooser.ts';
-import type { Decide, Decisions, Ready } from './decide.ts';
+import { CUT, type Decide, type Decisions, type Ready } from './decide.ts';
 
 /** Passes questions on to whoever decides this run, and keeps the answers. */
 export interface Recording {
@@ -13,6 +13,7 @@ export interface Recording {
 
 export function recording(): Recording {
   let decide: Decide | undefined;
+  let asked = false;
   let bounds: number[] = [];
   let answers: number[] = [];
   const kept = (bound: number, answer: number): number => {
@@ -23,10 +24,15 @@ export function recording(): Recording {
     return answer;
   };
   return {
-    next: (ready) => (ready.count === 1 ? 0 : kept(ready.count, decide!.next(ready))),
+    next: (ready) => {
+      if (ready.count === 1 && !asked) return 0;
+      const answer = decide!.next(ready);
+      return answer === CUT || ready.count === 1 ? answer : kept(ready.count, answer);
+    },
     chance: (bound, kind, cpu) => (bound === 1 ? 0 : kept(bound, decide!.chance(bound, kind, cpu))),
     begin: (by) => {
       decide = by;
+      asked = by.always === true;
       bounds = [];
       answers = [];
     },

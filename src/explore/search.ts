@@ -1,11 +1,13 @@
 import type { Decide } from './decide.ts';
-import type { Interleaved, Interleaver } from './interleaver.ts';
+import type { Acted, Interleaved, Interleaver } from './interleaver.ts';
 
 /** A way of going through schedules. Schedules are numbered, so that they can be shared out and done again. */
 export interface Strategy {
   readonly name: string;
   /** Who decides schedule `index`; undefined: there is nothing left to try. */
   readonly decide: (index: number) => Decide | undefined;
+  /** Told of every act of a schedule it decides. */
+  readonly acted?: Acted;
   /** Told how the schedule it last decided went. */
   readonly ran?: (run: Interleaved) => void;
 }
@@ -39,9 +41,9 @@ export function search(
   for (let index = from; index < to; index++) {
     const decide = strategy.decide(index);
     if (decide === undefined) return { schedules: index - from, points, givenUp, found: undefined, exhausted: true };
-    const run = interleaver.run(decide);
+    const run = interleaver.run(decide, strategy.acted);
     points += run.points;
-    if (run.verdict === 'inconclusive') givenUp++;
+    if (run.verdict === 'inconclusive' && !run.cut) givenUp++;
     strategy.ran?.(run);
     ran?.(run, index);
     if (run.verdict === 'violated')

@@ -16,6 +16,7 @@ import {
   type Memory,
   POISON_HALF,
   wordOf,
+  wroteFrame,
 } from './memory.ts';
 
 /** Frames: who owns a backed page of memory. Freed frames are poisoned and carry a generation. */
@@ -76,7 +77,7 @@ export function claimImageFrame(memory: Memory, index: number, kind: typeof FRAM
 export function fillFrame(memory: Memory, pa: number, lo: number, hi: number): void {
   const first = wordOf(memory, pa) * 2;
   const { halves } = memory;
-  memory.changedFrames[frameOf(memory, pa)] = 1;
+  wroteFrame(memory, frameOf(memory, pa));
   const end = first + memory.pageBytes / 4;
   for (let i = first; i < end; i += 2) {
     halves[i] = lo;
@@ -87,6 +88,7 @@ export function fillFrame(memory: Memory, pa: number, lo: number, hi: number): v
 /** The table at `pa` now hangs in the tree of `rootPa`, at `level`, and translates from `va` on. */
 export function placeTable(memory: Memory, pa: number, level: number, va: number, rootPa: number): void {
   const frame = frameOf(memory, pa);
+  memory.watcher?.wrote(memory.imageWord + (frame << (memory.pageShift - 3)));
   memory.frameVa[frame] = va;
   memory.frameMeta[frame * 4 + FRAME_LEVEL] = level;
   memory.frameMeta[frame * 4 + FRAME_ROOT] = 1 + frameOf(memory, rootPa);
@@ -101,7 +103,9 @@ export function setPending(memory: Memory, frame: number, cpu: number): void {
 /** The fill of the frame is visible to everybody from here on. */
 export function clearPending(memory: Memory, frame: number): void {
   const before = Atomics.exchange(memory.frameMeta, frame * 4 + FRAME_PENDING, 0);
-  if (before !== 0) Atomics.sub(memory.control, CONTROL_PENDING_FILLS, 1);
+  if (before === 0) return;
+  Atomics.sub(memory.control, CONTROL_PENDING_FILLS, 1);
+  memory.watcher?.wrote(memory.imageWord + (frame << (memory.pageShift - 3)));
 }
 
 export function isPending(memory: Memory, pa: number): boolean {

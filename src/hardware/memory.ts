@@ -32,6 +32,14 @@ export interface Memory {
   readonly frameVa: Float64Array;
   /** Per frame 1 where this thread has written to it. Whoever puts a machine back as it was clears them. */
   readonly changedFrames: Uint8Array;
+  /** Told of every access, for a scheduler that must know which steps depend on which. */
+  watcher: MemoryWatcher | undefined;
+}
+
+/** `word`: index into the machine's 64-bit words. */
+export interface MemoryWatcher {
+  readonly read: (word: number) => void;
+  readonly wrote: (word: number) => void;
 }
 
 export const FRAME_FREE = 0;
@@ -118,6 +126,7 @@ export function attachMemory(
     frameMeta: new Int32Array(buffer, layout.frameMeta, layout.frames * 4),
     frameVa: new Float64Array(buffer, layout.frameVa, layout.frames),
     changedFrames: new Uint8Array(layout.frames),
+    watcher: undefined,
   };
 }
 
@@ -159,7 +168,9 @@ export function isTableWord(memory: Memory, pa: number): boolean {
 /** The 64-bit word at `pa`; derived from the address where nothing backs it. `pa`: 8-byte aligned. */
 export function read(memory: Memory, pa: number): bigint {
   const word = wordOf(memory, pa);
-  return word < 0 ? derivedValue(pa) : Atomics.load(memory.words, word);
+  if (word < 0) return derivedValue(pa);
+  memory.watcher?.read(word);
+  return Atomics.load(memory.words, word);
 }
 
 /** Stores and returns what was there before. Only backed memory can be written. */
@@ -180,7 +191,14 @@ function backedWord(memory: Memory, pa: number): number {
   if (word < 0)
     throw new Error(`a store to physical ${pa.toString(16)}, which no frame backs: allocate the page first`);
   memory.changedFrames[(word - memory.imageWord) >> (memory.pageShift - 3)] = 1;
+  memory.watcher?.wrote(word);
   return word;
+}
+
+/** Frame `frame` is written to, past the door. */
+export function wroteFrame(memory: Memory, frame: number): void {
+  memory.changedFrames[frame] = 1;
+  memory.watcher?.wrote(memory.imageWord + (frame << (memory.pageShift - 3)));
 }
 
 /** What RAM that nobody backs holds at `pa`. */

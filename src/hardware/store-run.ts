@@ -1,7 +1,7 @@
 import { TABLE_STORES } from './counters.ts';
 import type { Cpu } from './cpu.ts';
 import { isAlone } from './dvm.ts';
-import { exchange, frameOf, wordOf } from './memory.ts';
+import { exchange, frameOf, wordOf, wroteFrame } from './memory.ts';
 import { liveEntriesHaveChanged } from './table-word.ts';
 
 /**
@@ -39,7 +39,7 @@ export function forwardedByRun(runs: readonly StoreRun[], pa: number): bigint | 
 export function showRun(cpu: Cpu, run: StoreRun): void {
   const { memory } = cpu;
   if (isAlone(cpu.dvm, cpu.id) && !liveEntriesHaveChanged(memory)) {
-    memory.changedFrames[frameOf(memory, run.pa)] = 1;
+    wroteFrame(memory, frameOf(memory, run.pa));
     fillWords(memory.int32, wordOf(memory, run.pa) * 2, run.count, run.first, run.stepBytes);
     cpu.counts[TABLE_STORES]! += run.count;
     return;

@@ -3,7 +3,7 @@ import { boundary } from './boundary.ts';
 import type { Cpu } from './cpu.ts';
 import { drainSome, drainWithin, makeRoom } from './drain.ts';
 import { setPending } from './frame.ts';
-import { frameOf, wordOf } from './memory.ts';
+import { frameOf, wordOf, wroteFrame } from './memory.ts';
 import type { Op } from './op.ts';
 import { pushStore } from './store-buffer.ts';
 import { fillWords } from './store-run.ts';
@@ -25,7 +25,7 @@ export function* fillTable(cpu: Cpu, va: number, first: bigint, stepBytes: numbe
   const { memory } = cpu;
   makeRoom(cpu);
   fillWords(memory.int32, wordOf(memory, pa) * 2, memory.pageBytes / 8, first, stepBytes);
-  memory.changedFrames[frameOf(memory, pa)] = 1;
+  wroteFrame(memory, frameOf(memory, pa));
   setPending(memory, frameOf(memory, pa), cpu.id);
   pushStore(cpu.stores, pa, 0n, 1);
   leaveHazard(cpu);

@@ -32,6 +32,7 @@ function invalidFrom(cpu: Cpu, pa: number, count: number): number {
   const { memory } = cpu;
   const first = wordOf(memory, pa) * 2;
   const own = buffered(cpu) > 0;
+  memory.watcher?.read(first / 2); // of a table's words one is as good as all
   let invalid = 0;
   while (
     invalid < count &&
