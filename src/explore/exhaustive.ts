@@ -17,8 +17,8 @@ export interface Bounds {
 export const NO_BOUNDS: Bounds = { hardwareActs: Number.POSITIVE_INFINITY, chances: Number.POSITIVE_INFINITY };
 
 export interface Exhaustive extends Strategy {
-  /** Schedules run to their end, each of another class: no two differ only in the order of independent acts. */
-  readonly classes: () => number;
+  /** Schedules run to their end. Of `dfs` each is a class of its own: no two differ only in the order of independent acts. */
+  readonly complete: () => number;
   /** Schedules begun and cut, because another one tells the same story. */
   readonly redundant: () => number;
   /** Everything within the bounds has been run. */
@@ -74,7 +74,7 @@ export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS)
   /** The acts of this run, and from which position on they have not been run before. */
   const path: ActNode[] = [];
   let fresh = 0;
-  let classes = 0;
+  let complete = 0;
   let redundant = 0;
   let finished = false;
 
@@ -127,9 +127,9 @@ export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS)
     },
     ran({ cut }) {
       if (cut) redundant++;
-      else classes++;
+      else complete++;
     },
-    classes: () => classes,
+    complete: () => complete,
     redundant: () => redundant,
     finished: () => finished,
   };

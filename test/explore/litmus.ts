@@ -66,7 +66,7 @@ export function runAll(programs: readonly Litmus[], bounds: Bounds = NO_BOUNDS):
   });
   if (found !== undefined) throw new Error(found.run.violations[0]!.message);
   return {
-    classes: strategy.classes(),
+    classes: strategy.complete(),
     redundant: strategy.redundant(),
     finished: exhausted,
     outcomes: [...outcomes].sort(),
