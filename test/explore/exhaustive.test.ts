@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NO_BOUNDS } from '../../src/explore/exhaustive.ts';
-import { adder, increment, type Litmus, messagePassing, runAll, storeBuffering } from './litmus.ts';
+import { loadAdd } from '../../src/hardware/load-store.ts';
+import { adder, increment, type Litmus, messagePassing, runAll, runBounded, storeBuffering, word } from './litmus.ts';
 
 function times(count: number, program: Litmus): Litmus[] {
   return Array.from({ length: count }, () => program);
@@ -82,5 +83,77 @@ describe('two CPUs that increment a counter', () => {
   it('under a lock lose none: who comes first, and whether the other has to wait', () => {
     const { classes, outcomes } = runAll(times(2, increment(true)));
     expect({ classes, outcomes }).toEqual({ classes: 4, outcomes: ['0 1', '1 0'] });
+  });
+});
+
+describe('a preemption-bounded search', () => {
+  /** Who does its k-th addition when, in all schedules with at most so many preemptions. */
+  function orders(threads: number, steps: number, preemptions: number): Set<string> {
+    const found = new Set<string>();
+    const go = (order: number[], left: number[], last: number, budget: number): void => {
+      if (left.every((acts) => acts === 0)) {
+        // An act before its first addition only brings a CPU there.
+        const done = left.map(() => 0);
+        const additions = order.filter((cpu) => done[cpu]!++ > 0);
+        const seen: number[][] = left.map(() => []);
+        for (const [at, cpu] of additions.entries()) seen[cpu]!.push(at);
+        found.add(seen.flat().join(' '));
+        return;
+      }
+      for (const [cpu, acts] of left.entries()) {
+        const cost = cpu !== last && left[last]! > 0 ? 1 : 0;
+        if (acts === 0 || cost > budget) continue;
+        go([...order, cpu], left.with(cpu, acts - 1), cpu, budget - cost);
+      }
+    };
+    go(
+      [],
+      Array.from({ length: threads }, () => steps + 1),
+      0,
+      preemptions,
+    );
+    return found;
+  }
+
+  /** Additions to a word that all share: what each returns says when it came. */
+  function teller(steps: number): Litmus {
+    return function* (cpu, k, registers) {
+      for (let i = 0; i < steps; i++) registers.push(Number(yield* loadAdd(cpu, word(k, 0), 1n)));
+    };
+  }
+
+  it.each([
+    [2, 2, 0],
+    [2, 2, 1],
+    [2, 3, 1],
+    [2, 3, 2],
+    [2, 3, 9],
+    [3, 1, 1],
+    [3, 2, 0],
+    [3, 2, 1],
+    [3, 2, 2],
+  ])('of %i CPUs with %i steps and %i preemptions comes to every order there is', (threads, steps, preemptions) => {
+    const { outcomes, finished } = runBounded(times(threads, teller(steps)), { preemptions });
+    expect(finished).toBe(true);
+    expect(outcomes).toEqual([...orders(threads, steps, preemptions)].sort());
+  });
+
+  it.each([
+    ['store buffering', storeBuffering],
+    ['message passing', messagePassing],
+    ['increments', increment],
+  ] as const)('without bounds comes to every outcome of %s, with and without its barrier or lock', (_, program) => {
+    for (const safe of [false, true]) {
+      const all = runAll(times(2, program(safe)));
+      const { outcomes, finished } = runBounded(times(2, program(safe)), {});
+      expect({ outcomes, finished }).toEqual({ outcomes: all.outcomes, finished: true });
+    }
+  });
+
+  it('lets the hardware act no more often than it is told', () => {
+    const { outcomes } = runBounded(times(2, storeBuffering(false)), { hardwareActs: 0 });
+    expect(outcomes).toEqual(['0 0']); // no store leaves before both CPUs are done
+    const once = runBounded(times(2, storeBuffering(false)), { hardwareActs: 1 });
+    expect(once.outcomes).toEqual(['0 0', '0 1', '1 0']);
   });
 });

@@ -1,5 +1,6 @@
+import { bounded, type PreemptionBounds } from '../../src/explore/bounded.ts';
 import { briefWork } from '../../src/explore/brief-work.ts';
-import { type Bounds, exhaustive, NO_BOUNDS } from '../../src/explore/exhaustive.ts';
+import { type Bounds, type Exhaustive, exhaustive, NO_BOUNDS } from '../../src/explore/exhaustive.ts';
 import { type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import { search } from '../../src/explore/search.ts';
 import { dsb } from '../../src/hardware/barrier.ts';
@@ -59,7 +60,15 @@ export function litmus(programs: readonly Litmus[]): { interleaver: Interleaver;
 
 export function runAll(programs: readonly Litmus[], bounds: Bounds = NO_BOUNDS): Everything {
   const { interleaver, outcome } = litmus(programs);
-  const strategy = exhaustive(interleaver, bounds);
+  return everything(interleaver, outcome, exhaustive(interleaver, bounds));
+}
+
+export function runBounded(programs: readonly Litmus[], bounds: Partial<PreemptionBounds>): Everything {
+  const { interleaver, outcome } = litmus(programs);
+  return everything(interleaver, outcome, bounded(interleaver, { ...NO_BOUNDS, preemptions: Infinity, ...bounds }));
+}
+
+function everything(interleaver: Interleaver, outcome: () => string, strategy: Exhaustive): Everything {
   const outcomes = new Set<string>();
   const { found, exhausted } = search(interleaver, strategy, 0, 100_000, ({ cut }) => {
     if (!cut) outcomes.add(outcome());
