@@ -1,4 +1,4 @@
-import { ACCESSES, DSBS, TABLE_STORES } from '../hardware/counters.ts';
+import { ACCESSES, DSBS, TABLE_STORES, TLBIS_APPLIED } from '../hardware/counters.ts';
 import { CONTROL_ROOTS_EPOCH } from '../hardware/cpu.ts';
 import { buffered } from '../hardware/drain.ts';
 import { CPU_IRQ_PENDING, CPU_POWER } from '../hardware/dvm.ts';
@@ -148,7 +148,9 @@ export function trackerOf({ machine, lanes, system }: Pick<Interleaver, 'machine
 
   function touchedByCpu({ cpu }: Lane, before: Int32Array, act: number): void {
     const translated = cpu.mmuOn && cpu.counts[ACCESSES] !== before[TRANSLATIONS];
-    if (translated || act === SPECULATE || writes.has(ROOTS) || writes.has(DVM)) writes.add(ofCpu(cpu.id, TLB));
+    const invalidated = cpu.counts[TLBIS_APPLIED] !== before[INVALIDATIONS];
+    if (translated || invalidated || act === SPECULATE || writes.has(ROOTS) || writes.has(DVM))
+      writes.add(ofCpu(cpu.id, TLB));
     if (translated || act === SPECULATE || writes.has(ROOTS)) reads.add(DVM);
     if (act === SPECULATE) reads.add(HINTS);
     const stored = cpu.counts[TABLE_STORES] !== before[MADE_VISIBLE];
@@ -177,6 +179,7 @@ export function trackerOf({ machine, lanes, system }: Pick<Interleaver, 'machine
       const now = seen[id]!;
       now[TRANSLATIONS] = cpu.counts[ACCESSES]!;
       now[MADE_VISIBLE] = cpu.counts[TABLE_STORES]!;
+      now[INVALIDATIONS] = cpu.counts[TLBIS_APPLIED]!;
       now[BARRIERS] = cpu.counts[DSBS]!;
       now[BUFFERED] = buffered(cpu);
       now[WAITED] = at?.kind === 'wait' ? at.word : -1;
@@ -211,7 +214,8 @@ const WAITED = 4;
 const MASKED = 5;
 const PENDING = 6;
 const POWERED = 7;
-const SEEN = 8;
+const INVALIDATIONS = 8;
+const SEEN = 9;
 
 /** A page of the pool is one place, and so is a root table; other words are places of their own. */
 function placeOfWord({ imageWord, imageFrames, pageShift, frameState }: Memory, word: number): number {
