@@ -20,6 +20,8 @@ export interface RangeResult extends Range {
   readonly schedules: number;
   readonly points: number;
   readonly givenUp: number;
+  /** Schedules that were cut short, because another one tells the same story. */
+  readonly cut: number;
   readonly found: readonly FoundRun[];
   /** The strategy has nothing left to try. */
   readonly exhausted: boolean;
@@ -27,6 +29,8 @@ export interface RangeResult extends Range {
   readonly news: readonly { readonly index: number; readonly situations: readonly Situation[] }[];
   /** How many schedules reached each of the dangers. */
   readonly dangers: readonly number[];
+  /** What the strategy depends on beside the seed. */
+  readonly parameters: readonly number[];
 }
 
 /** How whoever waits for a range breaks it off, and learns that it goes on. */
@@ -40,7 +44,7 @@ export interface Leash {
 /** Runs ranges with one strategy on one machine. Ranges come in ascending order. */
 export function rangeRunner(
   interleaver: Interleaver,
-  strategy: Strategy,
+  { strategy, parameters }: { readonly strategy: Strategy; readonly parameters: readonly number[] },
   keepGoing: boolean,
 ): (range: Range, leash: Leash) => RangeResult {
   const met = situationsOf(interleaver);
@@ -52,7 +56,9 @@ export function rangeRunner(
       ...strategy,
       decide: (index) => (index < leash.endsBefore() ? strategy.decide(index) : undefined),
     };
-    const ran = (_: Interleaved, index: number): void => {
+    let cut = 0;
+    const ran = (run: Interleaved, index: number): void => {
+      if (run.cut) cut++;
       const { news: situations, dangers: reached } = met();
       if (situations.length > 0) news.push({ index, situations });
       for (const [danger, yes] of reached.entries()) if (yes) dangers[danger]!++;
@@ -68,6 +74,6 @@ export function rangeRunner(
       if (searched.found !== undefined) found.push(searched.found);
       if (searched.found === undefined || !keepGoing) break;
     }
-    return { from, to, schedules: at - from, points, givenUp, found, exhausted, news, dangers };
+    return { from, to, schedules: at - from, points, givenUp, cut, found, exhausted, news, dangers, parameters };
   };
 }

@@ -13,6 +13,8 @@ export interface SearchRequest extends Omit<SearchPlan, 'words'> {
   readonly forMs?: number;
   readonly jobs: number;
   readonly signal: AbortSignal;
+  /** How long a worker may be silent, in ms, before it is given up: a schedule takes milliseconds. */
+  readonly hungAfterMs?: number;
   /** Told now and then. */
   readonly onProgress?: (progress: SearchProgress) => void;
 }
@@ -29,8 +31,12 @@ export interface SearchResult {
   readonly schedules: number;
   readonly points: number;
   readonly givenUp: number;
+  /** Schedules that were cut short, because another one tells the same story. */
+  readonly cut: number;
   readonly found: readonly FoundRun[];
   readonly dangers: readonly number[];
+  /** What the strategy depends on beside the seed; unknown where no range came to an end. */
+  readonly parameters: readonly number[];
   readonly discovery: Discovery;
   /** The schedule that came to no end, if there was one. */
   readonly hung?: number;
@@ -39,7 +45,8 @@ export interface SearchResult {
 
 const SCHEDULES_AT_ONCE = 32;
 const LOOK_EVERY_MS = 250;
-/** A schedule takes milliseconds; a worker that is silent for this long will stay so. */
+/** How long a worker may go on with its schedule when the user has had enough, in ms. */
+const GRACE_MS = 1000;
 const HUNG_AFTER_MS = 30_000;
 const HERE = import.meta.url;
 
@@ -57,7 +64,7 @@ export async function searchOnPool(request: SearchRequest): Promise<SearchResult
     workerData: plan,
   });
   const sum = inOrder();
-  const watch = watchJobs(words, jobs);
+  const watch = watchJobs(words, jobs, request.hungAfterMs ?? HUNG_AFTER_MS);
   let next = 0;
   let stopped: 'time' | 'interrupted' | undefined;
   const endBefore = (schedule: number): void => {
@@ -67,7 +74,10 @@ export async function searchOnPool(request: SearchRequest): Promise<SearchResult
     stopped ??= why;
     endBefore(0);
   };
-  const interrupt = (): void => stop('interrupted');
+  const interrupt = (): void => {
+    stop('interrupted');
+    setTimeout(watch.abandon, GRACE_MS).unref();
+  };
   const timer = setInterval(() => {
     const elapsedMs = performance.now() - began;
     request.onProgress?.({ schedules: watch.beats(), elapsedMs });
@@ -92,7 +102,7 @@ export async function searchOnPool(request: SearchRequest): Promise<SearchResult
   try {
     await Promise.all(Array.from({ length: jobs }, (_, job) => work(job)));
   } catch (thrown) {
-    if (watch.hung() === undefined) throw thrown;
+    if (watch.hung() === undefined && !watch.abandoned()) throw thrown;
   } finally {
     clearInterval(timer);
     request.signal.removeEventListener('abort', interrupt);
@@ -112,11 +122,13 @@ function inOrder() {
   const known = discovery();
   const dangers = DANGERS.map(() => 0);
   const found: FoundRun[] = [];
-  let [schedules, points, givenUp, exhausted] = [0, 0, 0, false];
+  let parameters: readonly number[] = [];
+  let [schedules, points, givenUp, cut, exhausted] = [0, 0, 0, 0, false];
   const take = (result: RangeResult): void => {
     schedules += result.schedules;
     points += result.points;
     givenUp += result.givenUp;
+    cut += result.cut;
     exhausted ||= result.exhausted;
     found.push(...result.found);
     for (const { index, situations } of result.news) known.add(index, situations);
@@ -124,6 +136,7 @@ function inOrder() {
   };
   return {
     add(result: RangeResult): void {
+      parameters = result.parameters;
       waiting.set(result.from, result);
       // A range that was broken off ends it: nothing behind it counts.
       for (let one = waiting.get(schedules); one !== undefined; one = waiting.get(schedules)) {
@@ -136,16 +149,17 @@ function inOrder() {
     total() {
       const beyond = [...waiting.values()].flatMap((result) => result.found).sort((a, b) => a.index - b.index);
       const all = found.length > 0 ? found : beyond;
-      return { schedules, points, givenUp, exhausted, found: all, dangers, discovery: known };
+      return { schedules, points, givenUp, cut, exhausted, found: all, dangers, parameters, discovery: known };
     },
   };
 }
 
 /** Sees to it that every job that has something to do gets somewhere. */
-function watchJobs(words: Int32Array, jobs: number) {
+function watchJobs(words: Int32Array, jobs: number, hungAfterMs: number) {
   const running = new Map<number, { from: number; beats: number; since: number; abort: AbortController }>();
   const before = new Int32Array(jobs);
   let hung: number | undefined;
+  let abandoned = false;
   const beatsOf = (job: number): number => Atomics.load(words, WORD_BEATS + job);
   return {
     started(job: number, from: number): AbortSignal {
@@ -161,12 +175,18 @@ function watchJobs(words: Int32Array, jobs: number) {
       for (const [job, one] of running) {
         const beats = beatsOf(job);
         if (beats !== one.beats) Object.assign(one, { beats, since: performance.now() });
-        else if (performance.now() - one.since > HUNG_AFTER_MS) {
+        else if (performance.now() - one.since > hungAfterMs) {
           hung = Math.min(hung ?? Number.POSITIVE_INFINITY, one.from + beats - before[job]!);
           one.abort.abort();
         }
       }
     },
+    /** Ends whatever still runs. */
+    abandon(): void {
+      abandoned = running.size > 0;
+      for (const { abort } of running.values()) abort.abort();
+    },
+    abandoned: () => abandoned,
     beats: () => Array.from({ length: jobs }, (_, job) => beatsOf(job)).reduce((sum, beats) => sum + beats, 0),
     hung: () => hung,
   };

@@ -16,8 +16,9 @@ let runner: ReturnType<typeof rangeRunner> | undefined;
 
 async function build({ exploration, strategy, options, keepGoing }: SearchPlan): Promise<typeof runner> {
   const interleaver = explorerOf(exploration, await loadScenario(exploration.reference));
-  const { parameters, make } = STRATEGIES[strategy];
-  return rangeRunner(interleaver, make(options.seed, parameters(options, interleaver)), keepGoing);
+  const { parametersOf, make } = STRATEGIES[strategy];
+  const parameters = parametersOf(options, interleaver);
+  return rangeRunner(interleaver, { strategy: make(interleaver, options.seed, parameters), parameters }, keepGoing);
 }
 
 export default async function searchRange({ job, from, to }: SearchTask): Promise<RangeResult> {

@@ -1,25 +1,98 @@
+import { bounded } from '../../src/explore/bounded.ts';
+import { exhaustive } from '../../src/explore/exhaustive.ts';
 import type { Interleaver } from '../../src/explore/interleaver.ts';
+import { pct, pctBound, stepsOf } from '../../src/explore/pct.ts';
 import { uniform } from '../../src/explore/random.ts';
 import type { Strategy } from '../../src/explore/search.ts';
 
-/** The strategies by name: what each depends on, and how it is made. One line here plugs one in. */
+/** The strategies by name: what each depends on, how it is made, what it is worth. One line here plugs one in. */
 
 /** What a strategy may be told. */
 export interface StrategyOptions {
   readonly seed: number;
+  /** Orderings between CPUs that a bug takes. */
+  readonly depth: number;
+  /** In one schedule, at most: CPUs that take over from one that could go on. */
+  readonly preemptions: number;
+  /** In one schedule, at most: acts of the hardware by itself. */
+  readonly acts: number;
+  /** In one schedule, at most: answers of chance that are not the tame one. */
+  readonly chances: number;
+}
+
+/** A search that has found nothing. */
+export interface Fruitless {
+  readonly schedules: number;
+  readonly cpus: number;
+  readonly exhausted: boolean;
+  readonly parameters: readonly number[];
 }
 
 export interface StrategyKind {
   /** Schedule `index` of a seed is the same whoever runs it, so that schedules can be shared out and made again. */
   readonly numbered: boolean;
+  /** The options that it looks at, beside the seed. */
+  readonly asks: readonly (keyof StrategyOptions)[];
   /** What it depends on beside the seed, as a token carries it. */
-  readonly parameters: (options: StrategyOptions, interleaver: Interleaver) => readonly number[];
-  readonly make: (seed: number, parameters: readonly number[]) => Strategy;
+  readonly parametersOf: (options: StrategyOptions, interleaver: Interleaver) => readonly number[];
+  readonly make: (interleaver: Interleaver, seed: number, parameters: readonly number[]) => Strategy;
+  /** What it is worth that nothing was found, in words. */
+  readonly worth: (fruitless: Fruitless) => string;
 }
 
 const KINDS = {
-  random: { numbered: true, parameters: () => [], make: (seed) => uniform(seed) },
+  random: {
+    numbered: true,
+    asks: [],
+    parametersOf: () => [],
+    make: (_, seed) => uniform(seed),
+    worth: () => 'drawn at random: no bound on what the schedules that were not drawn may do',
+  },
+  pct: {
+    numbered: true,
+    asks: ['depth'],
+    parametersOf: ({ depth }, interleaver) => [depth, stepsOf(interleaver)],
+    make: ({ lanes }, seed, [depth = 1, steps = 1]) => pct({ seed, cpus: lanes.length, depth, steps }),
+    worth: pctWorth,
+  },
+  bounded: {
+    numbered: false,
+    asks: ['preemptions', 'acts', 'chances'],
+    parametersOf: ({ preemptions, acts, chances }) => [acts, chances, preemptions],
+    make: (interleaver, _, [hardwareActs = 0, chances = 0, preemptions = 0]) =>
+      bounded(interleaver, { preemptions, hardwareActs, chances }),
+    worth: boundsWorth,
+  },
+  dfs: {
+    numbered: false,
+    asks: ['acts', 'chances'],
+    parametersOf: ({ acts, chances }) => [acts, chances],
+    make: (interleaver, _, [hardwareActs = 0, chances = 0]) => exhaustive(interleaver, { hardwareActs, chances }),
+    worth: boundsWorth,
+  },
 } as const satisfies Readonly<Record<string, StrategyKind>>;
+
+function pctWorth({ schedules, cpus, parameters: [depth = 1, steps = 1] }: Fruitless): string {
+  const bound = pctBound({ cpus, depth, steps });
+  const missed = (1 - bound) ** schedules;
+  const orderings = depth === 1 ? '1 ordering' : `${depth} orderings`;
+  return [
+    `a bug that takes ${orderings} of the ${cpus} CPUs in runs of ${steps} steps is met by one schedule with a probability`,
+    `of at least 1/(${cpus} x ${steps}^${depth - 1}) = ${bound.toPrecision(3)}, so all ${schedules.toLocaleString('en-US')}`,
+    `miss it with one of at most ${(100 * missed).toPrecision(3)}%; if the hardware must do its part by chance too, with more`,
+  ].join(' ');
+}
+
+function boundsWorth({ exhausted, parameters: [acts = 0, chances = 0, preemptions] }: Fruitless): string {
+  const bounds = [
+    ...(preemptions === undefined ? [] : [`${preemptions} preemptions`]),
+    `${acts} acts of the hardware by itself`,
+    `${chances} answers of chance that are not tame`,
+  ].join(', ');
+  return exhausted
+    ? `every schedule with at most ${bounds} is good: of those that differ only in the order of independent acts, one was run`
+    : `not finished: of the schedules with at most ${bounds}, some were not run, and nothing is known of them`;
+}
 
 export type StrategyName = keyof typeof KINDS;
 export const STRATEGIES: Readonly<Record<StrategyName, StrategyKind>> = KINDS;

@@ -52,10 +52,18 @@ export interface Configuration {
   readonly asked?: ConfigurationOptions;
 }
 
-/** Turns what the user typed into a configuration; throws a usage error for anything that makes no sense. */
-export async function configure(name: string, options: ConfigurationOptions): Promise<Configuration> {
+/**
+ * Turns what the user typed into a configuration; throws a usage error for anything that makes no sense. `usualBoard`: what is
+ * taken instead of the scenario's own board when nobody asks for one.
+ */
+export async function configure(
+  name: string,
+  options: ConfigurationOptions,
+  usualBoard?: (scenario: Scenario, reference: ScenarioReference) => string | Board,
+): Promise<Configuration> {
   const { scenario, reference } = await findScenario(name);
-  const board = await findBoard(options.board ?? scenario.board, options);
+  const wanted = options.board ?? usualBoard?.(scenario, reference) ?? scenario.board;
+  const board = await findBoard(wanted, options);
   checkPrograms(scenario, reference, board);
   const kernel: KernelConfig = {
     ...DEFAULT_CONFIG,

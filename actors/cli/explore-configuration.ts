@@ -1,14 +1,18 @@
 import { digestOfData } from '../../src/explore/digest.ts';
 import type { Setting, Subject } from '../../src/explore/token.ts';
 import { SETTINGS } from '../../src/explore/token.ts';
+import { type Board, MiB } from '../../src/hardware/board.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
 import type { ExplorationPlan } from '../campaign/exploration.ts';
-import { type Configuration, type ConfigurationOptions, configure, findScenario, resolved } from './configuration.ts';
+import type { ScenarioReference } from '../thread/protocol.ts';
+import { type Configuration, type ConfigurationOptions, configure, resolved } from './configuration.ts';
 
 /** What an exploration runs on: a board that a schedule fits on a screen of, unless somebody asked for another. */
 
-/** A run of more points than this is given up: the repaint has some 300 on four CPUs. */
-export const MOST_POINTS = 20_000;
+/** A run of more points than this is given up: the repaint has some 300 on four CPUs, a late CPU's readers some 40,000. */
+export const MOST_POINTS = 100_000;
 
 /** A configuration that is explored. */
 export interface Explored extends Configuration {
@@ -26,32 +30,49 @@ export interface ExploredOptions extends ConfigurationOptions {
 /** Turns what the user typed into what is explored; throws usage errors. */
 export async function configureExplored(name: string, options: ExploredOptions): Promise<Explored> {
   const { from, mostPoints, charts } = options;
-  const asked: ConfigurationOptions = { ...(await smallBoard(name, options)), ...options };
-  const configuration = await configure(name, asked);
+  const configuration = await configure(name, options, smallBoard);
   const { reference, board, kernel } = configuration;
   return {
     ...configuration,
     plan: { reference, board, kernel, from, mostPoints, charts },
-    settings: settingsOf(asked),
+    settings: settingsOf(options),
   };
 }
 
-const SMALL_BOARD = 'one-block';
-const FEW_CPUS = '4';
-/** The least that holds the usual kernel image. */
-const LITTLE_MEMORY = '36MiB';
+const FEW_CPUS = 4;
 
 /**
- * The catalogue's scenarios are written for boards to be run on threads. Where only the mix of CPUs matters, one block and
- * four CPUs are enough; a board with late CPUs keeps its CPUs and gets little memory. A module says what it wants.
+ * The catalogue's scenarios are written for boards to be run on threads. Here every page is a point, so where only the mix of
+ * CPUs matters, one block and four CPUs are enough; a module says what it wants.
  */
-async function smallBoard(name: string, { board }: ConfigurationOptions): Promise<ConfigurationOptions> {
-  if (board !== undefined) return {};
-  const { scenario, reference } = await findScenario(name);
-  if (reference.module !== undefined || typeof scenario.board !== 'string') return {};
-  const own = boardPresets.get(scenario.board);
-  if (own === undefined || own.lateCpus.length === 0) return { board: SMALL_BOARD, cpus: FEW_CPUS };
-  return { board: own.name, cpus: FEW_CPUS, memory: LITTLE_MEMORY };
+function smallBoard(scenario: Scenario, { module }: ScenarioReference): string | Board {
+  const own = typeof scenario.board === 'string' ? boardPresets.get(scenario.board) : undefined;
+  if (module !== undefined || own === undefined) return scenario.board;
+  const resized = resizeBoard(own.lateCpus.length === 0 ? oneBlock : lateBlock(own), { cpus: FEW_CPUS });
+  if (!resized.ok) throw new Error(resized.problems.join('; '));
+  return resized.board;
+}
+
+const oneBlock = boardPresets.get('one-block')!;
+
+/** The CPUs of a board with late ones, each with the small TLB of its kind, and two blocks of memory in one bank. */
+function lateBlock({ cpus, lateCpus }: Board): Board {
+  const { base } = oneBlock.memory[0]!;
+  return {
+    ...oneBlock,
+    name: 'late-block',
+    summary: 'late CPUs, a tiny kernel and two 2M blocks',
+    memory: [{ base, bytes: 4 * MiB }],
+    cpus: cpus.map((model) => oneBlock.cpus.find(({ name }) => name === model.name) ?? model),
+    lateCpus,
+  };
+}
+
+/** What is not the board that the scenario names. */
+export function boardNote({ scenario, plan, settings }: Explored): string | undefined {
+  const own = typeof scenario.board === 'string' ? scenario.board : scenario.board.name;
+  if (settings.board !== undefined || own === plan.board.name) return undefined;
+  return `on ${plan.board.name}, ${plan.board.summary}; --board ${own} is the scenario's own`;
 }
 
 function settingsOf(asked: ConfigurationOptions): Subject['settings'] {

@@ -9,7 +9,7 @@ export function exploreDocument(request: ExploreRequest, { result, shown }: Expl
     command: 'explore',
     version: version(),
     config: requestSettings(request),
-    verdict: verdictOf(result),
+    verdict: verdictOf(request, result),
     reason: result.ended,
     violations: shown.flatMap(({ violations, index, token }) =>
       violations.map((violation) => ({ ...violation, schedule: index, token })),

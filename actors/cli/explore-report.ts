@@ -1,7 +1,7 @@
 import { DANGERS } from '../../src/explore/discovery.ts';
 import { MOST_SCHEDULES } from '../campaign/search-plan.ts';
 import type { SearchResult } from '../campaign/search-pool.ts';
-import type { StrategyName } from '../campaign/strategies.ts';
+import { STRATEGIES, type StrategyName, type StrategyOptions } from '../campaign/strategies.ts';
 import type { Shown } from './again.ts';
 import { type Explored, resolvedExplored } from './explore-configuration.ts';
 import { replayCommand } from './explore-token.ts';
@@ -15,6 +15,7 @@ import { wrap } from './wrap.ts';
 export interface ExploreRequest {
   readonly explored: Explored;
   readonly strategy: StrategyName;
+  readonly options: StrategyOptions;
   readonly schedules: number;
   readonly forMs?: number;
   /** As it was typed. */
@@ -36,16 +37,12 @@ export interface ExploreOutcome {
 }
 
 /** What decides the search. */
-export function requestSettings({
-  explored,
-  strategy,
-  schedules,
-  forText,
-  jobs,
-}: ExploreRequest): Record<string, unknown> {
+export function requestSettings(request: ExploreRequest): Record<string, unknown> {
+  const { explored, strategy, options, schedules, forText, jobs } = request;
   return {
     ...resolvedExplored(explored),
     strategy,
+    ...Object.fromEntries(STRATEGIES[strategy].asks.map((name) => [name, options[name]])),
     ...(schedules === MOST_SCHEDULES ? {} : { schedules }),
     ...(forText === undefined ? {} : { for: forText }),
     jobs,
@@ -54,14 +51,16 @@ export function requestSettings({
 
 export type ExploreVerdict = 'good' | 'violated' | 'inconclusive';
 
-/** A search whose runs were all given up, or that was stopped, has shown nothing. */
-export function verdictOf({ found, ended, schedules, givenUp }: SearchResult): ExploreVerdict {
+/** A search whose runs were all given up, that was stopped, or that wanted to see everything and has not, has shown nothing. */
+export function verdictOf({ strategy }: ExploreRequest, result: SearchResult): ExploreVerdict {
+  const { found, ended, schedules, givenUp } = result;
   if (found.length > 0 || ended === 'hung') return 'violated';
-  return ended === 'interrupted' || schedules === givenUp ? 'inconclusive' : 'good';
+  const whole = STRATEGIES[strategy].numbered || ended === 'exhausted';
+  return ended === 'interrupted' || schedules === givenUp || !whole ? 'inconclusive' : 'good';
 }
 
 export function exploreReport(request: ExploreRequest, outcome: ExploreOutcome, style: Style): string[] {
-  const { result, shown } = outcome;
+  const { shown } = outcome;
   const lines = ['', verdictLine(request, outcome, style)];
   for (const [i, one] of shown.entries()) {
     if (i > 0) lines.push('', `  also ${style.bad(one.violations[0]!.property)}, in schedule ${one.index}:`);
@@ -70,7 +69,7 @@ export function exploreReport(request: ExploreRequest, outcome: ExploreOutcome, 
     lines.push('', ...failureLines(one, style));
   }
   if (shown.length === 0) lines.push(...expectation(request, outcome));
-  return [...lines, '', ...coverageLines(request, result, style)];
+  return [...lines, '', ...coverageLines(request, outcome, style)];
 }
 
 function verdictLine(request: ExploreRequest, { result, shown }: ExploreOutcome, style: Style): string {
@@ -78,7 +77,7 @@ function verdictLine(request: ExploreRequest, { result, shown }: ExploreOutcome,
   const { scenario, board, seed } = explored;
   const where = `${scenario.name} on ${board.name}, ${board.cpus.length} CPUs, ${strategy}, seed ${seed}`;
   const time = `${(result.elapsedMs / 1000).toFixed(2)} s`;
-  const verdict = verdictOf(result);
+  const verdict = verdictOf(request, result);
   if (verdict === 'violated') {
     const properties = shown.map((one) => one.violations[0]!.property);
     const which = request.keepGoing
@@ -88,9 +87,15 @@ function verdictLine(request: ExploreRequest, { result, shown }: ExploreOutcome,
   }
   const after = `after ${count(result.schedules, 'schedule')}`;
   if (verdict === 'inconclusive')
-    return `${style.warn('INCONCLUSIVE')}  ${where}: ${result.ended === 'interrupted' ? 'interrupted' : 'every run was given up'} ${after} (${time})`;
-  const bounds = result.ended === 'exhausted' ? 'all' : 'the';
-  return `${style.good('GOOD')}  ${where}: no property was violated in ${bounds} ${n(result.schedules)} schedules that were run (${time})`;
+    return `${style.warn('INCONCLUSIVE')}  ${where}: ${whyNone(request, result)} ${after} (${time})`;
+  const which = result.ended === 'exhausted' ? 'all there are' : 'as many as were run';
+  return `${style.good('GOOD')}  ${where}: no property was violated in ${count(result.schedules, 'schedule')}, ${which} (${time})`;
+}
+
+function whyNone({ explored }: ExploreRequest, { ended, schedules, givenUp }: SearchResult): string {
+  if (ended === 'interrupted') return 'interrupted';
+  if (schedules !== givenUp) return ended === 'time' ? 'time was over' : 'the budget was spent';
+  return `every run was given up at ${n(explored.plan.mostPoints)} points (--points gives them more)`;
 }
 
 /** A bad twin is there to be caught. */
@@ -103,18 +108,35 @@ function expectation({ explored }: ExploreRequest, { shown }: ExploreOutcome): s
 }
 
 /** What was covered, and what that is worth. */
-export function coverageLines(request: ExploreRequest, result: SearchResult, style: Style): string[] {
-  const { schedules, points, givenUp, dangers, elapsedMs } = result;
-  const perSecond = (of: number): string => n(Math.round((1000 * of) / Math.max(1, elapsedMs)));
-  const gaveUp = `${count(givenUp, 'schedule')} given up after ${n(request.explored.plan.mostPoints)} points`;
+function coverageLines(request: ExploreRequest, { result, shown }: ExploreOutcome, style: Style): string[] {
+  const { explored, strategy } = request;
+  const { schedules, parameters, ended } = result;
+  const fruitless = { schedules, parameters, exhausted: ended === 'exhausted', cpus: explored.board.cpus.length };
   const lines = [
-    `covered   ${count(schedules, 'schedule')}, ${count(points, 'point')} (${perSecond(schedules)} and ${perSecond(points)} a second); ${gaveUp}`,
-    `danger    ${DANGERS.map(({ name }, i) => `${name} in ${n(dangers[i]!)}`).join(', ')} of ${count(schedules, 'schedule')}`,
+    `covered   ${workText(request, result)}`,
+    `danger    ${dangerText(result)}`,
     `seen      ${curveText(result)}`,
+    ...(shown.length > 0 ? [] : [`worth     ${STRATEGIES[strategy].worth(fruitless)}`]),
   ];
   return lines.flatMap((line) => wrap(line, style.width - 2, '          ').map((part) => `  ${part}`));
 }
 
+function workText({ explored }: ExploreRequest, { schedules, points, givenUp, cut, elapsedMs }: SearchResult): string {
+  const perSecond = (of: number): string => n(Math.round((1000 * of) / Math.max(1, elapsedMs)));
+  const done = `${count(schedules, 'schedule')}, ${count(points, 'point')}`;
+  const rate = `${perSecond(schedules)} schedules/s, ${perSecond(points)} points/s`;
+  const cutShort = cut === 0 ? '' : `, ${n(cut)} cut short because others tell the same story`;
+  const gaveUp = givenUp === 0 ? 'none' : n(givenUp);
+  return `${done} (${rate})${cutShort}, ${gaveUp} given up after ${n(explored.plan.mostPoints)} points`;
+}
+
+/** A good verdict says little of a danger that no schedule came near. */
+function dangerText({ dangers, schedules }: SearchResult): string {
+  const reached = DANGERS.map(({ name }, i) => `${name} in ${dangers[i] === 0 ? 'none' : n(dangers[i]!)}`);
+  return `${reached.join(', ')} of ${count(schedules, 'schedule')}`;
+}
+
+/** A situation: one CPU reaches a milestone while another stands at one of its own, or the run reaches a danger. */
 function curveText({ discovery, schedules }: SearchResult): string {
   const curve = discovery.curve(schedules);
   const steps = curve.map((at) => `${n(at.situations)} after ${n(at.schedules)}`).join(', ');

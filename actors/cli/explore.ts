@@ -6,11 +6,11 @@ import { explorerOf } from '../campaign/exploration.ts';
 import type { FoundRun } from '../campaign/range.ts';
 import { MOST_SCHEDULES } from '../campaign/search-plan.ts';
 import { searchOnPool } from '../campaign/search-pool.ts';
-import { STRATEGIES, STRATEGY_NAMES, type StrategyName } from '../campaign/strategies.ts';
+import { STRATEGIES, STRATEGY_NAMES, type StrategyName, type StrategyOptions } from '../campaign/strategies.ts';
 import { madeAgain, type Shown } from './again.ts';
 import { type ConfigurationOptions, resolvedLines, wholeNumber } from './configuration.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
-import { configureExplored, MOST_POINTS } from './explore-configuration.ts';
+import { boardNote, configureExplored, MOST_POINTS } from './explore-configuration.ts';
 import { exploreDocument } from './explore-document.ts';
 import { exploreProgress } from './explore-progress.ts';
 import {
@@ -30,6 +30,10 @@ import { usageError } from './usage-error.ts';
 /** As the user typed them. */
 export interface ExploreOptions extends ConfigurationOptions {
   readonly strategy?: string;
+  readonly depth?: string;
+  readonly preemptions?: string;
+  readonly acts?: string;
+  readonly chances?: string;
   readonly schedules?: string;
   readonly for?: string;
   readonly jobs?: string;
@@ -49,13 +53,15 @@ export async function explore(name: string, options: ExploreOptions): Promise<nu
     if (!options.json) process.stdout.write(`${line}\n`);
   };
   for (const line of resolvedLines(requestSettings(request), style.width)) say(line);
+  const note = boardNote(explored);
+  if (note !== undefined) say(`  ${note}`);
   const progress = exploreProgress(options.json ? process.stderr : process.stdout, request);
   const stop = interrupted();
   try {
     const result = await searchOnPool({
       exploration: explored.plan,
       strategy: request.strategy,
-      options: { seed: explored.seed },
+      options: request.options,
       keepGoing: request.keepGoing,
       schedules: request.schedules,
       ...(request.forMs === undefined ? {} : { forMs: request.forMs }),
@@ -65,13 +71,11 @@ export async function explore(name: string, options: ExploreOptions): Promise<nu
     });
     progress.clear();
     const interleaver = explorerOf(explored.plan, explored.scenario);
-    const outcome: ExploreOutcome = {
-      result,
-      shown: firstOfEach(result.found).map((found) => show(request, interleaver, found)),
-    };
+    const shown = firstOfEach(result.found).map((found) => show(request, interleaver, result.parameters, found));
+    const outcome: ExploreOutcome = { result, shown };
     if (options.json) process.stdout.write(`${JSON.stringify(exploreDocument(request, outcome), null, 2)}\n`);
     else for (const line of exploreReport(request, outcome, style)) say(line);
-    return EXIT[verdictOf(result)];
+    return EXIT[verdictOf(request, result)];
   } catch (thrown) {
     progress.clear();
     throw scenarioProblem(explored.reference, thrown);
@@ -83,6 +87,31 @@ export async function explore(name: string, options: ExploreOptions): Promise<nu
 const EXIT = { good: EXIT_GOOD, violated: EXIT_VIOLATED, inconclusive: EXIT_INCONCLUSIVE } as const;
 
 const USUAL_SCHEDULES = 10_000;
+/** What a strategy is told where nobody says, and the most that makes sense. */
+const STRATEGY_NUMBERS = {
+  depth: { usual: 3, least: 1, most: 32 },
+  preemptions: { usual: 2, least: 0, most: 1000 },
+  acts: { usual: 1, least: 0, most: 1000 },
+  chances: { usual: 0, least: 0, most: 1000 },
+} as const;
+
+function strategyOptions(strategy: StrategyName, seed: number, options: ExploreOptions): StrategyOptions {
+  const { asks } = STRATEGIES[strategy];
+  const number = (name: keyof typeof STRATEGY_NUMBERS): number => {
+    const { usual, least, most } = STRATEGY_NUMBERS[name];
+    const text = options[name];
+    if (text === undefined) return usual;
+    if (!asks.includes(name)) throw usageError(`--${name}: the strategy '${strategy}' does not ask for it`);
+    return numberBetween(`--${name}`, text, least, most);
+  };
+  return {
+    seed,
+    depth: number('depth'),
+    preemptions: number('preemptions'),
+    acts: number('acts'),
+    chances: number('chances'),
+  };
+}
 
 async function requested(name: string, options: ExploreOptions): Promise<ExploreRequest> {
   const strategy = STRATEGY_NAMES.find((one) => one === (options.strategy ?? 'random'));
@@ -98,6 +127,7 @@ async function requested(name: string, options: ExploreOptions): Promise<Explore
   return {
     explored,
     strategy,
+    options: strategyOptions(strategy, explored.seed, options),
     schedules: schedules === undefined ? MOST_SCHEDULES : positive('--schedules', schedules),
     ...(options.for === undefined ? {} : { forMs: durationMs('--for', options.for), forText: options.for }),
     jobs: jobsFor(strategy, options.jobs),
@@ -123,9 +153,13 @@ function jobsFor(strategy: StrategyName, text: string | undefined): number {
 }
 
 function positive(option: string, text: string): number {
+  return numberBetween(option, text, 1, MOST_SCHEDULES);
+}
+
+function numberBetween(option: string, text: string, least: number, most: number): number {
   const number = wholeNumber(option, text);
-  if (number < 1 || number > MOST_SCHEDULES)
-    throw usageError(`${option}: '${text}' is not a number from 1 to ${MOST_SCHEDULES}`);
+  if (number < least || number > most)
+    throw usageError(`${option}: '${text}' is not a number from ${least} to ${most}`);
   return number;
 }
 
@@ -142,14 +176,14 @@ function firstOfEach(found: readonly FoundRun[]): FoundRun[] {
 function show(
   { explored, strategy }: ExploreRequest,
   interleaver: Interleaver,
+  parameters: readonly number[],
   { index, run }: FoundRun,
 ): Shown & { index: number; token: string } {
-  const { numbered, parameters, make } = STRATEGIES[strategy];
+  const { numbered, make } = STRATEGIES[strategy];
   const { seed } = explored;
-  const drawn = parameters({ seed }, interleaver);
   const schedule: Schedule = numbered
-    ? { kind: 'drawn', strategy, parameters: drawn, seed, index }
+    ? { kind: 'drawn', strategy, parameters, seed, index }
     : { kind: 'written', answers: run.decisions.answers };
-  const decide = numbered ? make(seed, drawn).decide(index)! : replaying(run.decisions);
+  const decide = numbered ? make(interleaver, seed, parameters).decide(index)! : replaying(run.decisions);
   return { ...madeAgain(explored, interleaver, decide, run), index, token: tokenOf(explored, schedule, run) };
 }

@@ -83,12 +83,16 @@ kernelOptions(
     .description('run schedule after schedule, every decision made by a strategy, until one violates a property')
     .argument('<scenario>', 'a name (see `asymmu scenarios`) or the path of a module'),
 )
-  .option('--strategy <random>', 'who decides', 'random')
+  .option('--strategy <random|pct|bounded|dfs>', 'who decides', 'random')
+  .option('--depth <d>', 'pct: orderings between CPUs that a bug takes (3)')
+  .option('--preemptions <n>', 'bounded: CPUs that take over from one that could go on, at most (2)')
+  .option('--acts <n>', 'bounded, dfs: acts of the hardware by itself in one schedule, at most (1)')
+  .option('--chances <n>', 'bounded, dfs: answers of chance that are not the tame one, at most (0)')
   .option('--schedules <n>', 'how many schedules (10000, unless --for is given)')
   .option('--for <time>', 'how long, e.g. 30s, 10m or 8h')
   .option('--jobs <n>', 'how many schedules at once; as many as there are cores, if not given')
   .option('--from <brought-up|power-on>', 'where each run begins', 'brought-up')
-  .option('--points <n>', 'give a run up after this many', '20000')
+  .option('--points <n>', 'give a run up after this many (100000)')
   .option('--keep-going', 'go on after a violation')
   .option('--charts', 'judge milestones by the real state charts instead of tables compiled from them: slow')
   .action(async (scenario: string, options) => {

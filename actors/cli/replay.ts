@@ -1,4 +1,5 @@
 import type { Decide } from '../../src/explore/decide.ts';
+import type { Interleaver } from '../../src/explore/interleaver.ts';
 import { replaying } from '../../src/explore/replay.ts';
 import {
   decodeToken,
@@ -40,7 +41,7 @@ export async function replay(text: string, options: ReplayOptions): Promise<numb
   try {
     const interleaver = explorerOf(explored.plan, explored.scenario);
     const steps = stepWriter(interleaver);
-    const decide = decideAs(token.schedule);
+    const decide = decideAs(token.schedule, interleaver);
     const first = interleaver.run(decide, options.trace ? steps.acted : undefined);
     const why = misfit(token.expected, expectedOf(first));
     if (why !== undefined) throw diverged(`the token does not fit any more: ${why}`);
@@ -88,10 +89,10 @@ async function builtAgain(subject: Subject): Promise<Explored> {
   return explored;
 }
 
-function decideAs(schedule: Schedule): Decide {
+function decideAs(schedule: Schedule, interleaver: Interleaver): Decide {
   if (schedule.kind === 'written') return writtenBy(schedule.answers);
   const name = STRATEGY_NAMES.find((one) => one === schedule.strategy);
-  const decide = name && STRATEGIES[name].make(schedule.seed, schedule.parameters).decide(schedule.index);
+  const decide = name && STRATEGIES[name].make(interleaver, schedule.seed, schedule.parameters).decide(schedule.index);
   if (decide === undefined)
     throw diverged(`the token does not fit any more: there is no strategy '${schedule.strategy}' to decide it`);
   return decide;
