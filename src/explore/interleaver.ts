@@ -6,7 +6,7 @@ import type { Property, Report, Violation } from '../check/violation.ts';
 import { observerOf } from '../check/watch.ts';
 import type { Board } from '../hardware/board.ts';
 import { type Counts, totals } from '../hardware/counters.ts';
-import { buffered, drainSome } from '../hardware/drain.ts';
+import { drainSome } from '../hardware/drain.ts';
 import { CPU_POWER } from '../hardware/dvm.ts';
 import { speculate } from '../hardware/speculation.ts';
 import { cpuOf, createMachine, type Machine } from '../hardware/system.ts';
@@ -31,7 +31,7 @@ import {
   SPECULATE,
   STEP,
 } from './decide.ts';
-import { advance, canGoOn, isAtRest, isOn, type Lane, panicOf, stuck, tell, walksKernel } from './lane.ts';
+import { advance, canGoOn, isAtRest, type Lane, panicOf, stuck, takeStock, tell } from './lane.ts';
 import type { Remembered } from './machine-image.ts';
 import { type Recording, recording } from './recording.ts';
 import { judgeAtRest } from './rest.ts';
@@ -176,6 +176,9 @@ function laneOf(
     refused: false,
     chart: charts?.cpus[id],
     refusals,
+    runs: false,
+    stores: false,
+    walks: false,
   };
   return lane;
 }
@@ -197,6 +200,7 @@ function schedulerOf(lanes: readonly Lane[], record: Recording, violations: read
   const ready: Ready = { actors: new Int32Array(lanes.length * ACTS), cpus: 0, count: 0 };
   return {
     run(mostPoints, acted) {
+      for (const lane of lanes) takeStock(lane);
       let last = 0;
       for (let points = 0; points < mostPoints; ) {
         whoIsReady(lanes, ready, last);
@@ -213,8 +217,11 @@ function schedulerOf(lanes: readonly Lane[], record: Recording, violations: read
           last = lane.cpu.id;
           points++;
           advance(lane);
-        } else if (act === DRAIN) drainSome(lane.cpu);
-        else speculate(lane.cpu);
+          takeStock(lane);
+        } else if (act === DRAIN) {
+          drainSome(lane.cpu);
+          takeStock(lane);
+        } else speculate(lane.cpu);
         acted?.(actor, points);
         if (violations.length > 0) return { rests: false, stuck: false, points };
         if (lane.halted) {
@@ -239,9 +246,8 @@ function whoIsReady(lanes: readonly Lane[], ready: Ready, last: number): void {
   ready.cpus = count;
   for (let id = 0; id < lanes.length; id++) {
     const lane = lanes[id]!;
-    if (lane.halted || !isOn(lane)) continue;
-    if (buffered(lane.cpu) > 0) actors[count++] = id * ACTS + DRAIN;
-    if (ready.cpus > 0 && walksKernel(lane)) actors[count++] = id * ACTS + SPECULATE;
+    if (lane.stores) actors[count++] = id * ACTS + DRAIN;
+    if (lane.walks && ready.cpus > 0) actors[count++] = id * ACTS + SPECULATE;
   }
   ready.count = count;
 }

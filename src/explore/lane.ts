@@ -5,6 +5,7 @@ import { panicViolation } from '../check/panic.ts';
 import type { StuckCpu } from '../check/progress.ts';
 import type { Violation } from '../check/violation.ts';
 import type { Cpu } from '../hardware/cpu.ts';
+import { buffered } from '../hardware/drain.ts';
 import { CPU_POWER } from '../hardware/dvm.ts';
 import { acknowledge, interruptDue } from '../hardware/interrupt.ts';
 import { read } from '../hardware/memory.ts';
@@ -29,6 +30,10 @@ export interface Lane {
   halted: boolean;
   /** It was told that it may not come up. */
   refused: boolean;
+  /** As its own last act left it: whether it can go on whatever others do, has stores buffered, and walks the kernel's half. */
+  runs: boolean;
+  stores: boolean;
+  walks: boolean;
   /** Judges what the CPU does; undefined: nobody does. */
   readonly chart: CpuChart | undefined;
   /** What the charts refused: it says least, and does not end a run. */
@@ -41,8 +46,16 @@ export function isOn({ cpu, stack }: Lane): boolean {
 }
 
 /** A walk of the kernel's half that nobody asked for can find a translation: TTBR1 does not point at the empty table. */
-export function walksKernel({ cpu, kernel }: Lane): boolean {
+function walksKernel({ cpu, kernel }: Lane): boolean {
   return cpu.mmuOn && cpu.regime1 !== undefined && cpu.regime1.root !== kernel.symbols.reservedPgDir;
+}
+
+/** To be called after each act of the CPU's own, or of its hardware. */
+export function takeStock(lane: Lane): void {
+  const { cpu, stack, at, halted } = lane;
+  lane.runs = !halted && stack.length > 0 && at?.kind !== 'wait';
+  lane.stores = !halted && buffered(cpu) > 0;
+  lane.walks = !halted && isOn(lane) && walksKernel(lane);
 }
 
 function hasMore({ refused, begun, leave }: Lane): boolean {
@@ -50,6 +63,7 @@ function hasMore({ refused, begun, leave }: Lane): boolean {
 }
 
 export function canGoOn(lane: Lane): boolean {
+  if (lane.runs) return true;
   const { cpu, stack, at, halted } = lane;
   if (halted) return false;
   if (stack.length === 0) return cpu.words[CPU_POWER] !== 0 && (hasMore(lane) || interruptDue(cpu));

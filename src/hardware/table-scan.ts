@@ -1,12 +1,12 @@
 import { translateOnce } from './access.ts';
 import { boundary } from './boundary.ts';
 import type { Cpu } from './cpu.ts';
-import { buffered } from './drain.ts';
 import { die } from './exception.ts';
 import { storedHere } from './load-store.ts';
 import { catchUp, overtaken } from './maintenance.ts';
 import { read, wordOf } from './memory.ts';
 import type { Op } from './op.ts';
+import { overlaps } from './store-run.ts';
 import { readRight } from './writable.ts';
 
 const VALID = 1;
@@ -31,17 +31,19 @@ export function* skipInvalid(cpu: Cpu, va: number, count: number): Op<number> {
 function invalidFrom(cpu: Cpu, pa: number, count: number): number {
   const { memory } = cpu;
   const first = wordOf(memory, pa) * 2;
-  const own = buffered(cpu) > 0;
   memory.watcher?.read(first / 2); // of a table's words one is as good as all
   let invalid = 0;
-  while (
-    invalid < count &&
-    !(own ? isValid(cpu, pa + 8 * invalid) : (memory.halves[first + 2 * invalid]! & VALID) !== 0)
-  )
-    invalid++;
+  if (hasStored(cpu, pa, pa + 8 * count)) while (invalid < count && !isValid(cpu, pa + 8 * invalid)) invalid++;
+  else while (invalid < count && (memory.halves[first + 2 * invalid]! & VALID) === 0) invalid++;
   return invalid;
 }
 
+/** Something of `[pa, end)` is buffered here. */
+function hasStored({ stores, runs }: Cpu, pa: number, end: number): boolean {
+  for (let at = 0; at < stores.count[0]!; at++) if (stores.pa[at]! >= pa && stores.pa[at]! < end) return true;
+  return runs.some((run) => overlaps(run, pa, end));
+}
+
 function isValid(cpu: Cpu, pa: number): boolean {
-  return (Number((storedHere(cpu, pa) ?? read(cpu.memory, pa)) & 1n) & VALID) !== 0;
+  return ((storedHere(cpu, pa) ?? read(cpu.memory, pa)) & 1n) !== 0n;
 }
