@@ -1,7 +1,8 @@
 import { type AnyMachineSnapshot, type AnyStateMachine, type EventObject, initialTransition, transition } from 'xstate';
-import type { ChartTable } from '../src/check/chart-table.ts';
+import type { ChartTable, Taking } from '../src/check/chart-table.ts';
 import { accepts } from './accepts.ts';
 import { statePath } from './state-path.ts';
+import { takingOf } from './taking.ts';
 
 /** What a table is compiled from. */
 export interface CompiledFrom {
@@ -20,6 +21,7 @@ export interface CompiledFrom {
 
 const REFUSED = -1;
 const NO_PROGRAM = -1;
+const NOBODY = -1;
 const UNKNOWN = -2;
 const MOST_STATES = 2 ** 15;
 
@@ -32,13 +34,15 @@ export function compileChart(from: CompiledFrom): ChartTable {
   const { table, states } = growing(from, 64);
   for (let state = 0; state < states(); state++)
     for (let event = 0; event < table().width; event++) table().resolve!(state, event);
-  const { width, next, starts, names, invoked, ended } = table();
+  const { width, next, starts, takings, takenBy, names, invoked, ended } = table();
   const count = states();
   return {
     width,
     names,
     next: next.slice(0, count * width),
     starts: starts.slice(0, count * width),
+    takings,
+    takenBy: takenBy.slice(0, count * width),
     invoked: invoked.slice(0, count),
     ended: ended.slice(0, count),
   };
@@ -53,6 +57,7 @@ function growing(from: CompiledFrom, room: number, mayGrow = true): { table: () 
   const { machine, input, events, programs, stillAsked } = from;
   const states: AnyMachineSnapshot[] = [];
   const numbers = new Map<string, number>();
+  const takings = new Map<string, number>();
   let table = emptyTable(events.length, room, resolve);
   numberOf(initialTransition(machine, input)[0]);
   return { table: () => table, states: () => states.length };
@@ -80,7 +85,18 @@ function growing(from: CompiledFrom, room: number, mayGrow = true): { table: () 
     const cell = state * events.length + number;
     table.next[cell] = to;
     table.starts[cell] = after ? startedBetween(snapshot, after, programs) : NO_PROGRAM;
+    table.takenBy[cell] = after ? takingNumber(takingOf(snapshot, event!)) : NOBODY;
     return to;
+  }
+
+  function takingNumber(taking: Taking): number {
+    const key = `${taking.states.join(' ')} ${taking.event}`;
+    const number = takings.get(key) ?? takings.size;
+    if (number === takings.size) {
+      takings.set(key, number);
+      (table.takings as Taking[]).push(taking);
+    }
+    return number;
   }
 }
 
@@ -90,6 +106,8 @@ function emptyTable(width: number, room: number, resolve: NonNullable<ChartTable
     names: [],
     next: new Int16Array(room * width).fill(UNKNOWN),
     starts: new Int8Array(room * width).fill(NO_PROGRAM),
+    takings: [],
+    takenBy: new Int16Array(room * width).fill(NOBODY),
     invoked: new Uint8Array(room),
     ended: new Uint8Array(room),
     resolve,
@@ -98,8 +116,8 @@ function emptyTable(width: number, room: number, resolve: NonNullable<ChartTable
 
 function roomier(table: ChartTable, resolve: NonNullable<ChartTable['resolve']>): ChartTable {
   const twice = emptyTable(table.width, 2 * table.invoked.length, resolve);
-  for (const column of ['next', 'starts', 'invoked', 'ended'] as const) twice[column].set(table[column]);
-  return { ...twice, names: table.names };
+  for (const column of ['next', 'starts', 'takenBy', 'invoked', 'ended'] as const) twice[column].set(table[column]);
+  return { ...twice, names: table.names, takings: table.takings };
 }
 
 /** A program that is started anew is another actor, also where it takes the place of one with its id. */

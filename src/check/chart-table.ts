@@ -15,8 +15,19 @@ export const UNKNOWN = -2;
 /** In `starts`, and of a walker's last step: nothing was started. */
 export const NO_PROGRAM = -1;
 
+/** In `takenBy`: no state of the chart takes the event. */
+export const NOBODY = -1;
+
+/** What of a chart takes an event: one state of it, or one in each of several regions. */
+export interface Taking {
+  /** Where they are in the chart, `online.stop.prepare`; `anywhere`: the chart as a whole. */
+  readonly states: readonly string[];
+  /** In the chart's own words; `*`: any that nobody else takes. */
+  readonly event: string;
+}
+
 /**
- * A chart, for one CPU or for one board. State 0 is where it starts. A cell of `next` and `starts` is at
+ * A chart, for one CPU or for one board. State 0 is where it starts. A cell of `next`, `starts` and `takenBy` is at
  * `state * width + event`, the event as its place in `CPU_EVENTS` or `SYSTEM_EVENTS`.
  */
 export interface ChartTable {
@@ -28,11 +39,14 @@ export interface ChartTable {
   readonly next: Int16Array;
   /** The program that is started on the way, as its place in `PROGRAMS`, or NO_PROGRAM. */
   readonly starts: Int8Array;
+  /** The chart's own transitions, found so far. `takenBy`: by cell, which of them the step is, or NOBODY. */
+  readonly takings: readonly Taking[];
+  readonly takenBy: Int16Array;
   /** By state: bit n is set where PROGRAMS[n] belongs to the state, whether or not it has ended by itself meanwhile. */
   readonly invoked: Uint8Array;
   /** By state: 1 where the life that the chart tells of is over. */
   readonly ended: Uint8Array;
-  /** Finds out an UNKNOWN cell of `next` and of `starts`, writes both, and answers the first. */
+  /** Finds out an UNKNOWN cell of `next`, writes it and what the other columns have there, and answers it. */
   readonly resolve?: (state: number, event: number) => number;
 }
 

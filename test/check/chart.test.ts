@@ -10,7 +10,7 @@ import {
   SYSTEM_EVENT,
   SYSTEM_EVENTS,
 } from '../../src/check/chart-events.ts';
-import { type ChartTable, NO_PROGRAM, REFUSED, tableCharts, tableWalker } from '../../src/check/chart-table.ts';
+import { type ChartTable, NO_PROGRAM, NOBODY, REFUSED, tableCharts, tableWalker } from '../../src/check/chart-table.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { MARK, MARKS } from '../../src/kernel/marks.ts';
 
@@ -21,7 +21,9 @@ function small(width: number, started: number): ChartTable {
   next[started] = 1;
   starts[started] = PROGRAMS.indexOf('work');
   next[width + MARK['cpu.idle']] = 1;
-  return { width, names: ['off', 'up'], next, starts, invoked: Uint8Array.of(0, 8), ended: Uint8Array.of(0, 1) };
+  const taken = { takings: [], takenBy: new Int16Array(2 * width).fill(NOBODY) };
+  const after = { invoked: Uint8Array.of(0, 8), ended: Uint8Array.of(0, 1) };
+  return { width, names: ['off', 'up'], next, starts, ...taken, ...after };
 }
 
 const cpuTable = small(CPU_EVENTS.length, MARK['cpu.started']);
