@@ -4,10 +4,10 @@ import { chartBoard } from '../../src/check/chart-board.ts';
 import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
 import { type BoardCharts, tableCharts } from '../../src/check/chart-table.ts';
 import { briefWork } from '../../src/explore/brief-work.ts';
-import { type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
+import { type Exploration, type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import type { Board } from '../../src/hardware/board.ts';
 import type { KernelConfig } from '../../src/kernel/config.ts';
-import type { Scenario } from '../../src/scenario/scenario.ts';
+import type { Program, Scenario } from '../../src/scenario/scenario.ts';
 import type { ScenarioReference } from '../thread/protocol.ts';
 
 /** What is explored, as plain data that a worker can be sent; the scenario itself it finds by its reference. */
@@ -22,10 +22,35 @@ export interface ExplorationPlan {
   readonly charts: 'tables' | 'actors';
 }
 
+/** What is explored, without charts. */
+export function explorationOf(
+  { reference, board, kernel, from, mostPoints }: ExplorationPlan,
+  scenario: Scenario,
+): Exploration {
+  const { programs } = scenario;
+  const checked = reference.module === undefined || programs === undefined ? {} : { programs: pointsOnly(programs) };
+  return { board, scenario: { ...scenario, ...checked }, kernel, work: briefWork, from, mostPoints };
+}
+
 /** Builds the machine and brings it to its start. Throws what the scenario throws. */
 export function explorerOf(plan: ExplorationPlan, scenario: Scenario): Interleaver {
-  const { board, kernel, from, mostPoints } = plan;
-  return interleaverOf({ board, scenario, kernel, work: briefWork, from, mostPoints, charts: chartsOf(plan) });
+  return interleaverOf({ ...explorationOf(plan, scenario), charts: chartsOf(plan) });
+}
+
+/** A module's programs may be anything: whoever schedules them must be able to rely on points. */
+function pointsOnly(programs: (cpu: number) => Program): (cpu: number) => Program {
+  return (id) => {
+    const program = programs(id);
+    return function* (cpu, kernel) {
+      const op = program(cpu, kernel);
+      if (typeof op?.next !== 'function') throw new TypeError('what a program gave: next is not a function');
+      for (let step = op.next(); !step.done; step = op.next()) {
+        if (typeof step.value?.kind !== 'string')
+          throw new TypeError('a program yielded something: it may only yield* operations');
+        yield step.value;
+      }
+    };
+  };
 }
 
 function chartsOf({ board, charts }: ExplorationPlan): BoardCharts {

@@ -1,9 +1,9 @@
-import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { DANGERS, type Discovery, discovery } from '../../src/explore/discovery.ts';
 import type { FoundRun, RangeResult } from './range.ts';
 import { MOST_SCHEDULES, type SearchPlan, WORD_BEATS, WORD_ENDS_BEFORE } from './search-plan.ts';
 import type { SearchTask } from './search-worker.ts';
+import { workerFile } from './worker-file.ts';
 
 /** A search shared out over workers, so that what it comes to depends on schedules and seed alone, not on their number. */
 
@@ -25,9 +25,11 @@ export interface SearchProgress {
   readonly elapsedMs: number;
 }
 
+export const ENDINGS = ['violation', 'exhausted', 'schedules', 'time', 'interrupted', 'hung'] as const;
+
 /** What a search came to: all schedules from 0 on, up to the first violation where the search was to stop there. */
 export interface SearchResult {
-  readonly ended: 'violation' | 'exhausted' | 'schedules' | 'time' | 'interrupted' | 'hung';
+  readonly ended: (typeof ENDINGS)[number];
   readonly schedules: number;
   readonly points: number;
   readonly givenUp: number;
@@ -47,8 +49,7 @@ const SCHEDULES_AT_ONCE = 32;
 const LOOK_EVERY_MS = 250;
 /** How long a worker may go on with its schedule when the user has had enough, in ms. */
 const GRACE_MS = 1000;
-const HUNG_AFTER_MS = 30_000;
-const HERE = import.meta.url;
+export const HUNG_AFTER_MS = 30_000;
 
 export async function searchOnPool(request: SearchRequest): Promise<SearchResult> {
   const { exploration, strategy, options, keepGoing, schedules, jobs } = request;
@@ -57,7 +58,7 @@ export async function searchOnPool(request: SearchRequest): Promise<SearchResult
   words[WORD_ENDS_BEFORE] = Math.min(schedules, MOST_SCHEDULES);
   const plan: SearchPlan = { exploration, strategy, options, keepGoing, words };
   const pool = new Piscina<SearchTask, RangeResult>({
-    filename: fileURLToPath(new URL(HERE.endsWith('.ts') ? './search-worker.ts' : './search-worker.js', HERE)),
+    filename: workerFile('search-worker'),
     minThreads: jobs,
     maxThreads: jobs,
     concurrentTasksPerWorker: 1,

@@ -4,7 +4,8 @@ import { Diverged, replaying } from '../../src/explore/replay.ts';
 import { traceOf } from '../../src/hardware/system.ts';
 import { parting } from '../campaign/determinism.ts';
 import type { Explored } from './explore-configuration.ts';
-import type { Failure } from './report.ts';
+import { type Failure, failureLines } from './report.ts';
+import type { Style } from './style.ts';
 
 /** Records a CPU's lane is drawn from. */
 const TRACE_RECORDS = 24;
@@ -12,6 +13,11 @@ const TRACE_RECORDS = 24;
 /** A run that has been made again, with what is needed to show it. */
 export interface Shown extends Failure {
   readonly run: Interleaved;
+}
+
+/** How it failed. Few CPUs take part in a run like this: all have a lane if they fit. */
+export function shownLines(shown: Shown, style: Style): string[] {
+  return failureLines(shown, style, [...shown.machine.board.cpus.keys()]);
 }
 
 /**

@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { DANGERS } from '../../src/explore/discovery.ts';
 import { bbmClasses, granules } from '../../src/hardware/board.ts';
 import { COUNTERS } from '../../src/hardware/counters.ts';
 import { KFENCE, REVISIONS, RODATA } from '../../src/kernel/config.ts';
+import { ENDINGS } from '../campaign/search-pool.ts';
+import { STRATEGY_NAMES } from '../campaign/strategies.ts';
 
 /**
  * What `--json` prints, command by command. A document may gain keys from version to version, so readers ignore those they
@@ -128,6 +131,89 @@ const soak = z.looseObject({
   durationMs: z.number().min(0),
 });
 
+/** What decides an exploration, beside the machine and its seed. */
+const explored = {
+  scenario: z.string(),
+  from: z.enum(['power-on', 'brought-up']).describe('where each run begins'),
+  mostPoints: count.min(1).describe('a run is given up after as many points'),
+  charts: z.enum(['tables', 'actors']).describe('who judges the milestones'),
+};
+
+const runSize = z.looseObject({
+  cpus: count,
+  preemptions: count.describe('switches away from a CPU that could have gone on'),
+  switches: count,
+  chances: count.describe('answers of chance other than the tame one'),
+  hardwareActs: count.describe('stores that drained and walks that were made by themselves'),
+  points: count,
+});
+
+const explore = z.looseObject({
+  ...head('explore'),
+  config: z.looseObject({ ...explored, ...machine, strategy: z.enum(STRATEGY_NAMES), jobs: count.min(1) }),
+  verdict,
+  reason: z.enum(ENDINGS).describe('why the search ended'),
+  violations: z.array(
+    violation.extend({
+      schedule: count.describe('the schedule that it was found in'),
+      shrunk: z
+        .looseObject({ before: runSize, after: runSize, runs: count })
+        .optional()
+        .describe('how much smaller the run is that the token stands for'),
+    }),
+  ),
+  counts: z.looseObject({
+    schedules: count,
+    points: count,
+    givenUp: count.describe('schedules that were given up after `mostPoints`'),
+    cut: count.describe('schedules that were cut short, because another one tells the same story'),
+    violated: count,
+  }),
+  dangers: z
+    .looseObject(Object.fromEntries(DANGERS.map(({ name }) => [name, count])))
+    .describe('schedules that reached each'),
+  discovery: z.looseObject({
+    curve: z
+      .array(z.looseObject({ schedules: count, situations: count }))
+      .describe('situations that were met by then: a milestone of one CPU while another stands at one of its own'),
+    lastTenth: z.number().min(0).max(1).describe('share of the last tenth of all schedules that met a new one'),
+  }),
+  worth: z.string().optional().describe('what it means that nothing was found'),
+  durationMs: z.number().min(0),
+});
+
+const { seed: _, ...machineWithoutSeed } = machine;
+
+const replay = z.looseObject({
+  ...head('replay'),
+  token: z.string(),
+  config: z.looseObject({
+    ...explored,
+    ...machineWithoutSeed,
+    strategy: z
+      .string()
+      .optional()
+      .describe('who decided, with its seed and the schedule; absent: decision by decision'),
+    seed: count.optional(),
+    schedule: count.optional(),
+    decisions: count.optional().describe('decisions that the token carries; all others are tame'),
+  }),
+  verdict,
+  violations: z.array(violation),
+  counts: z.looseObject({ points: count, decisions: count }),
+  steps: z
+    .array(
+      z.looseObject({
+        point: count.describe('points of the run so far'),
+        cpu: count,
+        act: z.string().describe('what it stood before and did, or what its hardware did by itself'),
+        records: z.array(z.looseObject({ cpu: count, step: count, text: z.string() })),
+      }),
+    )
+    .optional()
+    .describe('with --trace'),
+});
+
 const bench = z.looseObject({
   ...head('bench'),
   results: z.array(
@@ -143,7 +229,7 @@ const bench = z.looseObject({
 });
 
 /** By command. */
-export const documentSchemas = { run, scenarios, boards, charts, ptdump, soak, bench } as const;
+export const documentSchemas = { run, explore, replay, scenarios, boards, charts, ptdump, soak, bench } as const;
 export type DocumentName = keyof typeof documentSchemas;
 
 export function documentJsonSchema(name: DocumentName): object {

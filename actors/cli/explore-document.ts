@@ -1,22 +1,33 @@
 import { DANGERS } from '../../src/explore/discovery.ts';
 import { version } from './document.ts';
-import { type ExploreOutcome, type ExploreRequest, requestSettings, verdictOf } from './explore-report.ts';
+import {
+  type ExploreOutcome,
+  type ExploreRequest,
+  hungViolations,
+  requestSettings,
+  verdictOf,
+  worthText,
+} from './explore-report.ts';
 
 /** The `--json` document of a search. */
 export function exploreDocument(request: ExploreRequest, { result, shown }: ExploreOutcome): Record<string, unknown> {
-  const { schedules, points, givenUp, found, dangers, discovery } = result;
+  const { schedules, points, givenUp, cut, found, dangers, discovery } = result;
   return {
     command: 'explore',
     version: version(),
     config: requestSettings(request),
     verdict: verdictOf(request, result),
     reason: result.ended,
-    violations: shown.flatMap(({ violations, index, token }) =>
-      violations.map((violation) => ({ ...violation, schedule: index, token })),
-    ),
-    counts: { schedules, points, givenUp, violated: found.length },
+    violations: [
+      ...shown.flatMap(({ violations, index, token, shrunk }) =>
+        violations.map((violation) => ({ ...violation, schedule: index, token, ...(shrunk && { shrunk }) })),
+      ),
+      ...hungViolations(result).map((violation) => ({ ...violation, schedule: result.hung })),
+    ],
+    counts: { schedules, points, givenUp, cut, violated: found.length },
     dangers: Object.fromEntries(DANGERS.map(({ name }, i) => [name, dangers[i]!])),
     discovery: { curve: discovery.curve(schedules), lastTenth: discovery.lastTenth(schedules) },
+    ...(verdictOf(request, result) === 'violated' ? {} : { worth: worthText(request, result) }),
     durationMs: Math.round(result.elapsedMs),
   };
 }

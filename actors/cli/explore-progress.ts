@@ -6,12 +6,15 @@ const BAR_CELLS = 24;
 
 /** How far a search has got, on a terminal: one line, written over and over. Elsewhere nothing. */
 export function exploreProgress(stream: WriteStream, { schedules, forMs }: ExploreRequest) {
-  if (stream.isTTY !== true) return { show: () => {}, clear: () => {} };
+  if (stream.isTTY !== true) return { show: () => {}, say: () => {}, clear: () => {} };
+  const say = (line: string): void => {
+    stream.write(`\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}`);
+  };
   return {
     show(progress: SearchProgress): void {
-      const line = progressLine(progress, { schedules, ...(forMs === undefined ? {} : { forMs }) });
-      stream.write(`\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}`);
+      say(progressLine(progress, { schedules, ...(forMs === undefined ? {} : { forMs }) }));
     },
+    say,
     clear: (): void => {
       stream.write('\r\x1b[K');
     },

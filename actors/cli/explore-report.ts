@@ -1,11 +1,12 @@
+import type { Violation } from '../../src/check/violation.ts';
+import type { RunSize } from '../../src/explore/account.ts';
 import { DANGERS } from '../../src/explore/discovery.ts';
 import { MOST_SCHEDULES } from '../campaign/search-plan.ts';
-import type { SearchResult } from '../campaign/search-pool.ts';
+import { HUNG_AFTER_MS, type SearchResult } from '../campaign/search-pool.ts';
 import { STRATEGIES, type StrategyName, type StrategyOptions } from '../campaign/strategies.ts';
-import type { Shown } from './again.ts';
+import { shownLines } from './again.ts';
 import { type Explored, resolvedExplored } from './explore-configuration.ts';
-import { replayCommand } from './explore-token.ts';
-import { failureLines } from './report.ts';
+import type { ShownFound, Shrinking } from './explore-found.ts';
 import type { Style } from './style.ts';
 import { wrap } from './wrap.ts';
 
@@ -22,12 +23,7 @@ export interface ExploreRequest {
   readonly forText?: string;
   readonly jobs: number;
   readonly keepGoing: boolean;
-}
-
-/** A violation that was found, made again, and can be made again by anybody. */
-export interface ShownFound extends Shown {
-  readonly index: number;
-  readonly token: string;
+  readonly shrink: boolean;
 }
 
 export interface ExploreOutcome {
@@ -59,17 +55,40 @@ export function verdictOf({ strategy }: ExploreRequest, result: SearchResult): E
   return ended === 'interrupted' || schedules === givenUp || !whole ? 'inconclusive' : 'good';
 }
 
+/** A program that goes on for ever without a point cannot be run again either: there is no token. */
+export function hungViolations({ hung }: SearchResult): Violation[] {
+  if (hung === undefined) return [];
+  const message = `schedule ${n(hung)} came to no point for ${HUNG_AFTER_MS / 1000} s: some program goes on without an instruction`;
+  return [{ property: 'hung', cpu: -1, step: -1, message, evidence: [], remedy: '' }];
+}
+
 export function exploreReport(request: ExploreRequest, outcome: ExploreOutcome, style: Style): string[] {
   const { shown } = outcome;
   const lines = ['', verdictLine(request, outcome, style)];
   for (const [i, one] of shown.entries()) {
     if (i > 0) lines.push('', `  also ${style.bad(one.violations[0]!.property)}, in schedule ${one.index}:`);
-    lines.push(`  again: ${replayCommand(one.token)}`);
+    lines.push(`  again: npx asymmu replay ${one.token}`, ...shrunkLines(one.shrunk, style));
     if (i === 0) lines.push(...expectation(request, outcome));
-    lines.push('', ...failureLines(one, style));
+    lines.push('', ...shownLines(one, style));
   }
   if (shown.length === 0) lines.push(...expectation(request, outcome));
+  lines.push(...hungViolations(outcome.result).map(({ property, message }) => `  ${style.bad(property)}: ${message}`));
   return [...lines, '', ...coverageLines(request, outcome, style)];
+}
+
+/** How much smaller the run is that is shown. */
+function shrunkLines(shrunk: Shrinking | undefined, style: Style): string[] {
+  if (shrunk === undefined) return [];
+  const { before, after, runs } = shrunk;
+  const size = ({ cpus, preemptions, switches, chances, hardwareActs, points }: RunSize): string =>
+    [
+      count(cpus, 'CPU'),
+      `${n(switches)} context switches (${count(preemptions, 'preemption')})`,
+      `${count(chances + hardwareActs, 'event')} of chance`,
+      count(points, 'point'),
+    ].join(', ');
+  const line = `shrunk from ${size(before)} to ${size(after)} in ${count(runs, 'run')}`;
+  return wrap(line, style.width - 2, '  ').map((part) => `  ${part}`);
 }
 
 function verdictLine(request: ExploreRequest, { result, shown }: ExploreOutcome, style: Style): string {
@@ -79,7 +98,8 @@ function verdictLine(request: ExploreRequest, { result, shown }: ExploreOutcome,
   const time = `${(result.elapsedMs / 1000).toFixed(2)} s`;
   const verdict = verdictOf(request, result);
   if (verdict === 'violated') {
-    const properties = shown.map((one) => one.violations[0]!.property);
+    const violations = [...shown.map((one) => one.violations[0]!), ...hungViolations(result)];
+    const properties = violations.map(({ property }) => property);
     const which = request.keepGoing
       ? `${n(result.found.length)} of ${count(result.schedules, 'schedule')}`
       : `schedule ${n(result.found[0]?.index ?? result.hung ?? 0)}`;
@@ -108,17 +128,22 @@ function expectation({ explored }: ExploreRequest, { shown }: ExploreOutcome): s
 }
 
 /** What was covered, and what that is worth. */
-function coverageLines(request: ExploreRequest, { result, shown }: ExploreOutcome, style: Style): string[] {
-  const { explored, strategy } = request;
-  const { schedules, parameters, ended } = result;
-  const fruitless = { schedules, parameters, exhausted: ended === 'exhausted', cpus: explored.board.cpus.length };
+function coverageLines(request: ExploreRequest, { result }: ExploreOutcome, style: Style): string[] {
   const lines = [
     `covered   ${workText(request, result)}`,
     `danger    ${dangerText(result)}`,
     `seen      ${curveText(result)}`,
-    ...(shown.length > 0 ? [] : [`worth     ${STRATEGIES[strategy].worth(fruitless)}`]),
+    ...(verdictOf(request, result) === 'violated' ? [] : [`worth     ${worthText(request, result)}`]),
   ];
   return lines.flatMap((line) => wrap(line, style.width - 2, '          ').map((part) => `  ${part}`));
+}
+
+/** What it means that nothing was found. */
+export function worthText({ explored, strategy }: ExploreRequest, result: SearchResult): string {
+  const { schedules, parameters, ended } = result;
+  if (schedules === 0) return 'nothing: no schedule was run to its end';
+  const cpus = explored.board.cpus.length;
+  return STRATEGIES[strategy].worth({ schedules, parameters, exhausted: ended === 'exhausted', cpus });
 }
 
 function workText({ explored }: ExploreRequest, { schedules, points, givenUp, cut, elapsedMs }: SearchResult): string {

@@ -94,6 +94,7 @@ kernelOptions(
   .option('--from <brought-up|power-on>', 'where each run begins', 'brought-up')
   .option('--points <n>', 'give a run up after this many (100000)')
   .option('--keep-going', 'go on after a violation')
+  .option('--no-shrink', 'show the run that was found, not a smaller one that violates the same')
   .option('--charts', 'judge milestones by the real state charts instead of tables compiled from them: slow')
   .action(async (scenario: string, options) => {
     const { explore } = await import('./explore.ts');

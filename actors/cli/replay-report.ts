@@ -1,9 +1,7 @@
 import type { Token } from '../../src/explore/token.ts';
-import type { Shown } from './again.ts';
+import { type Shown, shownLines } from './again.ts';
 import { version } from './document.ts';
 import { type Explored, resolvedExplored } from './explore-configuration.ts';
-import { replayCommand } from './explore-token.ts';
-import { failureLines } from './report.ts';
 import type { StepLine } from './step-text.ts';
 import type { Style } from './style.ts';
 
@@ -37,14 +35,14 @@ export function replayReport({ scenario, board }: Explored, { text, shown, steps
       ...trace,
       '',
       `${style.bad('VIOLATED')}  ${properties.join(', ')}: ${where}, replayed (${size})`,
-      `  again: ${replayCommand(text)}`,
+      `  again: npx asymmu replay ${text}`,
       '',
-      ...failureLines(shown, style),
+      ...shownLines(shown, style),
     ];
   }
   const word = run.verdict === 'good' ? style.good('GOOD') : style.warn('INCONCLUSIVE');
   const what = run.verdict === 'good' ? 'no property is violated in this schedule' : 'the run was given up';
-  return [...trace, '', `${word}  ${where}, replayed: ${what} (${size})`, `  again: ${replayCommand(text)}`];
+  return [...trace, '', `${word}  ${where}, replayed: ${what} (${size})`, `  again: npx asymmu replay ${text}`];
 }
 
 /** One line a step: its point, who acted, what it did, and what of that the trace has. */

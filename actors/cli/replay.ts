@@ -1,6 +1,6 @@
 import type { Decide } from '../../src/explore/decide.ts';
 import type { Interleaver } from '../../src/explore/interleaver.ts';
-import { replaying } from '../../src/explore/replay.ts';
+import { Diverged, replaying } from '../../src/explore/replay.ts';
 import {
   decodeToken,
   expectedOf,
@@ -9,6 +9,7 @@ import {
   type Subject,
   type Token,
   UnreadableToken,
+  writtenBy,
 } from '../../src/explore/token.ts';
 import { explorerOf } from '../campaign/exploration.ts';
 import { STRATEGIES, STRATEGY_NAMES } from '../campaign/strategies.ts';
@@ -16,10 +17,10 @@ import { madeAgain } from './again.ts';
 import { resolvedLines } from './configuration.ts';
 import { diverged } from './diverged.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
+import { explorationProblem } from './exploration-problem.ts';
 import { configureExplored, type Explored, optionsOf, subjectOf } from './explore-configuration.ts';
 import { replayDocument, replayReport, replaySettings } from './replay-report.ts';
 import { unknownScenario } from './scenario-name.ts';
-import { scenarioProblem } from './scenario-problem.ts';
 import { stepWriter } from './step-text.ts';
 import { styleFor } from './style.ts';
 import { usageError } from './usage-error.ts';
@@ -44,14 +45,15 @@ export async function replay(text: string, options: ReplayOptions): Promise<numb
     const decide = decideAs(token.schedule, interleaver);
     const first = interleaver.run(decide, options.trace ? steps.acted : undefined);
     const why = misfit(token.expected, expectedOf(first));
-    if (why !== undefined) throw diverged(`the token does not fit any more: ${why}`);
+    if (why !== undefined) throw unfit(why);
     const shown = madeAgain(explored, interleaver, replaying(first.decisions), first);
     const outcome = { text, token, shown, steps: steps.lines() };
     if (options.json) process.stdout.write(`${JSON.stringify(replayDocument(explored, outcome), null, 2)}\n`);
     else for (const line of replayReport(explored, outcome, style)) say(line);
     return EXIT[first.verdict];
   } catch (thrown) {
-    throw scenarioProblem(explored.reference, thrown);
+    if (thrown instanceof Diverged) throw unfit(thrown.message.replace(/^the run no longer fits its record: /, ''));
+    throw explorationProblem(explored, thrown);
   }
 }
 
@@ -66,11 +68,15 @@ function tokenFrom(text: string): Token {
   }
 }
 
+function unfit(why: string): Error {
+  return diverged(`the token does not fit any more: ${why}`);
+}
+
 /** The same configuration, or why there is none any more. */
 async function builtAgain(subject: Subject): Promise<Explored> {
   const { scenario, settings, from, mostPoints } = subject;
   const unknown = unknownScenario(scenario);
-  if (unknown !== undefined) throw diverged(`the token does not fit any more: ${unknown}`);
+  if (unknown !== undefined) throw unfit(unknown);
   const explored = await configureExplored(scenario, {
     ...optionsOf(settings),
     from,
@@ -85,7 +91,7 @@ async function builtAgain(subject: Subject): Promise<Explored> {
       : found.kernelDigest !== subject.kernelDigest
         ? "the kernel's configuration"
         : undefined;
-  if (changed !== undefined) throw diverged(`the token does not fit any more: ${changed} is not what it was`);
+  if (changed !== undefined) throw unfit(`${changed} is not what it was`);
   return explored;
 }
 
@@ -93,19 +99,6 @@ function decideAs(schedule: Schedule, interleaver: Interleaver): Decide {
   if (schedule.kind === 'written') return writtenBy(schedule.answers);
   const name = STRATEGY_NAMES.find((one) => one === schedule.strategy);
   const decide = name && STRATEGIES[name].make(interleaver, schedule.seed, schedule.parameters).decide(schedule.index);
-  if (decide === undefined)
-    throw diverged(`the token does not fit any more: there is no strategy '${schedule.strategy}' to decide it`);
+  if (decide === undefined) throw unfit(`there is no strategy '${schedule.strategy}' to decide it`);
   return decide;
-}
-
-/** As the token says, then tamely. What else has changed is seen when the run is over. */
-function writtenBy(answers: readonly number[]): Decide {
-  let at = 0;
-  const answer = (bound: number): number => {
-    const wish = answers[at++] ?? 0;
-    if (wish >= bound)
-      throw diverged(`the token does not fit any more: decision ${at - 1} is one of ${bound}, and was number ${wish}`);
-    return wish;
-  };
-  return { next: ({ count }) => answer(count), chance: answer };
 }

@@ -74,8 +74,11 @@ const STEPS_AFTER = 3;
 /** What of a run is needed to say how it failed. */
 export type Failure = Pick<RunOutcome, 'violations' | 'kernel' | 'machine' | 'trace'>;
 
-/** The first violation with its evidence, the steps that led to it as lanes, and what came of it. */
-export function failureLines(outcome: Failure, style: Style): string[] {
+/**
+ * The first violation with its evidence, the steps that led to it as lanes, and what came of it. `others`: CPUs that have a
+ * lane if there is room, beside those that the violation names.
+ */
+export function failureLines(outcome: Failure, style: Style, others: readonly number[] = []): string[] {
   const [first, ...rest] = outcome.violations;
   if (first === undefined) return [];
   const { kernel: k, machine } = outcome;
@@ -83,7 +86,7 @@ export function failureLines(outcome: Failure, style: Style): string[] {
   const drawn = lanes(
     outcome.trace,
     { k, memory: machine.memory },
-    { untilStep, prefer: cpusNamed(first), rows: LANE_ROWS, width: style.width - 2 },
+    { untilStep, prefer: [...new Set([...cpusNamed(first), ...others])], rows: LANE_ROWS, width: style.width - 2 },
   );
   return [
     ...violationLines(first, outcome, style),

@@ -1,6 +1,8 @@
 import { type ByteReader, type ByteWriter, base64url, byteReader, bytesOf, byteWriter, crc32 } from './byte-text.ts';
+import type { Decide } from './decide.ts';
 import { digestOfData, digestOfNumbers } from './digest.ts';
 import type { Interleaved } from './interleaver.ts';
+import { Diverged } from './replay.ts';
 
 /**
  * One schedule as a short string: `a1.CHECKSUM.PAYLOAD`. It says what was explored, who decided, and what came of it, so
@@ -58,6 +60,20 @@ export interface DrawnSchedule {
 export interface WrittenSchedule {
   readonly kind: 'written';
   readonly answers: readonly number[];
+}
+
+/**
+ * Decides as it is written, then tamely. Throws `Diverged` where that cannot be done; where it can although something has
+ * changed, what came of the run tells.
+ */
+export function writtenBy(answers: readonly number[]): Decide {
+  let at = 0;
+  const answer = (bound: number): number => {
+    const wish = answers[at++] ?? 0;
+    if (wish >= bound) throw new Diverged(at - 1, `there are ${bound} answers, and it was number ${wish}`);
+    return wish;
+  };
+  return { next: ({ count }) => answer(count), chance: answer };
 }
 
 /** What came of the run. */

@@ -19,6 +19,15 @@ const kernel = [
 test.each<[command: string, options: readonly string[]]>([
   ['run', [...kernel, '--watch', '--no-noise', '--stall']],
   ['soak', [...kernel, '--for', '--rounds', '--keep-going']],
+  [
+    'explore',
+    [
+      ...kernel,
+      ...['--strategy', '--depth', '--preemptions', '--acts', '--chances', '--schedules', '--for', '--jobs'],
+      ...['--from', '--points', '--keep-going', '--no-shrink', '--charts'],
+    ],
+  ],
+  ['replay', ['--trace', '--json']],
   ['ptdump', [...kernel, '--when']],
   ['charts', ['--format', '--json']],
   ['scenarios', ['--json']],
@@ -34,7 +43,7 @@ test.each<[command: string, options: readonly string[]]>([
 test('the command itself lists its commands', async () => {
   const { code, stdout } = await asymmu(['--help']);
   expect(code).toBe(0);
-  for (const command of ['run', 'soak', 'ptdump', 'charts', 'scenarios', 'boards', 'bench'])
+  for (const command of ['run', 'soak', 'explore', 'replay', 'ptdump', 'charts', 'scenarios', 'boards', 'bench'])
     expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
 });
 

@@ -64,6 +64,38 @@ describe('--json is one document as published', () => {
     expect(await documentOf('soak', args)).toMatchObject({ verdict: 'good', rounds: { good: 2, violated: 0 } });
   });
 
+  test('of an exploration that found something, with its token and how far it was shrunk', async () => {
+    const document = await documentOf('explore', ['explore', 'repaint/no-flush', '--seed', '1', '--jobs', '1'], 1);
+    expect(document).toMatchObject({ verdict: 'violated', reason: 'violation', counts: { schedules: 1, violated: 1 } });
+    const [first] = document.violations as Record<string, unknown>[];
+    expect(first).toMatchObject({
+      property: 'stale',
+      schedule: 0,
+      shrunk: { before: { cpus: 4 }, after: { cpus: 2 } },
+    });
+    const replayed = await documentOf('replay', ['replay', String(first!.token), '--trace'], 1);
+    const [same] = replayed.violations as Record<string, unknown>[];
+    for (const key of ['property', 'cpu', 'step', 'message', 'evidence', 'token'])
+      expect(same![key]).toEqual(first![key]);
+    expect(replayed.config).toMatchObject({ cpus: 2 });
+    expect(new Set((replayed.steps as { point: number }[]).map(({ point }) => point)).size).toBe(
+      (replayed.counts as { points: number }).points,
+    );
+  });
+
+  test('of an exploration that found nothing, with what that is worth', async () => {
+    const document = await documentOf('explore', ['explore', 'repaint', '--strategy', 'pct', '--schedules', '20']);
+    expect(document).toMatchObject({
+      config: { scenario: 'repaint', strategy: 'pct', depth: 3, schedules: 20 },
+      verdict: 'good',
+      reason: 'schedules',
+      violations: [],
+      counts: { schedules: 20, givenUp: 0 },
+      discovery: { curve: [{ schedules: 1 }, { schedules: 10 }, { schedules: 20 }] },
+      worth: expect.stringContaining('3 orderings'),
+    });
+  });
+
   test('of a benchmark', async () => {
     const { results } = await documentOf('bench', ['bench', 'cli', '--runs', '1']);
     expect(results).toEqual([expect.objectContaining({ name: 'cli.help', unit: 'ms', runs: 1 })]);

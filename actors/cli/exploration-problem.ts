@@ -1,0 +1,10 @@
+import type { Explored } from './explore-configuration.ts';
+import { scenarioProblem } from './scenario-problem.ts';
+import { usageError } from './usage-error.ts';
+
+/** What an exploration threw, as the user's mistake if it was one. */
+export function explorationProblem({ reference }: Explored, thrown: unknown): unknown {
+  if (thrown instanceof Error && /while the system is brought up$/.test(thrown.message))
+    return usageError(`${reference.name}: ${thrown.message}; runs cannot begin there, --from power-on is for this`);
+  return scenarioProblem(reference, thrown);
+}

@@ -1,0 +1,74 @@
+import type { RunSize } from '../../src/explore/account.ts';
+import { replaying } from '../../src/explore/replay.ts';
+import { encodeToken, expectedOf, type Schedule, writtenBy } from '../../src/explore/token.ts';
+import { explorerOf } from '../campaign/exploration.ts';
+import type { FoundRun } from '../campaign/range.ts';
+import { shrinkOnPool } from '../campaign/shrink-pool.ts';
+import { STRATEGIES } from '../campaign/strategies.ts';
+import { madeAgain, type Shown } from './again.ts';
+import { configureExplored, type Explored, optionsOf, subjectOf } from './explore-configuration.ts';
+import type { ExploreRequest } from './explore-report.ts';
+
+/** What becomes of a schedule that violates a property: it is made again, made small, and given a token. */
+
+/** A violation that anybody can make again. */
+export interface ShownFound extends Shown {
+  /** The schedule that it was found in. */
+  readonly index: number;
+  readonly token: string;
+  /** How much smaller than that the run is which is shown. */
+  readonly shrunk?: Shrinking;
+}
+
+export interface Shrinking {
+  readonly before: RunSize;
+  readonly after: RunSize;
+  /** Runs it took. */
+  readonly runs: number;
+}
+
+/** The run as it was found, made again here. */
+export function asFound(request: ExploreRequest, parameters: readonly number[], { index, run }: FoundRun): ShownFound {
+  const { explored, strategy } = request;
+  const { numbered, make } = STRATEGIES[strategy];
+  const { seed, plan, scenario } = explored;
+  const interleaver = explorerOf(plan, scenario);
+  const schedule: Schedule = numbered
+    ? { kind: 'drawn', strategy, parameters, seed, index }
+    : { kind: 'written', answers: run.decisions.answers };
+  const decide = numbered ? make(interleaver, seed, parameters).decide(index)! : replaying(run.decisions);
+  const shown = madeAgain(explored, interleaver, decide, run);
+  return { ...shown, index, token: tokenOf(explored, schedule, shown) };
+}
+
+function tokenOf(explored: Explored, schedule: Schedule, { run }: Shown): string {
+  return encodeToken({ subject: subjectOf(explored), schedule, expected: expectedOf(run) });
+}
+
+/** A smaller run that violates the same property; as it was where there is none, or no time for one. */
+export async function madeSmall(
+  { explored }: ExploreRequest,
+  found: ShownFound,
+  signal: AbortSignal,
+): Promise<ShownFound> {
+  const { property } = found.violations[0]!;
+  if (property === 'chart') return found; // which charts there are goes by the number of CPUs
+  const shrunk = await shrinkOnPool({ plan: explored.plan, run: found.run }, signal);
+  if (shrunk === undefined) return found;
+  const { answers, board, before, after, runs } = shrunk;
+  const smaller = await onFewerCpus(explored, board.cpus.length);
+  if (subjectOf(smaller).boardDigest !== subjectOf({ ...smaller, plan: { ...smaller.plan, board } }).boardDigest)
+    return found; // no settings lead to this board
+  const again = madeAgain(smaller, explorerOf(smaller.plan, smaller.scenario), writtenBy(answers));
+  if (again.violations[0]?.property !== property) return found;
+  const token = tokenOf(smaller, { kind: 'written', answers }, again);
+  return { ...again, index: found.index, token, shrunk: { before, after, runs } };
+}
+
+async function onFewerCpus(explored: Explored, cpus: number): Promise<Explored> {
+  const { plan, settings, reference, seed } = explored;
+  if (plan.board.cpus.length === cpus) return explored;
+  const { from, mostPoints, charts } = plan;
+  const options = { ...optionsOf(settings), cpus: String(cpus), seed: String(seed) };
+  return configureExplored(reference.name, { ...options, from, mostPoints, charts });
+}
