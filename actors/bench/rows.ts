@@ -17,6 +17,7 @@ import { runBoard } from '../thread/board-run.ts';
 import { openRack } from '../thread/rack.ts';
 import { BASE_VA, bareCpu, bareMachine, TABLES } from './bare-machine.ts';
 import type { Companion } from './bench-worker.ts';
+import { exploreRepaint } from './explore.ts';
 import { splitGigabyte } from './split.ts';
 
 /** One figure: measured a number of times. `bar`: what the design asks for, `atLeast` or `atMost` it. */
@@ -110,6 +111,22 @@ async function boards192(
 const COMMAND = fileURLToPath(new URL('../../bin/asymmu.js', import.meta.url));
 
 export const rows: readonly Row[] = [
+  {
+    name: 'explore.repaint4.points',
+    unit: 'M/s',
+    what: 'points of random schedules of the repaint on 4 CPUs, all checks on, one core',
+    bar: 1,
+    better: 'higher',
+    measure: async (runs) => exploreRepaint(runs).map(({ points }) => points / MILLION),
+  },
+  {
+    name: 'explore.repaint4.schedules',
+    unit: '/s',
+    what: 'complete schedules of the same',
+    bar: 10_000,
+    better: 'higher',
+    measure: async (runs) => exploreRepaint(runs).map(({ schedules }) => schedules),
+  },
   {
     name: 'threads.hit',
     unit: 'M/s',

@@ -6,9 +6,7 @@ import type { Property, Report, Violation } from '../check/violation.ts';
 import { observerOf } from '../check/watch.ts';
 import type { Board } from '../hardware/board.ts';
 import { type Counts, totals } from '../hardware/counters.ts';
-import { drainSome } from '../hardware/drain.ts';
 import { CPU_POWER } from '../hardware/dvm.ts';
-import { speculate } from '../hardware/speculation.ts';
 import { cpuOf, createMachine, type Machine } from '../hardware/system.ts';
 import { loadKernelImage } from '../kernel/boot.ts';
 import { type KernelConfig, tablePagesNeeded } from '../kernel/config.ts';
@@ -19,22 +17,12 @@ import { kernelText } from '../kernel/text.ts';
 import type { Program, Scenario } from '../scenario/scenario.ts';
 import { broughtUpBy } from './bring-up.ts';
 import { bareCareer, bootingCareer } from './career.ts';
-import {
-  ACTS,
-  actOf,
-  CUT,
-  cpuOfActor,
-  type Decide,
-  type Decisions,
-  DRAIN,
-  type Ready,
-  SPECULATE,
-  STEP,
-} from './decide.ts';
-import { advance, canGoOn, isAtRest, type Lane, panicOf, stuck, takeStock, tell } from './lane.ts';
+import type { Decide, Decisions } from './decide.ts';
+import { type Lane, stuck, tell } from './lane.ts';
 import type { Remembered } from './machine-image.ts';
 import { type Recording, recording } from './recording.ts';
 import { judgeAtRest } from './rest.ts';
+import { type Acted, Scheduler } from './scheduler.ts';
 import { restoreStart, saveStart } from './start.ts';
 
 /** What is explored: one scenario on one board, as far as decisions leave it open. */
@@ -54,6 +42,8 @@ export interface Exploration {
   readonly charts?: BoardCharts;
 }
 
+export type { Acted };
+
 /** How one run went. */
 export interface Interleaved {
   readonly verdict: 'good' | 'violated' | 'inconclusive';
@@ -64,9 +54,6 @@ export interface Interleaved {
   readonly decisions: Decisions;
   readonly points: number;
 }
-
-/** Called after each act: who acted, and how many points there have been. */
-export type Acted = (actor: number, point: number) => void;
 
 /** A machine under the scheduler, ready to be run again and again from the same start. */
 export interface Interleaver {
@@ -96,14 +83,17 @@ export function interleaverOf(exploration: Exploration): Interleaver {
   const refusals: Violation[] = [];
   const good: Remembered[] = [];
   const record = recording();
-  const lanes = board.cpus.map((_, id) => laneOf(exploration, machine, id, properties, record, violations, refusals));
+  const goesOn = (lane: Lane): boolean => scheduler.goesOn(lane);
+  const lanes = board.cpus.map((_, id) =>
+    laneOf(exploration, machine, id, { properties, record, violations, refusals, goesOn }),
+  );
   const kernel = kernelOf(exploration, machine);
   loadKernelImage(machine.memory);
   failAllocations(machine.memory.control, scenario.allocationFailureOneIn ?? 0);
   scenario.setup?.(machine, kernel);
   for (const { cpu } of exploration.bare ? lanes : lanes.slice(0, 1)) cpu.words[CPU_POWER] = 1;
 
-  const scheduler = schedulerOf(lanes, record, violations);
+  const scheduler = new Scheduler(lanes, record, violations);
   if (exploration.from === 'brought-up') {
     for (const lane of lanes) lane.leave = lane.career.landing;
     record.begin(broughtUpBy());
@@ -126,8 +116,7 @@ export function interleaverOf(exploration: Exploration): Interleaver {
       else if (end.stuck && violations.length === 0) violations.push(stallViolation(lanes.map(stuck), 0));
       const all = [...violations, ...refusals];
       const verdict = all.length > 0 ? 'violated' : end.rests ? 'good' : 'inconclusive';
-      const cut = end.cut === true;
-      return { verdict, cut, violations: all, decisions: record.decisions(), points: end.points };
+      return { verdict, cut: end.cut, violations: all, decisions: record.decisions(), points: end.points };
     },
   };
 }
@@ -137,14 +126,20 @@ function kernelOf({ board, kernel, scenario }: Exploration, { layout }: Machine)
   return createKernel(board, layout, kernel, scenario.text?.(good) ?? good);
 }
 
+/** What all CPUs of one machine are tied to. */
+interface Surroundings {
+  readonly properties: readonly Property[];
+  readonly record: Recording;
+  readonly violations: Violation[];
+  readonly refusals: Violation[];
+  readonly goesOn: (lane: Lane) => boolean;
+}
+
 function laneOf(
   exploration: Exploration,
   machine: Machine,
   id: number,
-  properties: readonly Property[],
-  record: Recording,
-  violations: Violation[],
-  refusals: Violation[],
+  { properties, record, violations, refusals, goesOn }: Surroundings,
 ): Lane {
   const { scenario, board, charts } = exploration;
   const kernel = kernelOf(exploration, machine);
@@ -154,6 +149,7 @@ function laneOf(
   const cpu = cpuOf(machine, id, {
     choose: (bound, kind) => record.chance(bound, kind, id),
     controlled: true,
+    goesOn: () => goesOn(lane),
     observer: observerOf(properties, { kernel, report }),
     onMark: (mark) => {
       if (mark === MARK['features.refused']) lane.refused = true;
@@ -181,73 +177,4 @@ function laneOf(
     walks: false,
   };
   return lane;
-}
-
-/** How a run ended: nothing was left to do, nobody could go on, or neither (a violation, or too many points). */
-interface End {
-  readonly rests: boolean;
-  readonly stuck: boolean;
-  readonly cut?: boolean;
-  readonly points: number;
-}
-
-interface Scheduler {
-  readonly run: (mostPoints: number, acted?: Acted) => End;
-}
-
-/** One act at a time: whoever decides says who, until the first violation or the end. */
-function schedulerOf(lanes: readonly Lane[], record: Recording, violations: readonly Violation[]): Scheduler {
-  const ready: Ready = { actors: new Int32Array(lanes.length * ACTS), cpus: 0, count: 0 };
-  return {
-    run(mostPoints, acted) {
-      for (const lane of lanes) takeStock(lane);
-      let last = 0;
-      for (let points = 0; points < mostPoints; ) {
-        whoIsReady(lanes, ready, last);
-        if (ready.count === 0) {
-          const rests = lanes.every(isAtRest);
-          return { rests, stuck: !rests, points };
-        }
-        const next = record.next(ready);
-        if (next === CUT) return { rests: false, stuck: false, cut: true, points };
-        const actor = ready.actors[next]!;
-        const lane = lanes[cpuOfActor(actor)]!;
-        const act = actOf(actor);
-        if (act === STEP) {
-          last = lane.cpu.id;
-          points++;
-          advance(lane);
-          takeStock(lane);
-        } else if (act === DRAIN) {
-          drainSome(lane.cpu);
-          takeStock(lane);
-        } else speculate(lane.cpu);
-        acted?.(actor, points);
-        if (violations.length > 0) return { rests: false, stuck: false, points };
-        if (lane.halted) {
-          (violations as Violation[]).push(panicOf(lane));
-          return { rests: false, stuck: false, points };
-        }
-      }
-      return { rests: false, stuck: false, points: mostPoints };
-    },
-  };
-}
-
-/**
- * The CPU that went last leads; the hardware's own acts come last. When no CPU can go on, all that has been stored still
- * leaves the store buffers, which may wake somebody.
- */
-function whoIsReady(lanes: readonly Lane[], ready: Ready, last: number): void {
-  const { actors } = ready;
-  let count = 0;
-  if (canGoOn(lanes[last]!)) actors[count++] = last * ACTS + STEP;
-  for (let id = 0; id < lanes.length; id++) if (id !== last && canGoOn(lanes[id]!)) actors[count++] = id * ACTS + STEP;
-  ready.cpus = count;
-  for (let id = 0; id < lanes.length; id++) {
-    const lane = lanes[id]!;
-    if (lane.stores) actors[count++] = id * ACTS + DRAIN;
-    if (lane.walks && ready.cpus > 0) actors[count++] = id * ACTS + SPECULATE;
-  }
-  ready.count = count;
 }

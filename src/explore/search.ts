@@ -1,5 +1,6 @@
 import type { Decide } from './decide.ts';
-import type { Acted, Interleaved, Interleaver } from './interleaver.ts';
+import type { Interleaved, Interleaver } from './interleaver.ts';
+import type { Acted } from './scheduler.ts';
 
 /** A way of going through schedules. Schedules are numbered, so that they can be shared out and done again. */
 export interface Strategy {

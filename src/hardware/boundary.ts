@@ -10,7 +10,10 @@ import { advance, isAdvance, sample } from './progress.ts';
  */
 export function boundary(cpu: Cpu, kind: PointKind, address: number): Point | undefined {
   cpu.counts[POINTS]!++;
-  if (cpu.controlled) return pointAt(cpu, kind, address);
+  if (cpu.controlled) {
+    const point = pointAt(cpu, kind, address);
+    return cpu.goesOn() ? undefined : point;
+  }
   if (isAdvance(kind)) advance(cpu.progress);
   if (--cpu.credit >= 0) return undefined;
   sample(cpu.progress, kind, address);

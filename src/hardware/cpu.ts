@@ -49,6 +49,8 @@ export interface Cpu {
   readonly hints: Float64Array;
   /** True under a scheduler that controls everything: every point is yielded. On threads only waits are. */
   readonly controlled: boolean;
+  /** Asked by a controlled CPU at each point: true where nobody else acts first, so that it need not yield. */
+  readonly goesOn: () => boolean;
   readonly point: Point;
   /** Where marks go: their number in the machine's list. */
   readonly onMark: (mark: number) => void;
@@ -116,6 +118,7 @@ const NO_REGISTERS: TranslationRegisters = {
 export interface CpuOptions {
   readonly choose: Choose;
   readonly controlled: boolean;
+  readonly goesOn?: () => boolean;
   readonly observer?: Observer;
   readonly onMark?: (mark: number) => void;
   readonly breathe?: (cpu: Cpu) => void;
@@ -157,6 +160,7 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
     choose,
     observer: options.observer ?? nobody,
     controlled: options.controlled,
+    goesOn: options.goesOn ?? (() => false),
     point: newPoint(),
     onMark: options.onMark ?? (() => {}),
     nowMs: options.nowMs ?? (() => 0),
