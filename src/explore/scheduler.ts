@@ -72,9 +72,10 @@ export class Scheduler {
     lane.at = cpu.point;
     this.#settle(lane);
     const itself = cpu.id * ACTS + STEP;
+    const mayStay = lane.beforeStep === undefined;
     while (this.#violations.length === 0 && this.#points < this.#mostPoints) {
       const actor = this.#ask();
-      if (actor === itself && !interruptDue(cpu)) {
+      if (actor === itself && mayStay && !interruptDue(cpu)) {
         this.#points++;
         this.#settled = false;
         return true;
