@@ -1,0 +1,113 @@
+import { search } from '../../src/explore/search.ts';
+import { boardPresets } from '../../src/hardware/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
+import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
+import { type ExplorationPlan, explorerOf } from './exploration.ts';
+import { STRATEGIES, type StrategyName, type StrategyOptions } from './strategies.ts';
+
+/** The tables of docs/exploring.md: measured, and the same wherever and whenever they are. */
+
+const SEEDS = 20;
+const MOST_SCHEDULES = 10_000;
+const OPTIONS: Omit<StrategyOptions, 'seed'> = { depth: 3, preemptions: 2, acts: 1, chances: 0 };
+
+function planOf(scenario: Scenario, cpus: number): ExplorationPlan {
+  const resized = resizeBoard(boardPresets.get('one-block')!, { cpus });
+  if (!resized.ok) throw new Error(resized.problems.join('; '));
+  return {
+    reference: { name: scenario.name },
+    board: resized.board,
+    kernel: { ...DEFAULT_CONFIG, ...scenario.kernel },
+    from: 'brought-up',
+    mostPoints: 10_000,
+    charts: 'tables',
+  };
+}
+
+/** Schedules until the first violation, and its property; throws where there is none. */
+function schedulesToFind(scenario: Scenario, cpus: number, name: StrategyName, seeds: number): number[] {
+  const interleaver = explorerOf(planOf(scenario, cpus), scenario);
+  return Array.from({ length: seeds }, (_, seed) => {
+    const { parametersOf, make } = STRATEGIES[name];
+    const options = { ...OPTIONS, seed: seed + 1 };
+    const strategy = make(interleaver, options.seed, parametersOf(options, interleaver));
+    const { found } = search(interleaver, strategy, 0, MOST_SCHEDULES);
+    const property = found?.run.violations[0]?.property;
+    if (property !== scenario.expect)
+      throw new Error(
+        `${scenario.name}, ${name}, seed ${seed + 1}: ${property ?? 'nothing'} in ${MOST_SCHEDULES} schedules`,
+      );
+    return found!.index + 1;
+  });
+}
+
+/** `1`, or `3 (1 to 17)`: the median, and the least and the most where they differ. */
+function spread(samples: readonly number[]): string {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const [least, median, most] = [sorted[0]!, sorted[Math.floor(sorted.length / 2)]!, sorted.at(-1)!];
+  return least === most ? `${least}` : `${median} (${least} to ${most})`;
+}
+
+/** Schedules until each bad twin is caught by name: median over the seeds, least and most. */
+export function twinRows(): string[][] {
+  return twins.map((twin) => [
+    `\`${twin.name}\``,
+    `\`${twin.expect}\``,
+    spread(schedulesToFind(twin, 4, 'random', SEEDS)),
+    spread(schedulesToFind(twin, 4, 'pct', SEEDS)),
+    spread(schedulesToFind(twin, 2, 'bounded', 1)),
+  ]);
+}
+
+const FINISHED = [
+  ['dfs', { acts: 0, chances: 0 }],
+  ['bounded', { preemptions: 2, acts: 0, chances: 0 }],
+  ['bounded', { preemptions: 1, acts: 1, chances: 1 }],
+] as const;
+
+/** Exhaustive searches of the good text on two CPUs and one block: all finish, and find nothing. */
+export function finishedRows(): string[][] {
+  return [repaint, heldUpCpu].flatMap((scenario) =>
+    FINISHED.map(([name, bounds]) => {
+      const interleaver = explorerOf(planOf(scenario, 2), scenario);
+      const { parametersOf, make } = STRATEGIES[name];
+      const options = { ...OPTIONS, ...bounds, seed: 1 };
+      const strategy = make(interleaver, 1, parametersOf(options, interleaver));
+      let cut = 0;
+      const { schedules, found, exhausted } = search(interleaver, strategy, 0, Number.POSITIVE_INFINITY, (run) => {
+        if (run.cut) cut++;
+      });
+      if (found !== undefined || !exhausted) throw new Error(`${scenario.name}: ${name} did not end well`);
+      const preemptions = 'preemptions' in bounds ? `${bounds.preemptions}` : 'any';
+      const counts = [schedules - cut, cut].map((count) => count.toLocaleString('en-US'));
+      return [`\`${scenario.name}\``, name, preemptions, `${bounds.acts}`, `${bounds.chances}`, ...counts];
+    }),
+  );
+}
+
+/** Markdown, columns padded. */
+export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column]!.length)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}
+
+export const TABLES: Readonly<Record<'twins' | 'finished', () => string>> = {
+  twins: () => markdown(['twin', 'caught by', 'random, 4 CPUs', 'PCT, d = 3, 4 CPUs', 'bounded, 2 CPUs'], twinRows()),
+  finished: () =>
+    markdown(
+      ['scenario', 'strategy', 'preemptions', 'acts', 'chances', 'schedules run to the end', 'cut short'],
+      finishedRows(),
+    ),
+};
+
+/** `text` with the table between its marks replaced. */
+export function withTable(text: string, name: string, table: string): string {
+  const [begin, end] = [`<!-- table: ${name} -->`, `<!-- end: ${name} -->`];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`no place for the table ${name}`);
+  return `${text.slice(0, from + begin.length)}\n\n${table}\n\n${text.slice(to)}`;
+}
