@@ -26,9 +26,11 @@ export function* load(cpu: Cpu, va: number): Op<bigint> {
   }
 }
 
-/** What this CPU has stored to the word at `pa` and nobody else can see yet. */
-export function storedHere({ stores, runs }: Cpu, pa: number): bigint | undefined {
-  return forwarded(stores, pa) ?? (runs.length > 0 ? forwardedByRun(runs, pa) : undefined);
+/** What this CPU has stored to the word at `pa` and nobody else can see yet. It is read: it may leave, and be overwritten. */
+export function storedHere({ stores, runs, memory }: Cpu, pa: number): bigint | undefined {
+  const value = forwarded(stores, pa) ?? (runs.length > 0 ? forwardedByRun(runs, pa) : undefined);
+  if (value !== undefined) memory.watcher?.read(wordOf(memory, pa));
+  return value;
 }
 
 /** A load-exclusive, or WFE's companion: arms the monitor on the word, so that `wfe` waits for it to change. */
