@@ -1,10 +1,21 @@
 import type { Cpu, Kernel, Op } from 'asymmu';
-import * as asymmu from 'asymmu';
-
-const { load, store, tableVa, entryOffset, prot } = asymmu;
+import {
+  defineScenario,
+  enterLazyMmuMode,
+  entryOffset,
+  flushTlbKernelRange,
+  leaveLazyMmuMode,
+  load,
+  physToVirt,
+  prot,
+  relaxWhile,
+  setEntry,
+  store,
+  tableVa,
+} from 'asymmu';
 
 /** A page of the last bank of RAM comes and goes. Any word of the kernel's data will do to tell others of it. */
-const page = (k: Kernel) => asymmu.physToVirt(k.space, k.board.memory.at(-1)!.base);
+const page = (k: Kernel) => physToVirt(k.space, k.board.memory.at(-1)!.base);
 const news = (k: Kernel) => k.symbols.variables.cpu_stop_done;
 
 function* pteOf(cpu: Cpu, k: Kernel, va: number): Op<number> {
@@ -18,20 +29,20 @@ function* pteOf(cpu: Cpu, k: Kernel, va: number): Op<number> {
 function* writer(cpu: Cpu, k: Kernel): Op {
   const pte = yield* pteOf(cpu, k, page(k));
   const value = yield* load(cpu, pte);
-  yield* asymmu.setEntry(cpu, k, pte, value & ~prot.PTE_VALID);
-  yield* asymmu.flushTlbKernelRange(cpu, k, page(k), page(k) + 1);
-  asymmu.enterLazyMmuMode(k);
-  yield* asymmu.setEntry(cpu, k, pte, value);
+  yield* setEntry(cpu, k, pte, value & ~prot.PTE_VALID);
+  yield* flushTlbKernelRange(cpu, k, page(k), page(k) + 1);
+  enterLazyMmuMode(k);
+  yield* setEntry(cpu, k, pte, value);
   yield* store(cpu, news(k), 1n); // the barrier that makes the entry visible comes with leaving lazy mode
-  yield* asymmu.leaveLazyMmuMode(cpu, k);
+  yield* leaveLazyMmuMode(cpu, k);
 }
 
 function* reader(cpu: Cpu, k: Kernel): Op {
-  yield* asymmu.relaxWhile(cpu, news(k), 0n, 'news of the page');
+  while ((yield* load(cpu, news(k))) === 0n) yield* relaxWhile(cpu, news(k), 0n, 'news of the page');
   yield* load(cpu, page(k));
 }
 
-export default asymmu.defineScenario({
+export default defineScenario({
   name: 'published-too-early',
   summary: 'a page is handed on before its entry is visible',
   board: 'one-block',

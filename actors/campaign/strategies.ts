@@ -85,13 +85,17 @@ function pctWorth({ schedules, cpus, parameters: [depth = 1, steps = 1] }: Fruit
 
 function boundsWorth({ exhausted, parameters: [acts = 0, chances = 0, preemptions] }: Fruitless): string {
   const bounds = [
-    ...(preemptions === undefined ? [] : [`${preemptions} preemptions`]),
-    `${acts} acts of the hardware by itself`,
-    `${chances} answers of chance that are not tame`,
+    ...(preemptions === undefined ? [] : [counted(preemptions, 'preemption')]),
+    `${counted(acts, 'act')} of the hardware by itself`,
+    `${counted(chances, 'answer')} of chance other than the tame one`,
   ].join(', ');
   return exhausted
-    ? `every schedule with at most ${bounds} is good: of those that differ only in the order of independent acts, one was run`
+    ? `no schedule with at most ${bounds} violates anything; of those that differ only in the order of independent acts, one was run`
     : `not finished: of the schedules with at most ${bounds}, some were not run, and nothing is known of them`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 export type StrategyName = keyof typeof KINDS;

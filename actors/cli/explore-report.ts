@@ -108,7 +108,7 @@ function verdictLine(request: ExploreRequest, { result, shown }: ExploreOutcome,
   const after = `after ${count(result.schedules, 'schedule')}`;
   if (verdict === 'inconclusive')
     return `${style.warn('INCONCLUSIVE')}  ${where}: ${whyNone(request, result)} ${after} (${time})`;
-  const which = result.ended === 'exhausted' ? 'all there are' : 'as many as were run';
+  const which = result.ended === 'exhausted' ? 'all there are within the bounds' : 'as many as were run';
   return `${style.good('GOOD')}  ${where}: no property was violated in ${count(result.schedules, 'schedule')}, ${which} (${time})`;
 }
 
@@ -166,7 +166,7 @@ function curveText({ discovery, schedules }: SearchResult): string {
   const curve = discovery.curve(schedules);
   const steps = curve.map((at) => `${n(at.situations)} after ${n(at.schedules)}`).join(', ');
   const tenth = Math.floor(schedules / 10);
-  if (tenth === 0) return `situations: ${steps}`;
+  if (tenth < 10) return `situations: ${steps}`;
   const share = (100 * discovery.lastTenth(schedules)).toFixed(1);
   return `situations: ${steps}; ${share}% of the last ${count(tenth, 'schedule')} met a new one`;
 }

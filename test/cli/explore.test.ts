@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { asymmu, type Ended, folderWith } from './command.ts';
 
@@ -130,10 +131,10 @@ describe('asymmu explore', () => {
     const { code, stdout } = await asymmu(args, { cwd: mine });
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^GOOD {2}good on one-block, 2 CPUs, bounded, seed 1: no property was violated in \d+ schedules, all there are/m,
+      /^GOOD {2}good on one-block, 2 CPUs, bounded, seed 1: no property was violated in \d+ schedules, all there are within the bounds/m,
     );
     expect(stdout.replace(/\s+/g, ' ')).toContain(
-      'every schedule with at most 1 preemptions, 0 acts of the hardware by itself',
+      'no schedule with at most 1 preemption, 0 acts of the hardware by itself, 0 answers of chance',
     );
   });
 
@@ -231,6 +232,15 @@ describe('asymmu explore', () => {
 });
 
 describe("a module of the user's", () => {
+  test('that the README shows is the example, and fails as it says', async () => {
+    const readme = readFileSync('README.md', 'utf8');
+    expect(readme).toContain(readFileSync('examples/published-too-early.ts', 'utf8'));
+    const { code, stdout } = await asymmu(['explore', 'examples/published-too-early.ts', ...small]);
+    expect(code).toBe(1);
+    const [, message] = /(spurious-fault \(CPU 1, step \d+\): translation fault, level 3)/.exec(stdout)!;
+    expect(readme).toContain(message);
+  });
+
   test.each([
     ['syntax.ts', /^asymmu: \.\/syntax\.ts(:\d+)?.*\n$/],
     ['import.ts', /^asymmu: \.\/import\.ts:1:\d+: not today\n$/],
