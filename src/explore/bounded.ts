@@ -1,6 +1,6 @@
 import type { Chance } from '../hardware/chooser.ts';
 import { ACTS, actOf, CUT, cpuOfActor, type Decide, type Ready, STEP } from './decide.ts';
-import type { Bounds, Exhaustive } from './exhaustive.ts';
+import type { Bounds, Checkpoint, Exhaustive } from './exhaustive.ts';
 import { type Footprint, trackerOf } from './footprint.ts';
 import { historyHash } from './history-hash.ts';
 import type { Interleaver } from './interleaver.ts';
@@ -43,19 +43,19 @@ const isAct = (node: Node): node is ActNode => 'actors' in node;
  * Every schedule within the bounds, depth first; a beginning that differs from an earlier one only in the order of
  * independent acts, and has used up as much or more of its bounds, is not gone on with. Most bugs need few preemptions.
  */
-export function bounded(interleaver: Interleaver, bounds: PreemptionBounds): Exhaustive {
+export function bounded(interleaver: Interleaver, bounds: PreemptionBounds, from?: Checkpoint): Exhaustive {
   const tracker = trackerOf(interleaver);
   const history = historyHash(interleaver.lanes.length * ACTS);
-  const visited = interleaver.lanes.map(() => new Map<number, Used[]>());
-  const stack: Node[] = [];
+  const visited = interleaver.lanes.map((_, id) => known(from?.visited?.[id] ?? []));
+  const stack: Node[] = (from?.stack ?? []).map((node) => ({ ...(node as Node) }));
   let depth = 0;
   let used: { -readonly [K in keyof Used]: Used[K] } = { preemptions: 0, hardwareActs: 0, chances: 0 };
   let last = 0;
   let current: ActNode | undefined;
   let fresh = 0;
-  let complete = 0;
-  let redundant = 0;
-  let finished = false;
+  let complete = from?.complete ?? 0;
+  let redundant = (from?.schedules ?? 0) - complete;
+  let finished = from?.finished ?? false;
 
   const decide: Decide = {
     always: true,
@@ -95,7 +95,10 @@ export function bounded(interleaver: Interleaver, bounds: PreemptionBounds): Exh
       used = { preemptions: 0, hardwareActs: 0, chances: 0 };
       last = 0;
       current = undefined;
-      fresh = Math.max(0, stack.findLastIndex(isAct));
+      fresh = Math.max(
+        0,
+        stack.findIndex((node) => isAct(node) && node.touched === undefined),
+      );
       history.begin();
       tracker.end();
       return decide;
@@ -112,6 +115,15 @@ export function bounded(interleaver: Interleaver, bounds: PreemptionBounds): Exh
     complete: () => complete,
     redundant: () => redundant,
     finished: () => finished,
+    checkpoint: () => ({
+      strategy: 'bounded',
+      schedules: complete + redundant,
+      complete,
+      finished,
+      // What acts have touched is seen again when they are run again.
+      stack: stack.map((node) => (isAct(node) ? { ...node, touched: undefined } : { ...node })),
+      visited: visited.map(listed),
+    }),
   };
 
   function limitOf(bound: number, kind: Chance): number {
@@ -179,4 +191,20 @@ function after({ used, actors, leads, forced }: ActNode, actor: number): { -read
 /** Whoever had used `one` could do all that whoever has used `other` can. */
 function covers(one: Used, other: Used): boolean {
   return one.preemptions <= other.preemptions && one.hardwareActs <= other.hardwareActs && one.chances <= other.chances;
+}
+
+/** A key, the preemptions, acts and chances used up, and so on. */
+function listed(visited: ReadonlyMap<number, readonly Used[]>): number[] {
+  return Array.from(visited, ([key, all]) =>
+    all.flatMap(({ preemptions, hardwareActs, chances }) => [key, preemptions, hardwareActs, chances]),
+  ).flat();
+}
+
+function known(list: readonly number[]): Map<number, Used[]> {
+  const visited = new Map<number, Used[]>();
+  for (let at = 0; at < list.length; at += 4) {
+    const [key, preemptions, hardwareActs, chances] = list.slice(at, at + 4) as [number, number, number, number];
+    visited.set(key, [...(visited.get(key) ?? []), { preemptions, hardwareActs, chances }]);
+  }
+  return visited;
 }

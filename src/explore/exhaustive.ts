@@ -1,6 +1,6 @@
 import type { Chance } from '../hardware/chooser.ts';
 import { ACTS, actOf, CUT, type Decide, type Ready, STEP } from './decide.ts';
-import { dependent, type Footprint, trackerOf, union } from './footprint.ts';
+import { dependent, type Footprint, footprintOf, trackerOf, union } from './footprint.ts';
 import type { Interleaver } from './interleaver.ts';
 import type { Strategy } from './search.ts';
 
@@ -23,6 +23,20 @@ export interface Exhaustive extends Strategy {
   readonly redundant: () => number;
   /** Everything within the bounds has been run. */
   readonly finished: () => boolean;
+  /** Between two schedules: all that it takes to go on another day, as JSON can hold it. */
+  readonly checkpoint: () => Checkpoint;
+}
+
+/** An exhaustive search that was left off. What it holds is for the search alone that wrote it. */
+export interface Checkpoint {
+  readonly strategy: 'dfs' | 'bounded';
+  /** Next schedule's number, and how many of those before were run to the end. */
+  readonly schedules: number;
+  readonly complete: number;
+  readonly finished: boolean;
+  readonly stack: readonly object[];
+  /** Of `bounded`: by the CPU that went last, a key and what had been used up, in turns. */
+  readonly visited?: readonly (readonly number[])[];
 }
 
 /** A place in the tree of all schedules where somebody acts. */
@@ -62,11 +76,11 @@ const isAct = (node: Node): node is ActNode => 'actors' in node;
  * Branches are run again from the start. What depends on what is seen as it happens (footprint.ts). The hardware need not
  * act at all, so whatever it may do is tried at every place. Of places that are alike (`place`) the first is taken.
  */
-export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS): Exhaustive {
+export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS, from?: Checkpoint): Exhaustive {
   const tracker = trackerOf(interleaver);
   const depend = bounds.reduction === 'none' ? () => true : dependent;
   const allActors = interleaver.lanes.length * ACTS;
-  const stack: Node[] = [];
+  const stack: Node[] = from === undefined ? [] : from.stack.map((node) => thawed(node as Frozen | ChanceNode));
   let depth = 0;
   let hardwareActs = 0;
   let chances = 0;
@@ -74,9 +88,9 @@ export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS)
   /** The acts of this run, and from which position on they have not been run before. */
   const path: ActNode[] = [];
   let fresh = 0;
-  let complete = 0;
-  let redundant = 0;
-  let finished = false;
+  let complete = from?.complete ?? 0;
+  let redundant = (from?.schedules ?? 0) - complete;
+  let finished = from?.finished ?? false;
 
   const decide: Decide = {
     always: true,
@@ -132,6 +146,13 @@ export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS)
     complete: () => complete,
     redundant: () => redundant,
     finished: () => finished,
+    checkpoint: () => ({
+      strategy: 'dfs',
+      schedules: complete + redundant,
+      complete,
+      finished,
+      stack: stack.map((node) => (isAct(node) ? frozen(node) : { ...node })),
+    }),
   };
 
   function limitOf(bound: number, kind: Chance): number {
@@ -220,4 +241,43 @@ function reverse(path: readonly ActNode[], earlier: ActNode, later: ActNode): vo
   }
   if (initials.some((actor) => earlier.due.has(actor) || earlier.asleep.has(actor))) return;
   earlier.due.add(initials.includes(later.actor) ? later.actor : initials[0]!);
+}
+
+/** An ActNode as JSON can hold it. */
+interface Frozen extends Omit<ActNode, 'due' | 'asleep' | 'touched' | 'last' | 'clock'> {
+  readonly due: readonly number[];
+  readonly asleep: readonly (readonly [actor: number, touched: FrozenFootprint])[];
+  readonly touched: FrozenFootprint | null;
+  readonly last: FrozenFootprint | null;
+  readonly clock: readonly number[];
+}
+
+type FrozenFootprint = readonly [reads: readonly number[], writes: readonly number[]];
+
+function frozen(node: ActNode): Frozen {
+  return {
+    ...node,
+    due: [...node.due],
+    asleep: Array.from(node.asleep, ([actor, touched]) => [actor, places(touched)] as const),
+    touched: node.touched === undefined ? null : places(node.touched),
+    last: node.last === undefined ? null : places(node.last),
+    clock: [...node.clock],
+  };
+}
+
+function places({ reads, writes }: Footprint): FrozenFootprint {
+  return [[...reads], [...writes]];
+}
+
+function thawed(node: Frozen | ChanceNode): Node {
+  if (!('actors' in node)) return { ...node };
+  const footprint = ([reads, writes]: FrozenFootprint): Footprint => footprintOf(new Set(reads), new Set(writes));
+  return {
+    ...node,
+    due: new Set(node.due),
+    asleep: new Map(node.asleep.map(([actor, touched]) => [actor, footprint(touched)])),
+    touched: node.touched === null ? undefined : footprint(node.touched),
+    last: node.last === null ? undefined : footprint(node.last),
+    clock: Int32Array.from(node.clock),
+  };
 }

@@ -1,7 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { NO_BOUNDS } from '../../src/explore/exhaustive.ts';
+import { bounded } from '../../src/explore/bounded.ts';
+import { type Checkpoint, exhaustive, NO_BOUNDS } from '../../src/explore/exhaustive.ts';
+import type { Interleaver } from '../../src/explore/interleaver.ts';
+import { search } from '../../src/explore/search.ts';
 import { loadAdd } from '../../src/hardware/load-store.ts';
-import { adder, increment, type Litmus, messagePassing, runAll, runBounded, storeBuffering, word } from './litmus.ts';
+import {
+  adder,
+  increment,
+  type Litmus,
+  litmus,
+  messagePassing,
+  runAll,
+  runBounded,
+  storeBuffering,
+  word,
+} from './litmus.ts';
 
 function times(count: number, program: Litmus): Litmus[] {
   return Array.from({ length: count }, () => program);
@@ -155,5 +168,36 @@ describe('a preemption-bounded search', () => {
     expect(outcomes).toEqual(['0 0']); // no store leaves before both CPUs are done
     const once = runBounded(times(2, storeBuffering(false)), { hardwareActs: 1 });
     expect(once.outcomes).toEqual(['0 0', '0 1', '1 0']);
+  });
+});
+
+describe('a search that is left off', () => {
+  const small = [increment(true), increment(true), increment(false)];
+  const strategies = [
+    ['dfs', (at: Interleaver, from?: Checkpoint) => exhaustive(at, NO_BOUNDS, from)],
+    [
+      'bounded',
+      (at: Interleaver, from?: Checkpoint) => bounded(at, { preemptions: 3, hardwareActs: 1, chances: 1 }, from),
+    ],
+  ] as const;
+
+  it.each(strategies)('goes on where it was, on another day: %s', (_, strategyOf) => {
+    const whole = litmus(small);
+    const uninterrupted = strategyOf(whole.interleaver);
+    const outcomes: string[] = [];
+    search(whole.interleaver, uninterrupted, 0, 100_000, () => outcomes.push(whole.outcome()));
+    expect(uninterrupted.complete()).toBeGreaterThan(20);
+
+    const pieces: string[] = [];
+    let left: Checkpoint | undefined;
+    for (let day = 0; left === undefined || !left.finished; day++) {
+      const { interleaver, outcome } = litmus(small);
+      const strategy = strategyOf(interleaver, left);
+      const from = left?.schedules ?? 0;
+      search(interleaver, strategy, from, from + 1 + day, () => pieces.push(outcome()));
+      left = JSON.parse(JSON.stringify(strategy.checkpoint())) as Checkpoint;
+    }
+    expect(pieces).toEqual(outcomes);
+    expect([left.complete, left.schedules]).toEqual([uninterrupted.complete(), outcomes.length]);
   });
 });
