@@ -22,6 +22,7 @@ try {
   writeFileSync(join(folder, 'package.json'), '{ "name": "user", "private": true, "type": "module" }\n');
   run('npm', ['install', '--no-audit', '--no-fund', join(folder, tarball)], folder);
   cpSync(join(root, 'examples', 'forgotten-flush.ts'), join(folder, 'mine.ts'));
+  cpSync(join(root, 'examples', 'published-too-early.ts'), join(folder, 'early.ts'));
   const asymmu = join(folder, 'node_modules', '.bin', 'asymmu');
   run(asymmu, ['--help'], folder);
   const good = JSON.parse(run(asymmu, ['run', '--memory', '256MiB', '--cpus', '4', '--seed', '1', '--json'], folder));
@@ -29,7 +30,14 @@ try {
   const bad = JSON.parse(run(asymmu, ['run', './mine.ts', '--memory', '256MiB', '--cpus', '2', '--json'], folder, 1));
   if (!bad.violations.some(({ property }) => property === 'stale'))
     throw new Error(`the user's module was not caught by 'stale': ${JSON.stringify(bad.violations)}`);
-  process.stdout.write('the packed package installs, runs, and loads a module of the user\n');
+  const explored = JSON.parse(
+    run(asymmu, ['explore', './early.ts', '--seed', '1', '--jobs', '2', '--json'], folder, 1),
+  );
+  const [found] = explored.violations;
+  if (found.property !== 'spurious-fault') throw new Error(`the user's module was caught by '${found.property}'`);
+  const replayed = JSON.parse(run(asymmu, ['replay', found.token, '--json'], folder, 1));
+  if (replayed.violations[0].message !== found.message) throw new Error('a replay says something else');
+  process.stdout.write('the packed package installs, runs, explores, replays, and loads a module of the user\n');
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
