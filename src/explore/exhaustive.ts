@@ -137,7 +137,7 @@ export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS,
       const footprint = tracker.acted(actor);
       node.last = footprint;
       node.touched = node.touched === undefined ? footprint : union(node.touched, footprint);
-      findRaces(path, node, depend);
+      findRaces(path, node, depend, mayAct);
     },
     ran({ cut }) {
       if (cut) redundant++;
@@ -195,6 +195,11 @@ export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS,
     return true;
   }
 
+  /** The bounds allow it. */
+  function mayAct(node: ActNode, actor: number): boolean {
+    return node.forced || actOf(actor) === STEP || node.hardwareActs < bounds.hardwareActs;
+  }
+
   /** To the next branch: the deepest place that has one. */
   function turn(): boolean {
     for (let node = stack.at(-1); node !== undefined; node = stack.at(-1)) {
@@ -215,7 +220,7 @@ export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS,
  * The last act of `path` against those before it: an earlier act that it depends on, and that no act between the two already
  * makes it wait for, might as well have come later. Whoever could bring that about is due where the earlier act was.
  */
-function findRaces(path: readonly ActNode[], node: ActNode, depend: typeof dependent): void {
+function findRaces(path: readonly ActNode[], node: ActNode, depend: typeof dependent, mayAct: MayAct): void {
   const { clock, actor, last } = node;
   clock.fill(0);
   for (let at = node.position - 1; at >= 0; at--) {
@@ -224,13 +229,15 @@ function findRaces(path: readonly ActNode[], node: ActNode, depend: typeof depen
     const same = earlier.actor === actor;
     if (!same && !depend(earlier.last!, last!)) continue;
     for (let id = 0; id < clock.length; id++) clock[id] = Math.max(clock[id]!, earlier.clock[id]!);
-    if (!same) reverse(path, earlier, node);
+    if (!same) reverse(path, earlier, node, mayAct);
   }
   clock[actor] = node.position + 1;
 }
 
+type MayAct = (node: ActNode, actor: number) => boolean;
+
 /** Makes somebody due at `earlier` who starts a run in which `later` comes before it. */
-function reverse(path: readonly ActNode[], earlier: ActNode, later: ActNode): void {
+function reverse(path: readonly ActNode[], earlier: ActNode, later: ActNode, mayAct: MayAct): void {
   const between: ActNode[] = [];
   const initials: number[] = [];
   for (let at = earlier.position + 1; at <= later.position; at++) {
@@ -239,8 +246,9 @@ function reverse(path: readonly ActNode[], earlier: ActNode, later: ActNode): vo
     if (between.every((before) => act.clock[before.actor]! <= before.position)) initials.push(act.actor);
     between.push(act);
   }
-  if (initials.some((actor) => earlier.due.has(actor) || earlier.asleep.has(actor))) return;
-  earlier.due.add(initials.includes(later.actor) ? later.actor : initials[0]!);
+  const able = initials.filter((actor) => mayAct(earlier, actor));
+  if (able.length === 0 || able.some((actor) => earlier.due.has(actor) || earlier.asleep.has(actor))) return;
+  earlier.due.add(able.includes(later.actor) ? later.actor : able[0]!);
 }
 
 /** An ActNode as JSON can hold it. */

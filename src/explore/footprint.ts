@@ -3,6 +3,7 @@ import { CONTROL_ROOTS_EPOCH } from '../hardware/cpu.ts';
 import { buffered } from '../hardware/drain.ts';
 import { CPU_IRQ_PENDING, CPU_POWER } from '../hardware/dvm.ts';
 import { CPU_WORDS } from '../hardware/layout.ts';
+import { CONTROL_MARKS } from '../hardware/mark-log.ts';
 import {
   CONTROL_ALLOC_CURSOR,
   CONTROL_ALLOCATED,
@@ -98,6 +99,7 @@ export function trackerOf({ machine, lanes, system }: Pick<Interleaver, 'machine
   const told = new Int32Array(TELLTALES.length);
   const seen = lanes.map(() => new Int32Array(SEEN));
   let chart = 0;
+  let marks = 0;
   const fetches = lanes.map(({ cpu: { port } }) => port.fetch);
 
   return {
@@ -127,6 +129,7 @@ export function trackerOf({ machine, lanes, system }: Pick<Interleaver, 'machine
       TELLTALES.forEach(([word, place], at) => {
         if (control[word] !== told[at]) writes.add(place);
       });
+      if (system !== undefined && control[CONTROL_MARKS] !== marks) reads.add(SYSTEM_CHART);
       if (system !== undefined && system.save() !== chart) writes.add(SYSTEM_CHART);
       touchedByCpu(lanes[id]!, before, actOf(actor));
       for (let cpu = 0; cpu < lanes.length; cpu++)
@@ -175,6 +178,7 @@ export function trackerOf({ machine, lanes, system }: Pick<Interleaver, 'machine
       told[at] = control[word]!;
     });
     chart = system?.save() ?? 0;
+    marks = control[CONTROL_MARKS]!;
     lanes.forEach(({ cpu, at }, id) => {
       const now = seen[id]!;
       now[TRANSLATIONS] = cpu.counts[ACCESSES]!;

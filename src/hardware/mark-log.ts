@@ -10,7 +10,7 @@ export interface MarkLog {
 }
 
 /** Word of `memory.control`: how many marks have been appended. */
-const CONTROL_MARKS = 18;
+export const CONTROL_MARKS = 18;
 
 export interface LoggedMark {
   readonly cpu: number;
