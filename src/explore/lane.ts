@@ -34,6 +34,8 @@ export interface Lane {
   runs: boolean;
   stores: boolean;
   walks: boolean;
+  /** Called before the CPU goes on: may put a line on the stack that is tried out there. Mostly there is none. */
+  beforeStep?: (lane: Lane) => void;
   /** Judges what the CPU does; undefined: nobody does. */
   readonly chart: CpuChart | undefined;
   /** What the charts refused: it says least, and does not end a run. */
@@ -79,6 +81,7 @@ export function isAtRest(lane: Lane): boolean {
 /** Does what the CPU stands before, and goes on to its next point. An interrupt may come first; a sleeper it wakes. */
 export function advance(lane: Lane): void {
   const { cpu, stack } = lane;
+  if (lane.beforeStep !== undefined) lane.beforeStep(lane);
   if (interruptDue(cpu)) {
     const sleeps = stack.length === 0 || lane.at?.kind === 'wait';
     if (sleeps || cpu.choose(2, 'interrupt') === 0) interrupt(lane);

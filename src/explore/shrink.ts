@@ -126,7 +126,8 @@ function onFewerCpus(search: Search, given: Failing, seeds: number): Failing {
   for (let cpus = kindsOf(board); cpus < board.cpus.length; cpus++) {
     const resized = resizeBoard(board, { cpus });
     if (!resized.ok) continue;
-    const exploration = { ...given.exploration, board: resized.board };
+    const { charts: _, ...unjudged } = given.exploration; // the charts of a board fit no smaller one
+    const exploration = { ...unjudged, board: resized.board };
     const interleaver = interleaverOf(exploration);
     for (const who of candidates(given.departures, board, resized.board, seeds)) {
       if (search.spent() >= search.budget.runs) return given;

@@ -44,8 +44,8 @@ function* beHeldUp(cpu: Cpu): Op {
     yield* waitForWord(cpu, wordOfLetGo(cpu), 0, 'what holds it up to end');
 }
 
-/** Not an instruction: nothing of the simulated machine does it. */
-function letGo({ memory }: Cpu): void {
+/** Not an instruction: nothing of the simulated machine does it. Whoever waits for the CPU lets it go. */
+export function letGo({ memory }: Cpu): void {
   Atomics.store(memory.control, CONTROL_LET_GO, 1);
   Atomics.notify(memory.control, CONTROL_LET_GO);
 }

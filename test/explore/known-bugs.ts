@@ -103,3 +103,13 @@ export const drawnLate = scenario('drawn-late', (cpu) =>
         if (self.choose(8, 'program') === 5) yield* halt(self, 'drew a five');
       },
 );
+
+/** As `overtaking` on two CPUs; a third panics whatever the others do. */
+export const worseWithMore = scenario(
+  'worse-with-more',
+  (cpu) =>
+    [storeTwice, loadTwice][cpu] ??
+    function* (self) {
+      yield* halt(self, 'one too many');
+    },
+);
