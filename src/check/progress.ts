@@ -1,5 +1,6 @@
 import { formatPa, formatVa } from '../arch/address.ts';
 import { FIXMAP } from '../hardware/access.ts';
+import type { PointKind } from '../hardware/op.ts';
 import type { Touch } from '../hardware/progress.ts';
 import { numberRanges } from './number-ranges.ts';
 import type { Violation } from './violation.ts';
@@ -35,6 +36,50 @@ export function repetitionViolation(cpus: readonly StuckCpu[], repeatedMs: numbe
     remedy: 'an end to the loop; or more patience, if it would have come to one',
   };
 }
+
+/** What one CPU does over and over. */
+export interface Loop {
+  readonly cpu: number;
+  /** What it stands before, step by step. `reason`: of a wait, what for. */
+  readonly over: readonly { readonly kind: PointKind | 'start'; readonly address: number; readonly reason: string }[];
+}
+
+/** CPUs that go round in a circle together while all take turns: the same state of the machine came `times` times. */
+export function livelockViolation(loops: readonly Loop[], others: readonly StuckCpu[], times: number): Violation {
+  const who = loops.map(({ cpu }) => cpu);
+  return {
+    property: 'livelock',
+    cpu: who[0] ?? -1,
+    step: -1,
+    message: `CPU ${numberRanges(who)} ${verb(who, 'go', 'goes')} round for ever: the same state came ${times} times while all took turns; ${blame(loops.map(around))}`,
+    evidence: [...loops.map((loop) => `${around(loop)}, and again`), ...others.map(line)],
+    remedy: '',
+  };
+}
+
+function around({ cpu, over }: Loop): string {
+  const steps = over.slice(0, MOST_STEPS).map(({ kind, address, reason }) => {
+    if (kind === 'wait') return `a wait for ${reason}`;
+    const touching = (TOUCHING as Readonly<Record<string, string>>)[kind];
+    if (touching !== undefined) return `${touching} ${place(address)}`;
+    return kind === 'ipi' ? `an IPI to CPU ${address}` : (STANDING[kind] ?? kind);
+  });
+  const rest = over.length > MOST_STEPS ? `, and ${over.length - MOST_STEPS} steps more` : '';
+  return `CPU ${cpu}: ${steps.join(', ')}${rest}`;
+}
+
+/** Steps of a loop that are told. */
+const MOST_STEPS = 8;
+
+/** What a CPU stands before, where it has no address. */
+const STANDING: Readonly<Partial<Record<Loop['over'][number]['kind'], string>>> = {
+  start: 'the start of a program',
+  tlbi: 'a TLBI',
+  dsb: 'a DSB',
+  isb: 'an ISB',
+  msr: 'an MSR',
+  preempt: 'an interrupt',
+};
 
 /**
  * A machine that makes no progress: a deadlock when every CPU that still has something to do waits (or has died), a
@@ -77,9 +122,11 @@ const TOUCHING: Readonly<Record<Touch['kind'], string>> = {
 
 function seenAt({ touched }: StuckCpu): string {
   if (touched === undefined) return '';
-  const { kind, address } = touched;
-  const where = address >= FIXMAP ? `${formatPa(address - FIXMAP)}, through the fixmap` : formatVa(address);
-  return `, last seen at ${TOUCHING[kind]} ${where}`;
+  return `, last seen at ${TOUCHING[touched.kind]} ${place(touched.address)}`;
+}
+
+function place(address: number): string {
+  return address >= FIXMAP ? `${formatPa(address - FIXMAP)}, through the fixmap` : formatVa(address);
 }
 
 /** The first few, and how many there are besides. */
@@ -110,7 +157,7 @@ function alike(waiting: readonly StuckCpu[]): { cpus: number[]; waitsFor: string
   return [...byWait].map(([waitsFor, group]) => ({ waitsFor, cpus: group.map(({ cpu }) => cpu) }));
 }
 
-const verb = (cpus: readonly number[], word: string): string => (cpus.length === 1 ? `${word}s` : word);
+const verb = (cpus: readonly number[], word: string, one = `${word}s`): string => (cpus.length === 1 ? one : word);
 const died = ({ cpu, waitsFor }: StuckCpu): string => `CPU ${cpu} has stopped: ${waitsFor}`;
 
 /** The boot CPU needs nobody to switch it on. */

@@ -11,7 +11,7 @@ import { stale } from './stale.ts';
 import { tableLifetime } from './table-lifetime.ts';
 import type { Property } from './violation.ts';
 
-/** The properties every scenario is held to. `chart`, `deadlock` and `hung` are judged by whoever drives the CPUs. */
+/** The properties every scenario is held to. `chart`, `deadlock`, `livelock` and `hung` are judged by whoever drives the CPUs. */
 export const standardProperties: readonly Property[] = [
   bbm,
   conflict,

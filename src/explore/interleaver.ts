@@ -19,6 +19,7 @@ import { broughtUpBy } from './bring-up.ts';
 import { bareCareer, bootingCareer } from './career.ts';
 import type { Decide, Decisions } from './decide.ts';
 import { type Lane, stuck, tell } from './lane.ts';
+import { fairTurns } from './livelock.ts';
 import type { Remembered } from './machine-image.ts';
 import { type Recording, recording } from './recording.ts';
 import { judgeAtRest } from './rest.ts';
@@ -101,6 +102,17 @@ export function interleaverOf(exploration: Exploration): Interleaver {
   }
   for (const lane of lanes) lane.leave = lane.career.stages.length;
   const start = saveStart(machine, lanes, violations, charts);
+  /** What a run that was given up comes to in fair turns, and after as many points again. */
+  const goRound = (): Violation[] => {
+    const turns = fairTurns(machine, lanes);
+    const refused = refusals.length;
+    record.begin(turns.decide);
+    const { points } = scheduler.run(exploration.mostPoints);
+    const livelock = points >= exploration.mostPoints && violations.length === 0 ? turns.livelock() : undefined;
+    violations.length = 0;
+    refusals.length = refused;
+    return livelock === undefined ? [] : [livelock];
+  };
   return {
     machine,
     kernel,
@@ -114,9 +126,11 @@ export function interleaverOf(exploration: Exploration): Interleaver {
       const end = scheduler.run(exploration.mostPoints, acted);
       if (end.rests) judgeAtRest(lanes, properties, machine, kernel, violations, good);
       else if (end.stuck && violations.length === 0) violations.push(stallViolation(lanes.map(stuck), 0));
+      const decisions = record.decisions();
+      if (violations.length === 0 && !end.rests && !end.cut) violations.push(...goRound());
       const all = [...violations, ...refusals];
       const verdict = all.length > 0 ? 'violated' : end.rests ? 'good' : 'inconclusive';
-      return { verdict, cut: end.cut, violations: all, decisions: record.decisions(), points: end.points };
+      return { verdict, cut: end.cut, violations: all, decisions, points: end.points };
     },
   };
 }

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { chartViolation } from '../../src/check/chart.ts';
 import { panicViolation } from '../../src/check/panic.ts';
-import { goneViolation, repetitionViolation, type StuckCpu, stallViolation } from '../../src/check/progress.ts';
+import {
+  goneViolation,
+  type Loop,
+  livelockViolation,
+  repetitionViolation,
+  type StuckCpu,
+  stallViolation,
+} from '../../src/check/progress.ts';
 import { FIXMAP } from '../../src/hardware/access.ts';
 import type { Touch } from '../../src/hardware/progress.ts';
 
@@ -136,6 +143,39 @@ describe('a machine that only repeats itself', () => {
 
   test('has a name even where all seem to idle', () => {
     expect(repetitionViolation([cpu(0, 'done'), cpu(1, 'waiting', 'work')], 5).message).toMatch(/^CPU 0-1 have only/);
+  });
+});
+
+describe('CPUs that go round for ever', () => {
+  const step = (kind: Loop['over'][number]['kind'], address = 0, reason = ''): Loop['over'][number] => ({
+    kind,
+    address,
+    reason,
+  });
+
+  test('are told step by step, and who waits beside them', () => {
+    const loops: Loop[] = [
+      { cpu: 1, over: [step('rmw', 8), step('wait', 8, 'the lock'), step('tlbi'), step('ipi', 3)] },
+      { cpu: 2, over: [step('load', FIXMAP + 4096), step('start'), step('allocate')] },
+    ];
+    const violation = livelockViolation(loops, [cpu(0, 'waiting', 'work')], 20);
+    const first = 'CPU 1: an atomic access to 0x0000000000000008, a wait for the lock, a TLBI, an IPI to CPU 3';
+    const second = 'CPU 2: a load of 0x000000001000, through the fixmap, the start of a program, allocate';
+    expect(violation).toEqual({
+      property: 'livelock',
+      cpu: 1,
+      step: -1,
+      message: `CPU 1-2 go round for ever: the same state came 20 times while all took turns; ${first}; ${second}`,
+      evidence: [`${first}, and again`, `${second}, and again`, 'CPU 0: waiting for work, online: running'],
+      remedy: '',
+    });
+  });
+
+  test('may take long: eight steps are told', () => {
+    const { message } = livelockViolation([{ cpu: 4, over: Array.from({ length: 11 }, () => step('dsb')) }], [], 16);
+    expect(message).toBe(
+      `CPU 4 goes round for ever: the same state came 16 times while all took turns; CPU 4: ${Array(8).fill('a DSB').join(', ')}, and 3 steps more`,
+    );
   });
 });
 
