@@ -91,7 +91,7 @@ describe('the explanation names the line that is missing', () => {
   it('is the barrier between two stores where one must not overtake the other, and nothing cheaper', () => {
     const { cures, without } = explained(overtaking);
     expect(cures).toMatchObject([{ insert: 'DSB ISHST', cpu: 0, after: 'STR', before: 'STR' }]);
-    expect(without.violated).toBeGreaterThan(0);
+    expect(without.violated).toBeGreaterThan(without.schedules / 10); // where failing is rare, schedules near it tell more
     expect(without.violated).toBeLessThan(without.schedules);
   });
 
