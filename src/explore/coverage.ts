@@ -3,6 +3,7 @@ import type { BoardCharts, ChartTables } from '../check/chart-table.ts';
 import { type ChartCell, chartWatch } from './chart-watch.ts';
 import type { Interleaver } from './interleaver.ts';
 import type { Acted } from './scheduler.ts';
+import type { Strategy } from './search.ts';
 import { SITUATIONS } from './situations.ts';
 import { type TlbWatch, tlbWatch } from './tlb-watch.ts';
 
@@ -54,8 +55,10 @@ export interface Collector {
   readonly charts: BoardCharts;
   /** The machine that is judged by them. */
   readonly watch: (interleaver: Interleaver) => void;
-  /** A schedule begins. `met`: told of each cell as the schedule comes to it for the first time. */
-  readonly begin: (met?: (cell: Cell) => void) => void;
+  /** A schedule begins. */
+  readonly begin: () => void;
+  /** From now on `met` is told of each cell as a schedule comes to it for the first time. */
+  readonly listen: (met: (cell: Cell) => void) => void;
   /** After each act of a schedule. */
   readonly acted: Acted;
   /** What has been covered since the last time. */
@@ -95,10 +98,11 @@ export function collector(charts: BoardCharts, tables: ChartTables, board: Chart
     watch(interleaver) {
       tlbs = tlbWatch(interleaver, (situation) => cells.meet(situation));
     },
-    begin(met) {
-      cells.begin(met);
+    begin() {
+      cells.begin();
       tlbs!.begin();
     },
+    listen: (met) => cells.listen(met),
     acted: (actor, point) => tlbs!.acted(actor, point),
     take() {
       const counts = cells.take();
@@ -117,6 +121,25 @@ export function collector(charts: BoardCharts, tables: ChartTables, board: Chart
   };
 }
 
+/** The same strategy; what its schedules cover is collected. */
+export function collected(strategy: Strategy, { begin, acted }: Collector): Strategy {
+  const { acted: told } = strategy;
+  return {
+    ...strategy,
+    decide(index) {
+      begin();
+      return strategy.decide(index);
+    },
+    acted:
+      told === undefined
+        ? acted
+        : (actor, point) => {
+            told(actor, point);
+            acted(actor, point);
+          },
+  };
+}
+
 /** Counts the schedules that come to each cell. What happens before the first one begins does not count. */
 class Cells {
   readonly #counts = new Map<Cell, number>();
@@ -124,10 +147,13 @@ class Cells {
   #met: ((cell: Cell) => void) | undefined;
   #begun = false;
 
-  begin(met: ((cell: Cell) => void) | undefined): void {
+  begin(): void {
     this.#ofThis.clear();
-    this.#met = met;
     this.#begun = true;
+  }
+
+  listen(met: (cell: Cell) => void): void {
+    this.#met = met;
   }
 
   meet(cell: Cell): void {

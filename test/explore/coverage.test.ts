@@ -116,7 +116,8 @@ describe('coverage', () => {
   test('tells of each cell as a schedule comes to it first', () => {
     const { interleaver, collector } = covered(repaint, { board: oneBlock(2) });
     const met: number[] = [];
-    collector.begin((cell) => met.push(cell));
+    collector.listen((cell) => met.push(cell));
+    collector.begin();
     interleaver.run(randomly(1), collector.acted);
     const { taken, refused, situations } = collector.take();
     expect(met.length).toBe(taken.length + refused.length + situations.length);
