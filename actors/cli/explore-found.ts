@@ -3,7 +3,7 @@ import { replaying } from '../../src/explore/replay.ts';
 import { encodeToken, expectedOf, type Schedule, writtenBy } from '../../src/explore/token.ts';
 import { explorerOf } from '../campaign/exploration.ts';
 import type { FoundRun } from '../campaign/range.ts';
-import { shrinkOnPool } from '../campaign/shrink-pool.ts';
+import { LONGEST_SHRINK_MS, shrinkOnPool } from '../campaign/shrink-pool.ts';
 import { STRATEGIES } from '../campaign/strategies.ts';
 import { madeAgain, type Shown } from './again.ts';
 import { configureExplored, type Explored, optionsOf, subjectOf } from './explore-configuration.ts';
@@ -18,6 +18,8 @@ export interface ShownFound extends Shown {
   readonly token: string;
   /** How much smaller than that the run is which is shown. */
   readonly shrunk?: Shrinking;
+  /** Why it is as it was found, although it was to be made small. */
+  readonly notShrunk?: string;
 }
 
 export interface Shrinking {
@@ -52,15 +54,17 @@ export async function madeSmall(
   signal: AbortSignal,
 ): Promise<ShownFound> {
   const { property } = found.violations[0]!;
-  if (property === 'chart') return found; // which charts there are goes by the number of CPUs
+  const asItWas = (notShrunk: string): ShownFound => ({ ...found, notShrunk });
+  if (property === 'chart') return asItWas('which charts there are goes by the number of CPUs');
   const shrunk = await shrinkOnPool({ plan: explored.plan, run: found.run }, signal);
-  if (shrunk === undefined) return found;
+  if (shrunk === undefined)
+    return asItWas(signal.aborted ? 'interrupted' : `it takes more than ${LONGEST_SHRINK_MS / 1000} s`);
   const { answers, board, before, after, runs } = shrunk;
   const smaller = await onFewerCpus(explored, board.cpus.length);
   if (subjectOf(smaller).boardDigest !== subjectOf({ ...smaller, plan: { ...smaller.plan, board } }).boardDigest)
-    return found; // no settings lead to this board
+    return asItWas('no options lead to the smaller board');
   const again = madeAgain(smaller, explorerOf(smaller.plan, smaller.scenario), writtenBy(answers));
-  if (again.violations[0]?.property !== property) return found;
+  if (again.violations[0]?.property !== property) return asItWas('the charts object to the smaller run');
   const token = tokenOf(smaller, { kind: 'written', answers }, again);
   return { ...again, index: found.index, token, shrunk: { before, after, runs } };
 }

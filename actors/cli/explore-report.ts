@@ -6,7 +6,7 @@ import { HUNG_AFTER_MS, type SearchResult } from '../campaign/search-pool.ts';
 import { STRATEGIES, type StrategyName, type StrategyOptions } from '../campaign/strategies.ts';
 import { shownLines } from './again.ts';
 import { type Explored, resolvedExplored } from './explore-configuration.ts';
-import type { ShownFound, Shrinking } from './explore-found.ts';
+import type { ShownFound } from './explore-found.ts';
 import type { Style } from './style.ts';
 import { wrap } from './wrap.ts';
 
@@ -67,7 +67,7 @@ export function exploreReport(request: ExploreRequest, outcome: ExploreOutcome, 
   const lines = ['', verdictLine(request, outcome, style)];
   for (const [i, one] of shown.entries()) {
     if (i > 0) lines.push('', `  also ${style.bad(one.violations[0]!.property)}, in schedule ${one.index}:`);
-    lines.push(`  again: npx asymmu replay ${one.token}`, ...shrunkLines(one.shrunk, style));
+    lines.push(`  again: npx asymmu replay ${one.token}`, ...shrunkLines(one, style));
     if (i === 0) lines.push(...expectation(request, outcome));
     lines.push('', ...shownLines(one, style));
   }
@@ -77,8 +77,8 @@ export function exploreReport(request: ExploreRequest, outcome: ExploreOutcome, 
 }
 
 /** How much smaller the run is that is shown. */
-function shrunkLines(shrunk: Shrinking | undefined, style: Style): string[] {
-  if (shrunk === undefined) return [];
+function shrunkLines({ shrunk, notShrunk }: ShownFound, style: Style): string[] {
+  if (shrunk === undefined) return notShrunk === undefined ? [] : [`  not shrunk: ${notShrunk}`];
   const { before, after, runs } = shrunk;
   const size = ({ cpus, preemptions, switches, chances, hardwareActs, points }: RunSize): string =>
     [
@@ -166,6 +166,7 @@ function curveText({ discovery, schedules }: SearchResult): string {
   const curve = discovery.curve(schedules);
   const steps = curve.map((at) => `${n(at.situations)} after ${n(at.schedules)}`).join(', ');
   const tenth = Math.floor(schedules / 10);
+  if (schedules === 0) return 'nothing';
   if (tenth < 10) return `situations: ${steps}`;
   const share = (100 * discovery.lastTenth(schedules)).toFixed(1);
   return `situations: ${steps}; ${share}% of the last ${count(tenth, 'schedule')} met a new one`;
