@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina';
-import { DANGERS, type Discovery, discovery } from '../../src/explore/discovery.ts';
+import { type Discovery, discovery } from '../../src/explore/discovery.ts';
+import { type Done, NOTHING_DONE, readCheckpoint } from './checkpoint-file.ts';
 import type { FoundRun, RangeResult } from './range.ts';
 import { MOST_SCHEDULES, type SearchPlan, WORD_BEATS, WORD_ENDS_BEFORE } from './search-plan.ts';
 import type { SearchTask } from './search-worker.ts';
@@ -31,6 +32,8 @@ export const ENDINGS = ['violation', 'exhausted', 'schedules', 'time', 'interrup
 export interface SearchResult {
   readonly ended: (typeof ENDINGS)[number];
   readonly schedules: number;
+  /** What of all this had been done before, by the search that this one goes on with. */
+  readonly before: Done;
   readonly points: number;
   readonly givenUp: number;
   /** Schedules that were cut short, because another one tells the same story. */
@@ -52,11 +55,20 @@ const GRACE_MS = 1000;
 export const HUNG_AFTER_MS = 30_000;
 
 export async function searchOnPool(request: SearchRequest): Promise<SearchResult> {
-  const { exploration, strategy, options, keepGoing, schedules, jobs } = request;
+  const { exploration, strategy, options, keepGoing, schedules, jobs, checkpointFile } = request;
   const began = performance.now();
   const words = new Int32Array(new SharedArrayBuffer(4 * (WORD_BEATS + jobs)));
   words[WORD_ENDS_BEFORE] = Math.min(schedules, MOST_SCHEDULES);
-  const plan: SearchPlan = { exploration, strategy, options, keepGoing, words };
+  const plan: SearchPlan = {
+    exploration,
+    strategy,
+    options,
+    keepGoing,
+    words,
+    ...(checkpointFile === undefined ? {} : { checkpointFile }),
+  };
+  const before =
+    (checkpointFile === undefined ? undefined : readCheckpoint(checkpointFile, plan)?.done) ?? NOTHING_DONE;
   const pool = new Piscina<SearchTask, RangeResult>({
     filename: workerFile('search-worker'),
     minThreads: jobs,
@@ -64,9 +76,9 @@ export async function searchOnPool(request: SearchRequest): Promise<SearchResult
     concurrentTasksPerWorker: 1,
     workerData: plan,
   });
-  const sum = inOrder();
+  const sum = inOrder(before);
   const watch = watchJobs(words, jobs, request.hungAfterMs ?? HUNG_AFTER_MS);
-  let next = 0;
+  let next = before.schedules;
   let stopped: 'time' | 'interrupted' | undefined;
   const endBefore = (schedule: number): void => {
     if (schedule < words[WORD_ENDS_BEFORE]!) Atomics.store(words, WORD_ENDS_BEFORE, schedule);
@@ -114,17 +126,24 @@ export async function searchOnPool(request: SearchRequest): Promise<SearchResult
   const violated = total.found.length > 0 && !keepGoing;
   const why = total.exhausted ? 'exhausted' : 'schedules';
   const ended = violated ? 'violation' : hung !== undefined ? 'hung' : (stopped ?? why);
-  return { ...total, ended, ...(hung === undefined ? {} : { hung }), elapsedMs: performance.now() - began };
+  return {
+    ...total,
+    before,
+    ended,
+    ...(hung === undefined ? {} : { hung }),
+    elapsedMs: performance.now() - began,
+  };
 }
 
 /** Adds results up in the order of their schedules, whenever they come. */
-function inOrder() {
+function inOrder(before: Done) {
   const waiting = new Map<number, RangeResult>();
   const known = discovery();
-  const dangers = DANGERS.map(() => 0);
+  const dangers = [...before.dangers];
   const found: FoundRun[] = [];
   let parameters: readonly number[] = [];
-  let [schedules, points, givenUp, cut, exhausted] = [0, 0, 0, 0, false];
+  let { schedules, points, givenUp, cut } = before;
+  let exhausted = false;
   const take = (result: RangeResult): void => {
     schedules += result.schedules;
     points += result.points;

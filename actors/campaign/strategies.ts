@@ -1,5 +1,5 @@
 import { bounded } from '../../src/explore/bounded.ts';
-import { exhaustive } from '../../src/explore/exhaustive.ts';
+import { type Checkpoint, exhaustive } from '../../src/explore/exhaustive.ts';
 import type { Interleaver } from '../../src/explore/interleaver.ts';
 import { pct, pctBound, stepsOf } from '../../src/explore/pct.ts';
 import { uniform } from '../../src/explore/random.ts';
@@ -35,7 +35,13 @@ export interface StrategyKind {
   readonly asks: readonly (keyof StrategyOptions)[];
   /** What it depends on beside the seed, as a token carries it. */
   readonly parametersOf: (options: StrategyOptions, interleaver: Interleaver) => readonly number[];
-  readonly make: (interleaver: Interleaver, seed: number, parameters: readonly number[]) => Strategy;
+  /** `from`: where an exhaustive search goes on. */
+  readonly make: (
+    interleaver: Interleaver,
+    seed: number,
+    parameters: readonly number[],
+    from?: Checkpoint,
+  ) => Strategy & { readonly checkpoint?: () => Checkpoint };
   /** What it is worth that nothing was found, in words. */
   readonly worth: (fruitless: Fruitless) => string;
 }
@@ -59,15 +65,16 @@ const KINDS = {
     numbered: false,
     asks: ['preemptions', 'acts', 'chances'],
     parametersOf: ({ preemptions, acts, chances }) => [acts, chances, preemptions],
-    make: (interleaver, _, [hardwareActs = 0, chances = 0, preemptions = 0]) =>
-      bounded(interleaver, { preemptions, hardwareActs, chances }),
+    make: (interleaver, _, [hardwareActs = 0, chances = 0, preemptions = 0], from) =>
+      bounded(interleaver, { preemptions, hardwareActs, chances }, from),
     worth: boundsWorth,
   },
   dfs: {
     numbered: false,
     asks: ['acts', 'chances'],
     parametersOf: ({ acts, chances }) => [acts, chances],
-    make: (interleaver, _, [hardwareActs = 0, chances = 0]) => exhaustive(interleaver, { hardwareActs, chances }),
+    make: (interleaver, _, [hardwareActs = 0, chances = 0], from) =>
+      exhaustive(interleaver, { hardwareActs, chances }, from),
     worth: boundsWorth,
   },
 } as const satisfies Readonly<Record<string, StrategyKind>>;

@@ -23,6 +23,7 @@ export interface ExploreRequest {
   readonly forText?: string;
   readonly jobs: number;
   readonly keepGoing: boolean;
+  readonly checkpointFile?: string;
   readonly shrink: boolean;
 }
 
@@ -146,13 +147,17 @@ export function worthText({ explored, strategy }: ExploreRequest, result: Search
   return STRATEGIES[strategy].worth({ schedules, parameters, exhausted: ended === 'exhausted', cpus });
 }
 
-function workText({ explored }: ExploreRequest, { schedules, points, givenUp, cut, elapsedMs }: SearchResult): string {
+function workText(
+  { explored, checkpointFile }: ExploreRequest,
+  { schedules, points, givenUp, cut, elapsedMs, before }: SearchResult,
+): string {
   const perSecond = (of: number): string => n(Math.round((1000 * of) / Math.max(1, elapsedMs)));
   const done = `${count(schedules, 'schedule')}, ${count(points, 'point')}`;
-  const rate = `${perSecond(schedules)} schedules/s, ${perSecond(points)} points/s`;
+  const rate = `${perSecond(schedules - before.schedules)} schedules/s, ${perSecond(points - before.points)} points/s`;
   const cutShort = cut === 0 ? '' : `, ${n(cut)} cut short because others tell the same story`;
   const gaveUp = givenUp === 0 ? 'none' : n(givenUp);
-  return `${done} (${rate})${cutShort}, ${gaveUp} given up after ${n(explored.plan.mostPoints)} points`;
+  const earlier = before.schedules === 0 ? '' : `, ${n(before.schedules)} of them before, as ${checkpointFile} has it`;
+  return `${done}${earlier} (${rate})${cutShort}, ${gaveUp} given up after ${n(explored.plan.mostPoints)} points`;
 }
 
 /** A good verdict says little of a danger that no schedule came near. */
@@ -162,8 +167,8 @@ function dangerText({ dangers, schedules }: SearchResult): string {
 }
 
 /** A situation: one CPU reaches a milestone while another stands at one of its own, or the run reaches a danger. */
-function curveText({ discovery, schedules }: SearchResult): string {
-  const curve = discovery.curve(schedules);
+function curveText({ discovery, schedules, before }: SearchResult): string {
+  const curve = discovery.curve(schedules).filter((at) => at.schedules > before.schedules); // only what was met since
   const steps = curve.map((at) => `${n(at.situations)} after ${n(at.schedules)}`).join(', ');
   const tenth = Math.floor(schedules / 10);
   if (schedules === 0) return 'nothing';

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { MOST_SCHEDULES } from '../campaign/search-plan.ts';
 import { STRATEGIES, STRATEGY_NAMES, type StrategyName, type StrategyOptions } from '../campaign/strategies.ts';
 import { type ConfigurationOptions, wholeNumber } from './configuration.ts';
@@ -24,10 +25,13 @@ export interface ExploreOptions extends ConfigurationOptions {
   readonly keepGoing?: boolean;
   readonly shrink?: boolean;
   readonly charts?: boolean;
+  readonly checkpoint?: string;
   readonly json?: boolean;
 }
 
 const USUAL_SCHEDULES = '10000';
+/** An exhaustive search wants to come to its end. */
+const EXHAUSTIVE_SCHEDULES = '100000000';
 
 /** What a strategy is told where nobody says, and the most that makes sense. */
 const STRATEGY_NUMBERS = {
@@ -66,7 +70,7 @@ export async function requested(name: string, options: ExploreOptions): Promise<
     mostPoints: options.points === undefined ? MOST_POINTS : positive('--points', options.points),
     charts: options.charts === true ? 'actors' : 'tables',
   });
-  const schedules = options.schedules ?? (options.for === undefined ? USUAL_SCHEDULES : undefined);
+  const schedules = options.schedules ?? (options.for === undefined ? usualSchedules(strategy) : undefined);
   return {
     explored,
     strategy,
@@ -76,13 +80,25 @@ export async function requested(name: string, options: ExploreOptions): Promise<
     jobs: jobsFor(strategy, options.jobs),
     keepGoing: options.keepGoing === true,
     shrink: options.shrink !== false,
+    ...checkpointFor(strategy, options.checkpoint),
   };
+}
+
+function usualSchedules(strategy: StrategyName): string {
+  return STRATEGIES[strategy].numbered ? USUAL_SCHEDULES : EXHAUSTIVE_SCHEDULES;
 }
 
 function startFrom(text: string | undefined): 'power-on' | 'brought-up' {
   if (text === undefined || text === 'brought-up') return 'brought-up';
   if (text !== 'power-on') throw usageError(`--from: '${text}' is none of power-on, brought-up`);
   return text;
+}
+
+function checkpointFor(strategy: StrategyName, file: string | undefined): { checkpointFile?: string } {
+  if (file === undefined) return {};
+  if (STRATEGIES[strategy].numbered)
+    throw usageError(`--checkpoint: schedules of '${strategy}' do not follow from each other; --seed makes them again`);
+  return { checkpointFile: resolve(file) };
 }
 
 const MOST_JOBS = 256;

@@ -32,6 +32,7 @@ export async function explore(name: string, options: ExploreOptions): Promise<nu
       strategy: request.strategy,
       options: request.options,
       keepGoing: request.keepGoing,
+      ...(request.checkpointFile === undefined ? {} : { checkpointFile: request.checkpointFile }),
       schedules: request.schedules,
       ...(request.forMs === undefined ? {} : { forMs: request.forMs }),
       jobs: request.jobs,
