@@ -11,7 +11,7 @@ export function takingOf(snapshot: AnyMachineSnapshot, event: EventObject): Taki
     .getTransitionData(snapshot, event)
     .filter(({ target, actions }) => target !== undefined || actions.length > 0);
   const states = [...new Set(taken.map(({ source }) => pathOf(source)))];
-  return { states, event: taken[0]!.eventType.replace(PROGRAM_ENDED, '$1.finished') };
+  return { states, event: taken[0]!.eventType.replace(PROGRAM_ENDED, 'program.finished($1)') };
 }
 
 const PROGRAM_ENDED = /^xstate\.done\.actor\.(.*)$/;

@@ -22,7 +22,10 @@ export function coverageText(coverage: Coverage, coverable: Coverable, style: St
   const tlbs = tlbTableaux(coverage, coverable);
   const cells = charts.flatMap((chart) => chart.cells);
   return [
-    `charts: ${share(cells)} cells taken: an event in a state that takes it, with how many schedules did; - none`,
+    ...wrap(
+      `charts: ${share(cells)} cells taken: an event in a state that takes it, with how many schedules did; - none`,
+      style.width - 2,
+    ),
     ...charts.flatMap((chart) => chartLines(chart, style)),
     '',
     ...wrap(
@@ -52,7 +55,9 @@ function chartLines({ chart, cells, refused }: ChartTableau, style: Style): stri
       .join(', ');
   return [
     `  ${style.strong(CHART_TITLES[chart])}: ${share(cells)}`,
-    ...states.map((state) => `    ${state.padEnd(room)}${events(state)}`),
+    ...states.flatMap((state) =>
+      wrap(`${state.padEnd(room)}${events(state)}`, style.width - 4, ' '.repeat(room)).map((line) => `    ${line}`),
+    ),
     ...refused.flatMap(({ state, event, schedules }) =>
       wrap(`refused: ${event} in '${state}' ${n(schedules)}`, style.width - 6, '  ').map((line) => `    ${line}`),
     ),
@@ -74,12 +79,12 @@ function tlbLines({ bbm, rows }: TlbTableau, style: Style): string[] {
   const open = rows.flatMap(({ cells }) => cells).filter(isOpen);
   const some = rows.filter(({ cells }) => cells.some(({ schedules }) => schedules > 0));
   const none = rows.filter((row) => !some.includes(row));
-  const room = Math.max(8, ...some.map((row) => sizesText(row).length + 2));
+  const room = Math.max(8, ...some.map((row) => sizesText(row).length + 1));
   const titles = PROTOCOL_PHASES.map((phase) => PHASE_TITLES[phase].padEnd(6)).join(' ');
   return [
     `  ${style.strong(`CPUs of class ${bbm}`)}: ${share(open)}`,
-    `    ${'cached'.padEnd(room)}${'memory'.padEnd(12)}${titles}`.trimEnd(),
-    ...some.map((row) => `    ${sizesText(row).padEnd(room)}${memoryText(row).padEnd(12)}${cellsText(row)}`.trimEnd()),
+    `    ${'cached'.padEnd(room)}${'memory'.padEnd(11)}${titles}`.trimEnd(),
+    ...some.map((row) => `    ${sizesText(row).padEnd(room)}${memoryText(row).padEnd(11)}${cellsText(row)}`.trimEnd()),
     ...(none.length === 0 ? [] : paragraph(`empty from end to end: ${none.map(rowText).join('; ')}`, style)),
     ...reasons(rows, 'architecture').flatMap((why) => paragraph(`cannot be: ${why}`, style)),
     ...reasons(rows, 'protocol').flatMap((why) => paragraph(`must not be: ${why}`, style)),

@@ -60,7 +60,7 @@ export function chartWatch(charts: BoardCharts, tables: ChartTables, board: Char
 }
 
 const CPU_EVENT_NAMES = CPU_EVENTS.map((event) =>
-  event.type === 'program.finished' ? `${event.program}.finished` : event.type,
+  event.type === 'program.finished' ? `${event.type}(${event.program})` : event.type,
 );
 const SYSTEM_EVENT_NAMES = SYSTEM_EVENTS.map(({ type }) => type);
 

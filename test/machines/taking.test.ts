@@ -42,7 +42,7 @@ describe('what takes an event', () => {
 
   test('is called by the name of the program that has ended', () => {
     const taking = lastTaking(early, [...SWITCHED_ON, CPU_EVENT.programFinished.boot]);
-    expect(taking).toEqual({ states: ['online.task.settling'], event: 'boot.finished' });
+    expect(taking).toEqual({ states: ['online.task.settling'], event: 'program.finished(boot)' });
   });
 
   test('is several states where several regions go on', () => {
