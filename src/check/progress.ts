@@ -4,7 +4,7 @@ import type { PointKind } from '../hardware/op.ts';
 import type { Touch } from '../hardware/progress.ts';
 import { numberRanges } from './number-ranges.ts';
 import type { Violation } from './violation.ts';
-import { wakerOf } from './wakers.ts';
+import { lookAgain, wakerOf } from './wakers.ts';
 
 /** What one CPU was doing when nothing moved any more. */
 export interface StuckCpu {
@@ -16,7 +16,24 @@ export interface StuckCpu {
   readonly waitsFor: string;
   /** What it was last seen to touch, where anybody looks. */
   readonly touched?: Touch | undefined;
+  /** What became of its wake-up, where anybody knows. */
+  readonly wakeUp?: WakeUp | undefined;
 }
+
+/**
+ * Why a CPU still waits: nobody has sent a wake-up since it last looked; or CPU `by` did, at `step` of the trace, after it had
+ * looked (at that virtual address, if anywhere). That was too early, for it did not wait yet; or it was taken back too early.
+ */
+export type WakeUp =
+  | { readonly kind: 'never' }
+  | {
+      readonly kind: 'lost';
+      readonly by: number;
+      readonly step: number;
+      readonly sent: 'an interrupt' | 'a store';
+      readonly looked: number | undefined;
+      readonly tooEarly: boolean;
+    };
 
 /**
  * A machine in which CPUs do things all the time, and nothing that they have not done before: a livelock, or a loop without
@@ -87,7 +104,7 @@ const STANDING: Readonly<Partial<Record<Loop['over'][number]['kind'], string>>> 
  */
 export function stallViolation(cpus: readonly StuckCpu[], stalledMs: number): Violation {
   const running = cpus.filter(({ status }) => status === 'running' || status === 'gone');
-  const waiting = cpus.filter(({ status, waitsFor }) => status === 'waiting' && !IDLE.has(waitsFor));
+  const waiting = cpus.filter((cpu) => cpu.status === 'waiting' && (!IDLE.has(cpu.waitsFor) || isLost(cpu)));
   const halted = cpus.filter(({ status }) => status === 'halted');
   const [first] = [...running, ...waiting, ...halted, ...cpus];
   return {
@@ -140,11 +157,27 @@ const MOST_NAMED = 3;
 
 /** `CPU 1-7 wait for the lock`: those that wait for the same together. */
 function waits(waiting: readonly StuckCpu[]): string[] {
-  return alike(waiting).map(({ cpus, waitsFor }) => `CPU ${numberRanges(cpus)} ${verb(cpus, 'wait')} for ${waitsFor}`);
+  return alike(waiting).map(
+    ({ cpus, waitsFor, fate }) => `CPU ${numberRanges(cpus)} ${verb(cpus, 'wait')} for ${waitsFor}${fate}`,
+  );
+}
+
+const isLost = ({ wakeUp }: StuckCpu): boolean => wakeUp?.kind === 'lost';
+
+/** What became of the wake-up. */
+function fateOf({ wakeUp }: StuckCpu): string {
+  if (wakeUp === undefined) return '';
+  if (wakeUp.kind === 'never') return ', and nobody has sent a wake-up since the last look';
+  const { by, step, sent, looked, tooEarly } = wakeUp;
+  const looking = looked === undefined ? '' : `after it had looked at ${place(looked)} and `;
+  const when = tooEarly ? `${looking}before it began to wait` : 'while it waited, and taken back before it went on';
+  return `, and its wake-up is lost: ${sent} by CPU ${by} at step ${step}, ${when}`;
 }
 
 /** Who should have ended the waits. */
 function wakeUps(waiting: readonly StuckCpu[]): string {
+  const lost = waiting.find(isLost)?.wakeUp;
+  if (lost?.kind === 'lost') return lookAgain(lost.sent);
   const known = alike(waiting).flatMap(({ cpus, waitsFor }) => {
     const waker = wakerOf(waitsFor);
     return waker === undefined ? [] : [`of CPU ${numberRanges(cpus)} (6.18: ${waker})`];
@@ -152,9 +185,14 @@ function wakeUps(waiting: readonly StuckCpu[]): string {
   return known.length === 0 ? '' : `the wake-up ${known.join(', and ')}`;
 }
 
-function alike(waiting: readonly StuckCpu[]): { cpus: number[]; waitsFor: string }[] {
-  const byWait = Map.groupBy(waiting, ({ waitsFor }) => waitsFor);
-  return [...byWait].map(([waitsFor, group]) => ({ waitsFor, cpus: group.map(({ cpu }) => cpu) }));
+/** Those that wait for the same, and whose wake-ups have had the same fate. */
+function alike(waiting: readonly StuckCpu[]): { cpus: number[]; waitsFor: string; fate: string }[] {
+  const byWait = Map.groupBy(waiting, (cpu) => `${cpu.waitsFor}${fateOf(cpu)}`);
+  return [...byWait.values()].map((group) => ({
+    waitsFor: group[0]!.waitsFor,
+    fate: fateOf(group[0]!),
+    cpus: group.map(({ cpu }) => cpu),
+  }));
 }
 
 const verb = (cpus: readonly number[], word: string, one = `${word}s`): string => (cpus.length === 1 ? one : word);

@@ -22,3 +22,10 @@ const WAKERS: readonly (readonly [RegExp, string])[] = [
 export function wakerOf(waitsFor: string): string | undefined {
   return WAKERS.find(([name]) => name.test(waitsFor))?.[1];
 }
+
+/** What keeps a wake-up from being lost between the look and the wait. */
+export function lookAgain(sent: 'an interrupt' | 'a store'): string {
+  return sent === 'an interrupt'
+    ? 'interrupts masked from before the look until after the WFI, which returns when one is pending (6.18: do_idle(), kernel/sched/idle.c, looks at need_resched() behind local_irq_disable(), and so goes into cpu_do_idle())'
+    : 'a look after whatever makes the CPU a sleeper that can be woken (6.18: ___wait_event(), include/linux/wait.h, looks at its condition after prepare_to_wait_event())';
+}

@@ -18,13 +18,15 @@ import type { Program, Scenario } from '../scenario/scenario.ts';
 import { broughtUpBy } from './bring-up.ts';
 import { bareCareer, bootingCareer } from './career.ts';
 import type { Decide, Decisions } from './decide.ts';
-import { type Lane, stuck, tell } from './lane.ts';
-import { fairTurns } from './livelock.ts';
+import { type Lane, tell } from './lane.ts';
+import { livelockOf } from './livelock.ts';
 import type { Remembered } from './machine-image.ts';
 import { type Recording, recording } from './recording.ts';
+import { replaying } from './replay.ts';
 import { judgeAtRest } from './rest.ts';
-import { type Acted, Scheduler } from './scheduler.ts';
+import { type Acted, type End, Scheduler } from './scheduler.ts';
 import { restoreStart, saveStart } from './start.ts';
+import { whoWaits } from './wake-ups.ts';
 
 /** What is explored: one scenario on one board, as far as decisions leave it open. */
 export interface Exploration {
@@ -102,16 +104,14 @@ export function interleaverOf(exploration: Exploration): Interleaver {
   }
   for (const lane of lanes) lane.leave = lane.career.stages.length;
   const start = saveStart(machine, lanes, violations, charts);
-  /** What a run that was given up comes to in fair turns, and after as many points again. */
-  const goRound = (): Violation[] => {
-    const turns = fairTurns(machine, lanes);
-    const refused = refusals.length;
-    record.begin(turns.decide);
-    const { points } = scheduler.run(exploration.mostPoints);
-    const livelock = points >= exploration.mostPoints && violations.length === 0 ? turns.livelock() : undefined;
-    violations.length = 0;
-    refusals.length = refused;
-    return livelock === undefined ? [] : [livelock];
+  const goOn = (decide: Decide, watch?: Acted): End => {
+    record.begin(decide);
+    return scheduler.run(exploration.mostPoints, watch);
+  };
+  const fromStart = (decide: Decide, watch?: Acted): End => {
+    restoreStart(machine, lanes, violations, start, charts);
+    refusals.length = start.refused;
+    return goOn(decide, watch);
   };
   return {
     machine,
@@ -120,14 +120,19 @@ export function interleaverOf(exploration: Exploration): Interleaver {
     system: charts?.system,
     counts: () => totals(lanes.map(({ cpu }) => cpu.counts)),
     run(decide, acted) {
-      restoreStart(machine, lanes, violations, start, charts);
-      refusals.length = start.refused;
-      record.begin(decide);
-      const end = scheduler.run(exploration.mostPoints, acted);
-      if (end.rests) judgeAtRest(lanes, properties, machine, kernel, violations, good);
-      else if (end.stuck && violations.length === 0) violations.push(stallViolation(lanes.map(stuck), 0));
+      const end = fromStart(decide, acted);
       const decisions = record.decisions();
-      if (violations.length === 0 && !end.rests && !end.cut) violations.push(...goRound());
+      if (end.rests) judgeAtRest(lanes, properties, machine, kernel, violations, good);
+      else if (end.stuck && violations.length === 0) {
+        const cpus = whoWaits({ machine, lanes }, (watch) => fromStart(replaying(decisions), watch));
+        violations.push(stallViolation(cpus, 0));
+      } else if (!end.cut && violations.length === 0) {
+        const refused = refusals.length;
+        const livelock = livelockOf({ machine, lanes }, (turns) => goOn(turns).points >= exploration.mostPoints);
+        // What else came of going on is not what this run was asked for.
+        violations.splice(0, violations.length, ...(livelock === undefined ? [] : [livelock]));
+        refusals.length = refused;
+      }
       const all = [...violations, ...refusals];
       const verdict = all.length > 0 ? 'violated' : end.rests ? 'good' : 'inconclusive';
       return { verdict, cut: end.cut, violations: all, decisions, points: end.points };

@@ -1,8 +1,8 @@
 import { type Loop, livelockViolation } from '../check/progress.ts';
 import type { Violation } from '../check/violation.ts';
 import type { Point } from '../hardware/op.ts';
-import type { Machine } from '../hardware/system.ts';
 import { actOf, cpuOfActor, type Decide, type Ready, SPECULATE, STEP } from './decide.ts';
+import type { Interleaver } from './interleaver.ts';
 import { type Lane, stuck } from './lane.ts';
 import { machineHash } from './machine-hash.ts';
 
@@ -24,14 +24,13 @@ interface Step {
  *
  * That is proof but for one thing: what a program keeps in variables of its own is not part of the state (machine-hash.ts).
  * A loop that counts its tries is left alone if it ends while it is watched. Programs that throw dice are never accused.
+ *
+ * `goOn` lets it go on for as long as anybody may want to watch; false: it came to an end before.
  */
-export interface FairTurns {
-  readonly decide: Decide;
-  /** What it has come to, once the run has been given up again. */
-  readonly livelock: () => Violation | undefined;
-}
-
-export function fairTurns(machine: Machine, lanes: readonly Lane[]): FairTurns {
+export function livelockOf(
+  { machine, lanes }: Pick<Interleaver, 'machine' | 'lanes'>,
+  goOn: (turns: Decide) => boolean,
+): Violation | undefined {
   /** By round, one turn of everybody: what they did. `keys`: in short. */
   const rounds: Step[][] = [[]];
   const keys: string[] = [];
@@ -44,29 +43,25 @@ export function fairTurns(machine: Machine, lanes: readonly Lane[]): FairTurns {
   let state = 0;
   let times = 0;
 
-  return {
-    decide: {
-      always: true,
-      next(ready) {
-        const { index, around } = nextInTurn(ready, last);
-        if (around && last >= 0) endRound();
-        last = ready.actors[index]!;
-        if (actOf(last) === STEP) rounds.at(-1)!.push(stepOf(lanes[cpuOfActor(last)]!));
-        return index;
-      },
-      chance(_bound, kind) {
-        if (kind === 'program') times = 0;
-        return 0;
-      },
+  const watched = goOn({
+    always: true,
+    next(ready) {
+      const { index, around } = nextInTurn(ready, last);
+      if (around && last >= 0) endRound();
+      last = ready.actors[index]!;
+      if (actOf(last) === STEP) rounds.at(-1)!.push(stepOf(lanes[cpuOfActor(last)]!));
+      return index;
     },
-    livelock() {
-      if (times < OFTEN) return undefined;
-      const loops = loopsOf(rounds.slice(-1 - period, -1).flat());
-      const looping = new Set(loops.map(({ cpu }) => cpu));
-      const others = lanes.filter(({ cpu }) => !looping.has(cpu.id));
-      return livelockViolation(loops, others.map(stuck), times);
+    chance(_bound, kind) {
+      if (kind === 'program') times = 0;
+      return 0;
     },
-  };
+  });
+  if (!watched || times < OFTEN) return undefined;
+  const loops = loopsOf(rounds.slice(-1 - period, -1).flat());
+  const looping = new Set(loops.map(({ cpu }) => cpu));
+  const others = lanes.filter(({ cpu }) => !looping.has(cpu.id));
+  return livelockViolation(loops, others.map(stuck), times);
 
   /** States are compared once in a circle, and only where the steps already go in one: most runs are merely long. */
   function endRound(): void {

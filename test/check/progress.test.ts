@@ -8,6 +8,7 @@ import {
   repetitionViolation,
   type StuckCpu,
   stallViolation,
+  type WakeUp,
 } from '../../src/check/progress.ts';
 import { FIXMAP } from '../../src/hardware/access.ts';
 import type { Touch } from '../../src/hardware/progress.ts';
@@ -69,6 +70,44 @@ describe('a machine in which nothing moves', () => {
     );
     expect(stallViolation([cpu(3, 'waiting', 'a lock of its own')], 1).remedy).toBe('');
     expect(stallViolation([cpu(0, 'waiting', 'work')], 1).remedy).toBe('');
+  });
+
+  describe('says what became of wake-ups, where that is known', () => {
+    const lost = (looked: number | undefined): WakeUp => ({
+      kind: 'lost',
+      by: 3,
+      step: 41,
+      sent: 'an interrupt',
+      looked,
+      tooEarly: true,
+    });
+
+    test('of those together that wait for the same with the same fate', () => {
+      const { message } = stallViolation(
+        [
+          { ...cpu(0, 'waiting', 'the lock'), wakeUp: { kind: 'never' } },
+          { ...cpu(1, 'waiting', 'the lock'), wakeUp: { kind: 'never' } },
+          { ...cpu(2, 'waiting', 'the lock'), wakeUp: lost(8) },
+        ],
+        0,
+      );
+      expect(message).toBe(
+        'nobody can go on: CPU 0-1 wait for the lock, and nobody has sent a wake-up since the last look; CPU 2 waits for the lock, and its wake-up is lost: an interrupt by CPU 3 at step 41, after it had looked at 0x0000000000000008 and before it began to wait',
+      );
+    });
+
+    test('of those that idle for ever only because theirs is lost', () => {
+      const idle = [
+        { ...cpu(0, 'waiting', 'work'), wakeUp: { kind: 'never' } as const },
+        { ...cpu(1, 'waiting', 'work'), wakeUp: lost(undefined) },
+      ];
+      const { cpu: who, message, remedy } = stallViolation(idle, 0);
+      expect(who).toBe(1);
+      expect(message).toBe(
+        'nobody can go on: CPU 1 waits for work, and its wake-up is lost: an interrupt by CPU 3 at step 41, before it began to wait',
+      );
+      expect(remedy).toMatch(/^interrupts masked from before the look/);
+    });
   });
 
   test('blames the CPU that died when all others merely idle', () => {
