@@ -1,11 +1,12 @@
 import type { RunSize } from '../../src/explore/account.ts';
+import { type Explanation, explain } from '../../src/explore/explain.ts';
 import type { Interleaved } from '../../src/explore/interleaver.ts';
-import { shrink } from '../../src/explore/shrink.ts';
+import { type Shrunk, shrink } from '../../src/explore/shrink.ts';
 import type { Board } from '../../src/hardware/board.ts';
 import { loadScenario } from '../thread/scenario-loader.ts';
 import { type ExplorationPlan, explorationOf } from './exploration.ts';
 
-/** A worker that makes one failing run small. */
+/** A worker that makes one failing run small, and then finds out what it lacks. */
 
 export interface ShrinkTask {
   readonly plan: ExplorationPlan;
@@ -22,9 +23,16 @@ export interface ShrunkRun {
   readonly runs: number;
 }
 
-export default async function shrinkRun({ plan, run }: ShrinkTask): Promise<ShrunkRun> {
+/** Of the run that was made small last. */
+export const EXPLAIN = 'explain';
+
+let small: Shrunk | undefined;
+
+export default async function work(task: ShrinkTask | typeof EXPLAIN): Promise<ShrunkRun | Explanation> {
+  if (task === EXPLAIN) return explain(small!);
+  const { plan, run } = task;
   // The charts of a board fit no smaller one; they judge the result.
-  const exploration = explorationOf(plan, await loadScenario(plan.reference));
-  const { found, before, after, runs, exploration: smaller } = shrink(exploration, run);
-  return { board: smaller.board, answers: found.decisions.answers, before, after, runs };
+  small = shrink(explorationOf(plan, await loadScenario(plan.reference)), run);
+  const { found, before, after, runs, exploration } = small;
+  return { board: exploration.board, answers: found.decisions.answers, before, after, runs };
 }

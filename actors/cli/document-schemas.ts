@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { CHART_NAMES } from '../../src/explore/chart-watch.ts';
 import { DANGERS } from '../../src/explore/discovery.ts';
+import { CACHED_SIZES, IN_MEMORY, PROTOCOL_PHASES, TLBI_PHASES } from '../../src/explore/situations.ts';
 import { bbmClasses, granules } from '../../src/hardware/board.ts';
 import { COUNTERS } from '../../src/hardware/counters.ts';
 import { KFENCE, REVISIONS, RODATA } from '../../src/kernel/config.ts';
@@ -148,6 +150,42 @@ const runSize = z.looseObject({
   points: count,
 });
 
+const cure = z.looseObject({
+  insert: z.string().describe('the line'),
+  cpu: count.describe('the first CPU that came there'),
+  after: z.string(),
+  before: z.string().describe('the instructions around it'),
+  between: z.array(z.string()).length(2).describe("the CPU's milestones around it"),
+  linux: z.string().optional().describe('the function of Linux that it belongs to'),
+  schedulesTried: count,
+});
+
+const chartCell = z.looseObject({ state: z.string(), event: z.string(), schedules: count });
+
+const coverage = z.looseObject({
+  charts: z.array(
+    z.looseObject({
+      chart: z.enum(CHART_NAMES),
+      cells: z.array(chartCell).describe('events in the states that take them'),
+      refused: z.array(chartCell),
+    }),
+  ),
+  tlb: z.array(
+    z.looseObject({
+      bbm: z.enum(bbmClasses).describe('the class of the CPUs'),
+      rows: z.array(
+        z.looseObject({
+          cached: z.array(z.enum(CACHED_SIZES)).describe('what a TLB holds for a page of the linear map'),
+          memory: z.enum(IN_MEMORY).describe('what memory holds beside that'),
+          schedules: z
+            .partialRecord(z.enum(PROTOCOL_PHASES), z.partialRecord(z.enum(TLBI_PHASES), count))
+            .describe('by phase of the protocol and of the TLBI; what is ruled out is not there, unless it was met'),
+        }),
+      ),
+    }),
+  ),
+});
+
 const explore = z.looseObject({
   ...head('explore'),
   config: z.looseObject({ ...explored, ...machine, strategy: z.enum(STRATEGY_NAMES), jobs: count.min(1) }),
@@ -160,6 +198,13 @@ const explore = z.looseObject({
         .looseObject({ before: runSize, after: runSize, runs: count })
         .optional()
         .describe('how much smaller the run is that the token stands for'),
+      cures: z
+        .array(cure)
+        .optional()
+        .describe(
+          'lines with which all schedules that were tried end well; the best first, none where no single line helps',
+        ),
+      tried: z.looseObject({ places: count, lines: count, runs: count }).optional(),
     }),
   ),
   counts: z.looseObject({
@@ -178,6 +223,7 @@ const explore = z.looseObject({
       .describe('situations that were met by then: a milestone of one CPU while another stands at one of its own'),
     lastTenth: z.number().min(0).max(1).describe('share of the last tenth of all schedules that met a new one'),
   }),
+  coverage: coverage.optional().describe('with --coverage: schedules that met each cell, 0 for those that none did'),
   worth: z.string().optional().describe('what it means that nothing was found'),
   durationMs: z.number().min(0),
 });

@@ -1,4 +1,5 @@
 import { DANGERS } from '../../src/explore/discovery.ts';
+import { coverageDocument } from './coverage-text.ts';
 import { version } from './document.ts';
 import {
   type ExploreOutcome,
@@ -10,7 +11,10 @@ import {
 } from './explore-report.ts';
 
 /** The `--json` document of a search. */
-export function exploreDocument(request: ExploreRequest, { result, shown }: ExploreOutcome): Record<string, unknown> {
+export function exploreDocument(
+  request: ExploreRequest,
+  { result, shown, coverable }: ExploreOutcome,
+): Record<string, unknown> {
   const { schedules, points, givenUp, cut, found, dangers, discovery } = result;
   return {
     command: 'explore',
@@ -19,14 +23,21 @@ export function exploreDocument(request: ExploreRequest, { result, shown }: Expl
     verdict: verdictOf(request, result),
     reason: result.ended,
     violations: [
-      ...shown.flatMap(({ violations, index, token, shrunk }) =>
-        violations.map((violation) => ({ ...violation, schedule: index, token, ...(shrunk && { shrunk }) })),
+      ...shown.flatMap(({ violations, index, token, shrunk, explanation }) =>
+        violations.map((violation) => ({
+          ...violation,
+          schedule: index,
+          token,
+          ...(shrunk && { shrunk }),
+          ...(explanation && { cures: explanation.cures, tried: explanation.tried }),
+        })),
       ),
       ...hungViolations(result).map((violation) => ({ ...violation, schedule: result.hung })),
     ],
     counts: { schedules, points, givenUp, cut, violated: found.length },
     dangers: Object.fromEntries(DANGERS.map(({ name }, i) => [name, dangers[i]!])),
     discovery: { curve: discovery.curve(schedules), lastTenth: discovery.lastTenth(schedules) },
+    ...(coverable === undefined ? {} : { coverage: coverageDocument(result.coverage, coverable) }),
     ...(verdictOf(request, result) === 'violated' ? {} : { worth: worthText(request, result) }),
     durationMs: Math.round(result.elapsedMs),
   };

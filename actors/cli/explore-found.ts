@@ -1,4 +1,5 @@
 import type { RunSize } from '../../src/explore/account.ts';
+import type { Explanation } from '../../src/explore/explain.ts';
 import { replaying } from '../../src/explore/replay.ts';
 import { encodeToken, expectedOf, type Schedule, writtenBy } from '../../src/explore/token.ts';
 import { explorerOf } from '../campaign/exploration.ts';
@@ -18,6 +19,8 @@ export interface ShownFound extends Shown {
   readonly token: string;
   /** How much smaller than that the run is which is shown. */
   readonly shrunk?: Shrinking;
+  /** What it lacks; undefined: nobody had the time to find out. */
+  readonly explanation?: Explanation;
   /** Why it is as it was found, although it was to be made small. */
   readonly notShrunk?: string;
 }
@@ -52,21 +55,24 @@ export async function madeSmall(
   { explored }: ExploreRequest,
   found: ShownFound,
   signal: AbortSignal,
+  progress: (at: string) => void,
 ): Promise<ShownFound> {
   const { property } = found.violations[0]!;
   const asItWas = (notShrunk: string): ShownFound => ({ ...found, notShrunk });
   if (property === 'chart') return asItWas('which charts there are goes by the number of CPUs');
-  const shrunk = await shrinkOnPool({ plan: explored.plan, run: found.run }, signal);
-  if (shrunk === undefined)
+  const small = await shrinkOnPool({ plan: explored.plan, run: found.run }, signal, progress);
+  if (small === undefined)
     return asItWas(signal.aborted ? 'interrupted' : `it takes more than ${LONGEST_SHRINK_MS / 1000} s`);
-  const { answers, board, before, after, runs } = shrunk;
+  const { explanation } = small;
+  const { answers, board, before, after, runs } = small.shrunk;
   const smaller = await onFewerCpus(explored, board.cpus.length);
   if (subjectOf(smaller).boardDigest !== subjectOf({ ...smaller, plan: { ...smaller.plan, board } }).boardDigest)
     return asItWas('no options lead to the smaller board');
   const again = madeAgain(smaller, explorerOf(smaller.plan, smaller.scenario), writtenBy(answers));
   if (again.violations[0]?.property !== property) return asItWas('the charts object to the smaller run');
   const token = tokenOf(smaller, { kind: 'written', answers }, again);
-  return { ...again, index: found.index, token, shrunk: { before, after, runs } };
+  const shown = { ...again, index: found.index, token, shrunk: { before, after, runs } };
+  return explanation === undefined ? shown : { ...shown, explanation };
 }
 
 async function onFewerCpus(explored: Explored, cpus: number): Promise<Explored> {

@@ -1,10 +1,13 @@
 import type { Violation } from '../../src/check/violation.ts';
 import type { RunSize } from '../../src/explore/account.ts';
+import type { Coverable } from '../../src/explore/coverage-table.ts';
 import { DANGERS } from '../../src/explore/discovery.ts';
 import { MOST_SCHEDULES } from '../campaign/search-plan.ts';
 import { HUNG_AFTER_MS, type SearchResult } from '../campaign/search-pool.ts';
 import { STRATEGIES, type StrategyName, type StrategyOptions } from '../campaign/strategies.ts';
 import { shownLines } from './again.ts';
+import { coverageText } from './coverage-text.ts';
+import { explanationLines } from './explain-text.ts';
 import { type Explored, resolvedExplored } from './explore-configuration.ts';
 import type { ShownFound } from './explore-found.ts';
 import type { Style } from './style.ts';
@@ -25,12 +28,16 @@ export interface ExploreRequest {
   readonly keepGoing: boolean;
   readonly checkpointFile?: string;
   readonly shrink: boolean;
+  /** What the schedules cover is to be shown. */
+  readonly coverage: boolean;
 }
 
 export interface ExploreOutcome {
   readonly result: SearchResult;
   /** The first of each property. */
   readonly shown: readonly ShownFound[];
+  /** What there was to cover, where somebody wants to know. */
+  readonly coverable: Coverable | undefined;
 }
 
 /** What decides the search. */
@@ -52,7 +59,7 @@ export type ExploreVerdict = 'good' | 'violated' | 'inconclusive';
 export function verdictOf({ strategy }: ExploreRequest, result: SearchResult): ExploreVerdict {
   const { found, ended, schedules, givenUp } = result;
   if (found.length > 0 || ended === 'hung') return 'violated';
-  const whole = STRATEGIES[strategy].numbered || ended === 'exhausted';
+  const whole = !STRATEGIES[strategy].finite || ended === 'exhausted';
   return ended === 'interrupted' || schedules === givenUp || !whole ? 'inconclusive' : 'good';
 }
 
@@ -70,11 +77,23 @@ export function exploreReport(request: ExploreRequest, outcome: ExploreOutcome, 
     if (i > 0) lines.push('', `  also ${style.bad(one.violations[0]!.property)}, in schedule ${one.index}:`);
     lines.push(`  again: npx asymmu replay ${one.token}`, ...shrunkLines(one, style));
     if (i === 0) lines.push(...expectation(request, outcome));
-    lines.push('', ...shownLines(one, style));
+    lines.push('', ...shownLines(one, style), ...explained(one, style));
   }
   if (shown.length === 0) lines.push(...expectation(request, outcome));
   lines.push(...hungViolations(outcome.result).map(({ property, message }) => `  ${style.bad(property)}: ${message}`));
-  return [...lines, '', ...coverageLines(request, outcome, style)];
+  return [...lines, '', ...coverageLines(request, outcome, style), ...tables(outcome, style)];
+}
+
+/** What the run lacks that is shown. */
+function explained({ explanation, kernel, machine }: ShownFound, style: Style): string[] {
+  if (explanation === undefined) return [];
+  return ['', ...explanationLines(explanation, { k: kernel, memory: machine.memory }, style)];
+}
+
+function tables({ result, coverable }: ExploreOutcome, style: Style): string[] {
+  if (coverable === undefined) return [];
+  const lines = coverageText(result.coverage, coverable, { ...style, width: style.width - 2 });
+  return ['', ...lines.map((line) => (line === '' ? '' : `  ${line}`))];
 }
 
 /** How much smaller the run is that is shown. */

@@ -1,3 +1,4 @@
+import { coverableOf } from '../campaign/exploration.ts';
 import type { FoundRun } from '../campaign/range.ts';
 import { searchOnPool } from '../campaign/search-pool.ts';
 import { resolvedLines } from './configuration.ts';
@@ -32,6 +33,7 @@ export async function explore(name: string, options: ExploreOptions): Promise<nu
       strategy: request.strategy,
       options: request.options,
       keepGoing: request.keepGoing,
+      coverage: request.coverage,
       ...(request.checkpointFile === undefined ? {} : { checkpointFile: request.checkpointFile }),
       schedules: request.schedules,
       ...(request.forMs === undefined ? {} : { forMs: request.forMs }),
@@ -42,11 +44,15 @@ export async function explore(name: string, options: ExploreOptions): Promise<nu
     const shown: ShownFound[] = [];
     for (const found of firstOfEach(result.found)) {
       const whole = asFound(request, result.parameters, found);
-      progress.say('shrinking');
-      shown.push(request.shrink && !stop.signal.aborted ? await madeSmall(request, whole, stop.signal) : whole);
+      shown.push(
+        request.shrink && !stop.signal.aborted ? await madeSmall(request, whole, stop.signal, progress.say) : whole,
+      );
     }
+    const wanted = request.coverage && result.hung === undefined;
+    if (wanted) progress.say('compiling the charts');
+    const coverable = wanted ? coverableOf(explored.plan, explored.scenario) : undefined;
     progress.clear();
-    const outcome = { result, shown };
+    const outcome = { result, shown, coverable };
     if (options.json) process.stdout.write(`${JSON.stringify(exploreDocument(request, outcome), null, 2)}\n`);
     else for (const line of exploreReport(request, outcome, style)) say(line);
     return EXIT[verdictOf(request, result)];

@@ -72,6 +72,7 @@ describe('--json is one document as published', () => {
       property: 'stale',
       schedule: 0,
       shrunk: { before: { cpus: 4 }, after: { cpus: 2 } },
+      cures: expect.arrayContaining([expect.objectContaining({ insert: 'TLBI VMALLE1IS; DSB ISH; ISB', cpu: 0 })]),
     });
     const replayed = await documentOf('replay', ['replay', String(first!.token), '--trace'], 1);
     const [same] = replayed.violations as Record<string, unknown>[];
