@@ -6,7 +6,6 @@ export type { Property, PropertyName, Report, Violation, Watch } from './check/v
 export { atRest } from './check/violation.ts';
 // All CPUs in one thread: who decides, and what came of it
 export { bounded, type PreemptionBounds } from './explore/bounded.ts';
-export { briefWork } from './explore/brief-work.ts';
 export type { Decide, Decisions, Ready } from './explore/decide.ts';
 export { type Bounds, type Exhaustive, exhaustive, NO_BOUNDS } from './explore/exhaustive.ts';
 export { type Exploration, type Interleaved, type Interleaver, interleaverOf } from './explore/interleaver.ts';
@@ -77,6 +76,7 @@ export {
   flushTlbKernelRange,
   localFlushTlbAll,
 } from './kernel/tlbflush.ts';
+export { briefWork } from './scenario/brief-work.ts';
 
 // A scenario and its verdict
 export { checkLinearMap } from './scenario/check-linear-map.ts';

@@ -2,13 +2,13 @@ import { lazyCharts } from '../../machines/board-tables.ts';
 import { chartBoard } from '../../src/check/chart-board.ts';
 import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
 import { tableCharts } from '../../src/check/chart-table.ts';
-import { briefWork } from '../../src/explore/brief-work.ts';
 import { type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import { uniform } from '../../src/explore/random.ts';
 import { search } from '../../src/explore/search.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
+import { briefWork } from '../../src/scenario/brief-work.ts';
 import { repaint } from '../../src/scenario/repaint.ts';
 
 const SCHEDULES = 4000;

@@ -1,12 +1,14 @@
-import { lazyCharts } from '../../machines/board-tables.ts';
+import { compileCharts, lazyCharts } from '../../machines/board-tables.ts';
 import { realCharts } from '../../machines/real-charts.ts';
 import { chartBoard } from '../../src/check/chart-board.ts';
 import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
-import { type BoardCharts, tableCharts } from '../../src/check/chart-table.ts';
-import { briefWork } from '../../src/explore/brief-work.ts';
+import { type BoardCharts, type ChartTables, tableCharts } from '../../src/check/chart-table.ts';
+import { type Collector, collector } from '../../src/explore/coverage.ts';
+import type { Coverable } from '../../src/explore/coverage-table.ts';
 import { type Exploration, type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import type { Board } from '../../src/hardware/board.ts';
 import type { KernelConfig } from '../../src/kernel/config.ts';
+import { briefWork } from '../../src/scenario/brief-work.ts';
 import type { Program, Scenario } from '../../src/scenario/scenario.ts';
 import type { ScenarioReference } from '../thread/protocol.ts';
 
@@ -27,14 +29,39 @@ export function explorationOf(
   { reference, board, kernel, from, mostPoints }: ExplorationPlan,
   scenario: Scenario,
 ): Exploration {
-  const { programs } = scenario;
-  const checked = reference.module === undefined || programs === undefined ? {} : { programs: pointsOnly(programs) };
+  const { programs, briefPrograms } = scenario;
+  const checked =
+    reference.module === undefined
+      ? {}
+      : {
+          ...(programs && { programs: pointsOnly(programs) }),
+          ...(briefPrograms && { briefPrograms: pointsOnly(briefPrograms) }),
+        };
   return { board, scenario: { ...scenario, ...checked }, kernel, work: briefWork, from, mostPoints };
 }
 
 /** Builds the machine and brings it to its start. Throws what the scenario throws. */
 export function explorerOf(plan: ExplorationPlan, scenario: Scenario): Interleaver {
   return interleaverOf({ ...explorationOf(plan, scenario), charts: chartsOf(plan) });
+}
+
+/** The same, and somebody looks on. `tables`: of the board's charts. */
+export function coveredExplorerOf(
+  plan: ExplorationPlan,
+  scenario: Scenario,
+  tables = lazyCharts(chartBoard(plan.board), CHART_VOCABULARY),
+): { readonly interleaver: Interleaver; readonly collector: Collector } {
+  const looking = collector(chartsOf(plan, tables), tables, chartBoard(plan.board));
+  const interleaver = interleaverOf({ ...explorationOf(plan, scenario), charts: looking.charts });
+  looking.watch(interleaver);
+  return { interleaver, collector: looking };
+}
+
+/** What there is to cover. Takes some seconds: what charts can come to, only whole tables know. */
+export function coverableOf(plan: ExplorationPlan, scenario: Scenario): Coverable {
+  const tables = compileCharts(chartBoard(plan.board), CHART_VOCABULARY);
+  const { collector: looking } = coveredExplorerOf(plan, scenario, tables);
+  return { board: plan.board, from: plan.from, reachable: looking.reachable() };
 }
 
 /** A module's programs may be anything: whoever schedules them must be able to rely on points. */
@@ -53,8 +80,8 @@ function pointsOnly(programs: (cpu: number) => Program): (cpu: number) => Progra
   };
 }
 
-function chartsOf({ board, charts }: ExplorationPlan): BoardCharts {
+function chartsOf({ board, charts }: ExplorationPlan, tables?: ChartTables): BoardCharts {
   const cpus = chartBoard(board);
   if (charts === 'actors') return realCharts(cpus, CHART_VOCABULARY);
-  return tableCharts(lazyCharts(cpus, CHART_VOCABULARY), cpus);
+  return tableCharts(tables ?? lazyCharts(cpus, CHART_VOCABULARY), cpus);
 }

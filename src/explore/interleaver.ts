@@ -4,7 +4,7 @@ import { stallViolation } from '../check/progress.ts';
 import { standardProperties } from '../check/standard.ts';
 import type { Property, Report, Violation } from '../check/violation.ts';
 import { observerOf } from '../check/watch.ts';
-import type { Board } from '../hardware/board.ts';
+import { type Board, MiB } from '../hardware/board.ts';
 import { type Counts, totals } from '../hardware/counters.ts';
 import { CPU_POWER } from '../hardware/dvm.ts';
 import { cpuOf, createMachine, type Machine } from '../hardware/system.ts';
@@ -71,7 +71,9 @@ export interface Interleaver {
 }
 
 const DVM_LOG_RECORDS = 256;
-const CHECKS_BYTES = 8192;
+/** Small boards put back less. */
+const checksBytes = ({ cpus, memory }: Board): number =>
+  cpus.length <= 8 && memory.every(({ bytes }) => bytes <= 64 * MiB) ? 8192 : 64 * 1024;
 
 /** Puts the machine together and brings it to its start. */
 export function interleaverOf(exploration: Exploration): Interleaver {
@@ -79,7 +81,7 @@ export function interleaverOf(exploration: Exploration): Interleaver {
   const machine = createMachine(board, {
     poolFrames: tablePagesNeeded(board),
     dvmLogRecords: DVM_LOG_RECORDS,
-    checksBytes: CHECKS_BYTES,
+    checksBytes: checksBytes(board),
   });
   const properties = [...standardProperties, ...(scenario.properties ?? [])];
   const violations: Violation[] = [];
@@ -104,14 +106,14 @@ export function interleaverOf(exploration: Exploration): Interleaver {
   }
   for (const lane of lanes) lane.leave = lane.career.stages.length;
   const start = saveStart(machine, lanes, violations, charts);
-  const goOn = (decide: Decide, watch?: Acted): End => {
+  const goOn = (decide: Decide, mostPoints: number, watch?: Acted): End => {
     record.begin(decide);
-    return scheduler.run(exploration.mostPoints, watch);
+    return scheduler.run(mostPoints, watch);
   };
   const fromStart = (decide: Decide, watch?: Acted): End => {
     restoreStart(machine, lanes, violations, start, charts);
     refusals.length = start.refused;
-    return goOn(decide, watch);
+    return goOn(decide, exploration.mostPoints, watch);
   };
   return {
     machine,
@@ -128,7 +130,7 @@ export function interleaverOf(exploration: Exploration): Interleaver {
         violations.push(stallViolation(cpus, 0));
       } else if (!end.cut && violations.length === 0) {
         const refused = refusals.length;
-        const livelock = livelockOf({ machine, lanes }, (turns) => goOn(turns).points >= exploration.mostPoints);
+        const livelock = livelockOf({ machine, lanes }, (turns, most) => goOn(turns, most).points >= most);
         // What else came of going on is not what this run was asked for.
         violations.splice(0, violations.length, ...(livelock === undefined ? [] : [livelock]));
         refusals.length = refused;
@@ -177,7 +179,7 @@ function laneOf(
       if (violation !== undefined) refusals.push(violation);
     },
   });
-  const work = scenario.programs?.(id) ?? exploration.work;
+  const work = (scenario.briefPrograms ?? scenario.programs)?.(id) ?? exploration.work;
   const career = exploration.bare ? bareCareer(exploration.bare(id)) : bootingCareer(id, board.lateCpus, work);
   const lane: Lane = {
     cpu,

@@ -1,10 +1,13 @@
 import { type Loop, livelockViolation } from '../check/progress.ts';
 import type { Violation } from '../check/violation.ts';
 import type { Point } from '../hardware/op.ts';
-import { actOf, cpuOfActor, type Decide, type Ready, SPECULATE, STEP } from './decide.ts';
+import { actOf, CUT, cpuOfActor, type Decide, type Ready, SPECULATE, STEP } from './decide.ts';
 import type { Interleaver } from './interleaver.ts';
 import { type Lane, stuck } from './lane.ts';
 import { machineHash } from './machine-hash.ts';
+
+/** Points for which a run is watched, at most: enough for circles of some hundred steps. */
+const MOST_WATCHED = 10_000;
 
 /** So often the same state must have come, and nothing else since: whoever loops may be counting where nobody sees it. */
 const OFTEN = 16;
@@ -25,11 +28,11 @@ interface Step {
  * That is proof but for one thing: what a program keeps in variables of its own is not part of the state (machine-hash.ts).
  * A loop that counts its tries is left alone if it ends while it is watched. Programs that throw dice are never accused.
  *
- * `goOn` lets it go on for as long as anybody may want to watch; false: it came to an end before.
+ * `goOn` lets it go on for so many points, at most; false: it came to an end before.
  */
 export function livelockOf(
   { machine, lanes }: Pick<Interleaver, 'machine' | 'lanes'>,
-  goOn: (turns: Decide) => boolean,
+  goOn: (turns: Decide, mostPoints: number) => boolean,
 ): Violation | undefined {
   /** By round, one turn of everybody: what they did. `keys`: in short. */
   const rounds: Step[][] = [[]];
@@ -42,10 +45,12 @@ export function livelockOf(
   /** The state at the last round that began a circle, and how often it has come in a row. */
   let state = 0;
   let times = 0;
+  let dice = false;
 
-  const watched = goOn({
+  const turns: Decide = {
     always: true,
     next(ready) {
+      if (dice) return CUT;
       const { index, around } = nextInTurn(ready, last);
       if (around && last >= 0) endRound();
       last = ready.actors[index]!;
@@ -53,11 +58,11 @@ export function livelockOf(
       return index;
     },
     chance(_bound, kind) {
-      if (kind === 'program') times = 0;
+      if (kind === 'program') dice = true;
       return 0;
     },
-  });
-  if (!watched || times < OFTEN) return undefined;
+  };
+  if (!goOn(turns, MOST_WATCHED) || dice || times < OFTEN) return undefined;
   const loops = loopsOf(rounds.slice(-1 - period, -1).flat());
   const looping = new Set(loops.map(({ cpu }) => cpu));
   const others = lanes.filter(({ cpu }) => !looping.has(cpu.id));

@@ -4,6 +4,7 @@ import { physToVirt } from '../kernel/address-space.ts';
 import { systemSupportsBbml2Noabort } from '../kernel/cpufeature.ts';
 import { type Kernel, mark } from '../kernel/kernel.ts';
 import { rangeSplitToPtes } from '../kernel/split.ts';
+import { briefWork } from './brief-work.ts';
 import { checkLinearMap } from './check-linear-map.ts';
 import { defineScenario, type Program } from './scenario.ts';
 
@@ -31,6 +32,13 @@ function* splitThenCheck(cpu: Cpu, k: Kernel): Op {
   yield* checkLinearMap(cpu, k);
 }
 
+function* splitBriefly(cpu: Cpu, k: Kernel): Op {
+  yield* initLateKfencePool(cpu, k);
+  yield* briefWork(cpu, k);
+}
+
+const briefPrograms = (cpu: number): Program => (cpu === 0 ? splitBriefly : briefWork);
+
 const programs = (cpu: number): Program => (cpu === 0 ? splitThenCheck : checkLinearMap);
 
 export const lateCpu = defineScenario({
@@ -39,6 +47,7 @@ export const lateCpu = defineScenario({
   board: 'late-cpu',
   kernel: { kfence: 'late' },
   programs,
+  briefPrograms,
 });
 
 export const lateCpuAdmitted = defineScenario({
@@ -48,6 +57,7 @@ export const lateCpuAdmitted = defineScenario({
   expect: 'bbm',
   kernel: { kfence: 'late' },
   programs,
+  briefPrograms,
   text: (good) => ({
     ...good,
     *verifyLocalCpuCaps() {

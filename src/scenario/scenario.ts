@@ -27,6 +27,8 @@ export interface Scenario {
   readonly setup?: (machine: Machine, kernel: Kernel) => void;
   /** The program of each CPU after boot; by default all check the linear map. */
   readonly programs?: (cpu: number) => Program;
+  /** The same for the explorer, where each page that is read is a point: by default `programs`, or a few loads. */
+  readonly briefPrograms?: (cpu: number) => Program;
   /** Properties beside the standard ones. */
   readonly properties?: readonly Property[];
   /** One late page-table allocation in this many fails, by chance. */
@@ -44,7 +46,7 @@ export function defineScenario(definition: ScenarioDefinition): Scenario {
 }
 
 const TEXTS = ['name', 'summary'] as const;
-const FUNCTIONS = ['text', 'setup', 'programs'] as const;
+const FUNCTIONS = ['text', 'setup', 'programs', 'briefPrograms'] as const;
 const KEYS: ReadonlySet<string> = new Set([
   ...TEXTS,
   ...FUNCTIONS,

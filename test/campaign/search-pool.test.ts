@@ -65,6 +65,7 @@ function searched(name: string, more: Partial<SearchRequest> = {}): Promise<Sear
     strategy: 'random',
     options: { seed: 5, depth: 3, preemptions: 2, acts: 0, chances: 0 },
     keepGoing: false,
+    coverage: false,
     schedules: 400,
     jobs: 1,
     signal: new AbortController().signal,

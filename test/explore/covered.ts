@@ -2,7 +2,6 @@ import { compileCharts, lazyCharts } from '../../machines/board-tables.ts';
 import { chartBoard } from '../../src/check/chart-board.ts';
 import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
 import { tableCharts } from '../../src/check/chart-table.ts';
-import { briefWork } from '../../src/explore/brief-work.ts';
 import { type Collector, collector } from '../../src/explore/coverage.ts';
 import type { Decide } from '../../src/explore/decide.ts';
 import { type Exploration, type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
@@ -11,6 +10,7 @@ import type { Board } from '../../src/hardware/board.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
+import { briefWork } from '../../src/scenario/brief-work.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 
 /** An explorer somebody looks on at. */

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { briefWork } from '../../src/explore/brief-work.ts';
 import { DANGERS, discovery, situationsOf } from '../../src/explore/discovery.ts';
 import { type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import { randomly } from '../../src/explore/random.ts';
 import { TAME } from '../../src/explore/replay.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
+import { briefWork } from '../../src/scenario/brief-work.ts';
 import { repaint } from '../../src/scenario/repaint.ts';
 
 function explorer(): Interleaver {

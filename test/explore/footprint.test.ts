@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { briefWork } from '../../src/explore/brief-work.ts';
 import { actOf, type Decide, DRAIN } from '../../src/explore/decide.ts';
 import { dependent, type Footprint, footprintOf, trackerOf, union } from '../../src/explore/footprint.ts';
 import { type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
@@ -13,6 +12,7 @@ import { tlbi } from '../../src/hardware/tlbi.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { setPageRo, setPageRw } from '../../src/kernel/pageattr.ts';
+import { briefWork } from '../../src/scenario/brief-work.ts';
 import { repaint } from '../../src/scenario/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 

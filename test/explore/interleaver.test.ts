@@ -4,7 +4,6 @@ import { realCharts } from '../../machines/real-charts.ts';
 import { chartBoard } from '../../src/check/chart-board.ts';
 import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
 import { type BoardCharts, tableCharts } from '../../src/check/chart-table.ts';
-import { briefWork } from '../../src/explore/brief-work.ts';
 import type { Decide } from '../../src/explore/decide.ts';
 import { type Exploration, type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import { randomly } from '../../src/explore/random.ts';
@@ -22,6 +21,7 @@ import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { type Kernel, mark } from '../../src/kernel/kernel.ts';
 import { entryOffset } from '../../src/kernel/pagewalk.ts';
 import { PTE_ADDRESS } from '../../src/kernel/pgtable-prot.ts';
+import { briefWork } from '../../src/scenario/brief-work.ts';
 import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 

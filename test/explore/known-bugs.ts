@@ -1,5 +1,4 @@
 import { atRest, type Property } from '../../src/check/violation.ts';
-import { briefWork } from '../../src/explore/brief-work.ts';
 import type { Exploration } from '../../src/explore/interleaver.ts';
 import { FIXMAP } from '../../src/hardware/access.ts';
 import { dsb } from '../../src/hardware/barrier.ts';
@@ -13,6 +12,7 @@ import { read } from '../../src/hardware/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { type Kernel, mark, variablePa } from '../../src/kernel/kernel.ts';
+import { briefWork } from '../../src/scenario/brief-work.ts';
 import { defineScenario, type Program, type Scenario } from '../../src/scenario/scenario.ts';
 
 /** Bugs whose smallest failing run is known, on the board that the explorer searches. */

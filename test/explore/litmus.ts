@@ -1,5 +1,4 @@
 import { bounded, type PreemptionBounds } from '../../src/explore/bounded.ts';
-import { briefWork } from '../../src/explore/brief-work.ts';
 import { type Bounds, type Exhaustive, exhaustive, NO_BOUNDS } from '../../src/explore/exhaustive.ts';
 import { type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import { search } from '../../src/explore/search.ts';
@@ -12,6 +11,7 @@ import type { Op } from '../../src/hardware/op.ts';
 import { relaxWhile } from '../../src/hardware/wait.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { type Kernel, VARIABLES, variablePa } from '../../src/kernel/kernel.ts';
+import { briefWork } from '../../src/scenario/brief-work.ts';
 import type { Program } from '../../src/scenario/scenario.ts';
 
 /** Classical small programs on bare CPUs, translation off, and what all their schedules come to. */

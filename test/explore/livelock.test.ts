@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { briefWork } from '../../src/explore/brief-work.ts';
 import { ACTS, type Decide, STEP } from '../../src/explore/decide.ts';
 import { type Interleaved, interleaverOf } from '../../src/explore/interleaver.ts';
 import { randomly } from '../../src/explore/random.ts';
@@ -9,6 +8,7 @@ import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/load-store.ts';
 import { relaxWhile } from '../../src/hardware/wait.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
+import { briefWork } from '../../src/scenario/brief-work.ts';
 import { repaint } from '../../src/scenario/repaint.ts';
 import { entry, type Litmus, litmus, word } from './litmus.ts';
 
@@ -118,7 +118,7 @@ describe('a run that is given up is only that', () => {
       'where a loop counts its tries and ends',
       [
         function* (cpu, k) {
-          for (let tries = 0; tries < 1500; tries++) yield* load(cpu, word(k, 0));
+          for (let tries = 0; tries < 9000; tries++) yield* load(cpu, word(k, 0));
         },
         nothing,
       ],

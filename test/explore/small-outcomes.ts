@@ -1,8 +1,8 @@
-import { briefWork } from '../../src/explore/brief-work.ts';
 import { type Bounds, exhaustive, NO_BOUNDS } from '../../src/explore/exhaustive.ts';
 import { interleaverOf } from '../../src/explore/interleaver.ts';
 import { search } from '../../src/explore/search.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
+import { briefWork } from '../../src/scenario/brief-work.ts';
 import { boardOf, interpret, memoryText, prepare, type SmallProgram } from './small-program.ts';
 
 /** What one CPU saw, the next, ..., and what memory holds in the end. */

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { Violation } from '../../src/check/violation.ts';
-import { briefWork } from '../../src/explore/brief-work.ts';
 import { type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import { randomly } from '../../src/explore/random.ts';
 import { replaying } from '../../src/explore/replay.ts';
@@ -14,6 +13,7 @@ import { relaxWhile, wfi } from '../../src/hardware/wait.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { localIrqRestore, localIrqSave } from '../../src/kernel/preempt.ts';
+import { briefWork } from '../../src/scenario/brief-work.ts';
 import { repaint, twins } from '../../src/scenario/repaint.ts';
 import type { Program, Scenario } from '../../src/scenario/scenario.ts';
 

@@ -1,7 +1,7 @@
 import { load } from '../hardware/load-store.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import { mark } from '../kernel/kernel.ts';
-import type { Program } from '../scenario/scenario.ts';
+import type { Program } from './scenario.ts';
 
 /**
  * What a CPU does after boot where every point counts: it loads the first and the last page of each bank of RAM. Whether
