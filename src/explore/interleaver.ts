@@ -75,6 +75,9 @@ const DVM_LOG_RECORDS = 256;
 const checksBytes = ({ cpus, memory }: Board): number =>
   cpus.length <= 8 && memory.every(({ bytes }) => bytes <= 64 * MiB) ? 8192 : 64 * 1024;
 
+/** Points for which a run that was given up is watched, at most: enough for circles of some hundred steps. */
+const MOST_WATCHED = 10_000;
+
 /** Puts the machine together and brings it to its start. */
 export function interleaverOf(exploration: Exploration): Interleaver {
   const { board, scenario, charts } = exploration;
@@ -130,7 +133,8 @@ export function interleaverOf(exploration: Exploration): Interleaver {
         violations.push(stallViolation(cpus, 0));
       } else if (!end.cut && violations.length === 0) {
         const refused = refusals.length;
-        const livelock = livelockOf({ machine, lanes }, (turns, most) => goOn(turns, most).points >= most);
+        const watched = Math.min(exploration.mostPoints, MOST_WATCHED);
+        const livelock = livelockOf({ machine, lanes }, (turns) => goOn(turns, watched).points >= watched);
         // What else came of going on is not what this run was asked for.
         violations.splice(0, violations.length, ...(livelock === undefined ? [] : [livelock]));
         refusals.length = refused;

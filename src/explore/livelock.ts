@@ -6,9 +6,6 @@ import type { Interleaver } from './interleaver.ts';
 import { type Lane, stuck } from './lane.ts';
 import { machineHash } from './machine-hash.ts';
 
-/** Points for which a run is watched, at most: enough for circles of some hundred steps. */
-const MOST_WATCHED = 10_000;
-
 /** So often the same state must have come, and nothing else since: whoever loops may be counting where nobody sees it. */
 const OFTEN = 16;
 
@@ -28,11 +25,11 @@ interface Step {
  * That is proof but for one thing: what a program keeps in variables of its own is not part of the state (machine-hash.ts).
  * A loop that counts its tries is left alone if it ends while it is watched. Programs that throw dice are never accused.
  *
- * `goOn` lets it go on for so many points, at most; false: it came to an end before.
+ * `goOn` lets it go on for as long as anybody wants to watch; false: it came to an end before.
  */
 export function livelockOf(
   { machine, lanes }: Pick<Interleaver, 'machine' | 'lanes'>,
-  goOn: (turns: Decide, mostPoints: number) => boolean,
+  goOn: (turns: Decide) => boolean,
 ): Violation | undefined {
   /** By round, one turn of everybody: what they did. `keys`: in short. */
   const rounds: Step[][] = [[]];
@@ -62,7 +59,7 @@ export function livelockOf(
       return 0;
     },
   };
-  if (!goOn(turns, MOST_WATCHED) || dice || times < OFTEN) return undefined;
+  if (!goOn(turns) || dice || times < OFTEN) return undefined;
   const loops = loopsOf(rounds.slice(-1 - period, -1).flat());
   const looping = new Set(loops.map(({ cpu }) => cpu));
   const others = lanes.filter(({ cpu }) => !looping.has(cpu.id));

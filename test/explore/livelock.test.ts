@@ -118,7 +118,7 @@ describe('a run that is given up is only that', () => {
       'where a loop counts its tries and ends',
       [
         function* (cpu, k) {
-          for (let tries = 0; tries < 9000; tries++) yield* load(cpu, word(k, 0));
+          for (let tries = 0; tries < 1500; tries++) yield* load(cpu, word(k, 0));
         },
         nothing,
       ],
