@@ -1,3 +1,4 @@
+import { type Collector, type Coverage, collected } from '../../src/explore/coverage.ts';
 import { DANGERS, type Situation, situationsOf } from '../../src/explore/discovery.ts';
 import type { Interleaved, Interleaver } from '../../src/explore/interleaver.ts';
 import { type Strategy, search } from '../../src/explore/search.ts';
@@ -31,6 +32,8 @@ export interface RangeResult extends Range {
   readonly dangers: readonly number[];
   /** What the strategy depends on beside the seed. */
   readonly parameters: readonly number[];
+  /** What the schedules covered, if somebody collected it. */
+  readonly coverage: Coverage | undefined;
 }
 
 /** How whoever waits for a range breaks it off, and learns that it goes on. */
@@ -41,13 +44,22 @@ export interface Leash {
   readonly beat: () => void;
 }
 
+/** Whoever decides, and what with. */
+export interface Decider {
+  readonly strategy: Strategy;
+  readonly parameters: readonly number[];
+  /** Collects what is covered. */
+  readonly collector?: Collector | undefined;
+}
+
 /** Runs ranges with one strategy on one machine. Ranges come in ascending order. */
 export function rangeRunner(
   interleaver: Interleaver,
-  { strategy, parameters }: { readonly strategy: Strategy; readonly parameters: readonly number[] },
+  { strategy: decides, parameters, collector }: Decider,
   keepGoing: boolean,
 ): (range: Range, leash: Leash) => RangeResult {
   const met = situationsOf(interleaver);
+  const strategy = collector === undefined ? decides : collected(decides, collector);
   return ({ from, to }, leash) => {
     const found: FoundRun[] = [];
     const news: { index: number; situations: readonly Situation[] }[] = [];
@@ -74,6 +86,8 @@ export function rangeRunner(
       if (searched.found !== undefined) found.push(searched.found);
       if (searched.found === undefined || !keepGoing) break;
     }
-    return { from, to, schedules: at - from, points, givenUp, cut, found, exhausted, news, dangers, parameters };
+    const schedules = at - from;
+    const coverage = collector?.take();
+    return { from, to, schedules, points, givenUp, cut, found, exhausted, news, dangers, parameters, coverage };
   };
 }

@@ -7,6 +7,8 @@ export interface SearchPlan {
   readonly strategy: StrategyName;
   readonly options: StrategyOptions;
   readonly keepGoing: boolean;
+  /** What schedules cover is wanted, too. */
+  readonly coverage: boolean;
   /** Where an exhaustive search is left off and gone on with. */
   readonly checkpointFile?: string;
   /** Shared words: the schedule the search ends before, then for each job how many schedules it has run. */

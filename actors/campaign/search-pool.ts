@@ -1,4 +1,5 @@
 import { Piscina } from 'piscina';
+import { type Coverage, NOTHING_COVERED, sumOf } from '../../src/explore/coverage.ts';
 import { type Discovery, discovery } from '../../src/explore/discovery.ts';
 import { type Done, NOTHING_DONE, readCheckpoint } from './checkpoint-file.ts';
 import type { FoundRun, RangeResult } from './range.ts';
@@ -43,6 +44,8 @@ export interface SearchResult {
   /** What the strategy depends on beside the seed; unknown where no range came to an end. */
   readonly parameters: readonly number[];
   readonly discovery: Discovery;
+  /** What the schedules covered; of none where nobody wanted to know. */
+  readonly coverage: Coverage;
   /** The schedule that came to no end, if there was one. */
   readonly hung?: number;
   readonly elapsedMs: number;
@@ -55,7 +58,7 @@ const GRACE_MS = 1000;
 export const HUNG_AFTER_MS = 30_000;
 
 export async function searchOnPool(request: SearchRequest): Promise<SearchResult> {
-  const { exploration, strategy, options, keepGoing, schedules, jobs, checkpointFile } = request;
+  const { exploration, strategy, options, keepGoing, coverage, schedules, jobs, checkpointFile } = request;
   const began = performance.now();
   const words = new Int32Array(new SharedArrayBuffer(4 * (WORD_BEATS + jobs)));
   words[WORD_ENDS_BEFORE] = Math.min(schedules, MOST_SCHEDULES);
@@ -64,6 +67,7 @@ export async function searchOnPool(request: SearchRequest): Promise<SearchResult
     strategy,
     options,
     keepGoing,
+    coverage,
     words,
     ...(checkpointFile === undefined ? {} : { checkpointFile }),
   };
@@ -142,6 +146,7 @@ function inOrder(before: Done) {
   const dangers = [...before.dangers];
   const found: FoundRun[] = [];
   let parameters: readonly number[] = [];
+  let coverage = NOTHING_COVERED;
   let { schedules, points, givenUp, cut } = before;
   let exhausted = false;
   const take = (result: RangeResult): void => {
@@ -151,6 +156,7 @@ function inOrder(before: Done) {
     cut += result.cut;
     exhausted ||= result.exhausted;
     found.push(...result.found);
+    if (result.coverage !== undefined) coverage = sumOf(coverage, result.coverage);
     for (const { index, situations } of result.news) known.add(index, situations);
     for (const [danger, count] of result.dangers.entries()) dangers[danger]! += count;
   };
@@ -169,7 +175,18 @@ function inOrder(before: Done) {
     total() {
       const beyond = [...waiting.values()].flatMap((result) => result.found).sort((a, b) => a.index - b.index);
       const all = found.length > 0 ? found : beyond;
-      return { schedules, points, givenUp, cut, exhausted, found: all, dangers, parameters, discovery: known };
+      return {
+        schedules,
+        points,
+        givenUp,
+        cut,
+        exhausted,
+        found: all,
+        dangers,
+        parameters,
+        discovery: known,
+        coverage,
+      };
     },
   };
 }

@@ -9,7 +9,7 @@ import {
   readCheckpoint,
   writeCheckpoint,
 } from './checkpoint-file.ts';
-import { explorerOf } from './exploration.ts';
+import { coveredExplorerOf, explorerOf } from './exploration.ts';
 import { type Range, type RangeResult, rangeRunner } from './range.ts';
 import { type SearchPlan, WORD_BEATS, WORD_ENDS_BEFORE } from './search-plan.ts';
 import { STRATEGIES } from './strategies.ts';
@@ -26,13 +26,17 @@ let runner: Runner | undefined;
 
 async function build(plan: SearchPlan): Promise<Runner> {
   const { exploration, strategy, options, keepGoing, checkpointFile: file } = plan;
-  const interleaver = explorerOf(exploration, await loadScenario(exploration.reference));
-  const { parametersOf, make } = STRATEGIES[strategy];
+  const scenario = await loadScenario(exploration.reference);
+  const { parametersOf, make, steers } = STRATEGIES[strategy];
+  const { interleaver, collector } =
+    plan.coverage || steers
+      ? coveredExplorerOf(exploration, scenario)
+      : { interleaver: explorerOf(exploration, scenario), collector: undefined };
   const parameters = parametersOf(options, interleaver);
   const saved = file === undefined ? undefined : readCheckpoint(file, plan);
   if (saved !== undefined) checkPrograms(file!, saved, interleaver);
-  const decider = make(interleaver, options.seed, parameters, saved?.checkpoint);
-  const run = rangeRunner(interleaver, { strategy: decider, parameters }, keepGoing);
+  const decider = make(interleaver, options.seed, parameters, saved?.checkpoint, collector);
+  const run = rangeRunner(interleaver, { strategy: decider, parameters, collector }, keepGoing);
   const { checkpoint } = decider;
   if (file === undefined || checkpoint === undefined) return run;
   const start = { asymmu: 'checkpoint 1', plan: digestOfPlan(plan), programs: digestOfPrograms(interleaver) } as const;

@@ -1,6 +1,8 @@
 import { bounded } from '../../src/explore/bounded.ts';
+import type { Collector } from '../../src/explore/coverage.ts';
 import { type Checkpoint, exhaustive } from '../../src/explore/exhaustive.ts';
 import type { Interleaver } from '../../src/explore/interleaver.ts';
+import { novel } from '../../src/explore/novel.ts';
 import { pct, pctBound, stepsOf } from '../../src/explore/pct.ts';
 import { uniform } from '../../src/explore/random.ts';
 import type { Strategy } from '../../src/explore/search.ts';
@@ -31,6 +33,10 @@ export interface Fruitless {
 export interface StrategyKind {
   /** Schedule `index` of a seed is the same whoever runs it, so that schedules can be shared out and made again. */
   readonly numbered: boolean;
+  /** It comes to an end by itself, when it has tried all that there is within its bounds. */
+  readonly finite: boolean;
+  /** It goes by what has been covered, and somebody must collect that. */
+  readonly steers: boolean;
   /** The options that it looks at, beside the seed. */
   readonly asks: readonly (keyof StrategyOptions)[];
   /** What it depends on beside the seed, as a token carries it. */
@@ -41,6 +47,7 @@ export interface StrategyKind {
     seed: number,
     parameters: readonly number[],
     from?: Checkpoint,
+    collector?: Collector,
   ) => Strategy & { readonly checkpoint?: () => Checkpoint };
   /** What it is worth that nothing was found, in words. */
   readonly worth: (fruitless: Fruitless) => string;
@@ -49,6 +56,8 @@ export interface StrategyKind {
 const KINDS = {
   random: {
     numbered: true,
+    finite: false,
+    steers: false,
     asks: [],
     parametersOf: () => [],
     make: (_, seed) => uniform(seed),
@@ -56,13 +65,27 @@ const KINDS = {
   },
   pct: {
     numbered: true,
+    finite: false,
+    steers: false,
     asks: ['depth'],
     parametersOf: ({ depth }, interleaver) => [depth, stepsOf(interleaver)],
     make: ({ lanes }, seed, [depth = 1, steps = 1]) => pct({ seed, cpus: lanes.length, depth, steps }),
     worth: pctWorth,
   },
+  novel: {
+    numbered: false,
+    finite: false,
+    steers: true,
+    asks: [],
+    parametersOf: () => [],
+    make: (_, seed, __, ___, collector) => novel(seed, collector!),
+    worth: () =>
+      'steered towards what few schedules had met: no bound on what the schedules that were not drawn may do',
+  },
   bounded: {
     numbered: false,
+    finite: true,
+    steers: false,
     asks: ['preemptions', 'acts', 'chances'],
     parametersOf: ({ preemptions, acts, chances }) => [acts, chances, preemptions],
     make: (interleaver, _, [hardwareActs = 0, chances = 0, preemptions = 0], from) =>
@@ -71,6 +94,8 @@ const KINDS = {
   },
   dfs: {
     numbered: false,
+    finite: true,
+    steers: false,
     asks: ['acts', 'chances'],
     parametersOf: ({ acts, chances }) => [acts, chances],
     make: (interleaver, _, [hardwareActs = 0, chances = 0], from) =>

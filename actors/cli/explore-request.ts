@@ -26,6 +26,7 @@ export interface ExploreOptions extends ConfigurationOptions {
   readonly shrink?: boolean;
   readonly charts?: boolean;
   readonly checkpoint?: string;
+  readonly coverage?: boolean;
   readonly json?: boolean;
 }
 
@@ -80,12 +81,13 @@ export async function requested(name: string, options: ExploreOptions): Promise<
     jobs: jobsFor(strategy, options.jobs),
     keepGoing: options.keepGoing === true,
     shrink: options.shrink !== false,
-    ...checkpointFor(strategy, options.checkpoint),
+    coverage: options.coverage === true,
+    ...checkpointFor(strategy, options),
   };
 }
 
 function usualSchedules(strategy: StrategyName): string {
-  return STRATEGIES[strategy].numbered ? USUAL_SCHEDULES : EXHAUSTIVE_SCHEDULES;
+  return STRATEGIES[strategy].finite ? EXHAUSTIVE_SCHEDULES : USUAL_SCHEDULES;
 }
 
 function startFrom(text: string | undefined): 'power-on' | 'brought-up' {
@@ -94,10 +96,15 @@ function startFrom(text: string | undefined): 'power-on' | 'brought-up' {
   return text;
 }
 
-function checkpointFor(strategy: StrategyName, file: string | undefined): { checkpointFile?: string } {
+function checkpointFor(
+  strategy: StrategyName,
+  { checkpoint: file, coverage }: ExploreOptions,
+): { checkpointFile?: string } {
   if (file === undefined) return {};
+  if (coverage === true) throw usageError('--coverage: a checkpoint does not keep what was covered before');
   if (STRATEGIES[strategy].numbered)
     throw usageError(`--checkpoint: schedules of '${strategy}' do not follow from each other; --seed makes them again`);
+  if (!STRATEGIES[strategy].finite) throw usageError(`--checkpoint: '${strategy}' is not exhaustive; it cannot go on`);
   return { checkpointFile: resolve(file) };
 }
 

@@ -83,7 +83,7 @@ kernelOptions(
     .description('run schedule after schedule, every decision made by a strategy, until one violates a property')
     .argument('<scenario>', 'a name (see `asymmu scenarios`) or the path of a module'),
 )
-  .option('--strategy <random|pct|bounded|dfs>', 'who decides', 'random')
+  .option('--strategy <random|pct|novel|bounded|dfs>', 'who decides', 'random')
   .option('--depth <d>', 'pct: orderings between CPUs that a bug takes (3)')
   .option('--preemptions <n>', 'bounded: CPUs that take over from one that could go on, at most (2)')
   .option('--acts <n>', 'bounded, dfs: acts of the hardware by itself in one schedule, at most (1)')
@@ -95,6 +95,7 @@ kernelOptions(
   .option('--from <brought-up|power-on>', 'where each run begins', 'brought-up')
   .option('--points <n>', 'give a run up after this many (100000)')
   .option('--keep-going', 'go on after a violation')
+  .option('--coverage', 'show what the schedules covered of the charts and of TLB situations, and what they did not')
   .option('--no-shrink', 'show the run that was found, not a smaller one that violates the same')
   .option('--charts', 'judge milestones by the real state charts instead of tables compiled from them: slow')
   .action(async (scenario: string, options) => {

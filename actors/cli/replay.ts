@@ -97,7 +97,7 @@ async function builtAgain(subject: Subject): Promise<Explored> {
 
 function decideAs(schedule: Schedule, interleaver: Interleaver): Decide {
   if (schedule.kind === 'written') return writtenBy(schedule.answers);
-  const name = STRATEGY_NAMES.find((one) => one === schedule.strategy);
+  const name = STRATEGY_NAMES.find((one) => one === schedule.strategy && STRATEGIES[one].numbered);
   const decide = name && STRATEGIES[name].make(interleaver, schedule.seed, schedule.parameters).decide(schedule.index);
   if (decide === undefined) throw unfit(`there is no strategy '${schedule.strategy}' to decide it`);
   return decide;
