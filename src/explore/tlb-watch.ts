@@ -22,7 +22,7 @@ import {
 } from '../hardware/tlb-entry.ts';
 import { type DescriptorSource, newWalk, type Walk, walk } from '../hardware/walker.ts';
 import { MARKS } from '../kernel/marks.ts';
-import { actOf, cpuOfActor, DRAIN, SPECULATE, STEP } from './decide.ts';
+import { actOf, cpuOfActor, SPECULATE, STEP } from './decide.ts';
 import type { Interleaver } from './interleaver.ts';
 import type { Acted } from './scheduler.ts';
 import { CACHED_SIZES, IN_MEMORY, PHASE_BEGINS, PROTOCOL_PHASES, situationNumber, TLBI_PHASES } from './situations.ts';
@@ -123,7 +123,6 @@ export function tlbWatch({ machine, lanes, kernel }: Interleaver, meet: (situati
         for (const lane of lanes) takeStock(lane.cpu);
         return;
       }
-      if (actOf(actor) === DRAIN) return;
       if (actOf(actor) === SPECULATE) {
         if (fills[cpu.id] === cpu.counts[FILLS]) return;
         look(cpu, walkedVa(memory, cpu.walk));

@@ -194,6 +194,14 @@ describe('what is ruled out', () => {
   });
 });
 
+test('a run is in the same situations whatever ran before it', () => {
+  const used = covered(repaint);
+  const seeds = Array.from({ length: 10 }, (_, seed) => seed);
+  const after = seeds.map((seed) => situationsIn(used, [randomly(seed)]));
+  expect(seeds.map((seed) => situationsIn(covered(repaint), [randomly(seed)]))).toEqual(after);
+  expect(after.flat().some(({ phase }) => phase === 'before')).toBe(true);
+});
+
 test('whoever looks on changes nothing', () => {
   const { interleaver, collector } = covered(repaint);
   for (const seed of [1, 2, 3, 4, 5]) {
