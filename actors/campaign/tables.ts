@@ -5,6 +5,7 @@ import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { type ExplorationPlan, explorerOf } from './exploration.ts';
+import { FILLERS, schedulesToFill } from './filled-cells.ts';
 import { STRATEGIES, type StrategyName, type StrategyOptions } from './strategies.ts';
 
 /** The tables of docs/exploring.md: measured, and the same wherever and whenever they are. */
@@ -43,11 +44,13 @@ function schedulesToFind(scenario: Scenario, cpus: number, name: StrategyName, s
   });
 }
 
-/** `1`, or `3 (1 to 17)`: the median, and the least and the most where they differ. */
+/** `1`, or `3 (1 to 17)`: the median, and the least and the most where they differ. Infinite: more than were run. */
 function spread(samples: readonly number[]): string {
   const sorted = samples.toSorted((a, b) => a - b);
-  const [least, median, most] = [sorted[0]!, sorted[Math.floor(sorted.length / 2)]!, sorted.at(-1)!];
-  return least === most ? `${least}` : `${median} (${least} to ${most})`;
+  const text = (count: number): string =>
+    count > MOST_SCHEDULES ? `> ${MOST_SCHEDULES.toLocaleString('en-US')}` : count.toLocaleString('en-US');
+  const [least, median, most] = [sorted[0]!, sorted[Math.floor(sorted.length / 2)]!, sorted.at(-1)!].map(text);
+  return least === most ? least! : `${median} (${least} to ${most})`;
 }
 
 /** Schedules until each bad twin is caught by name: median over the seeds, least and most. */
@@ -87,6 +90,18 @@ export function finishedRows(): string[][] {
   );
 }
 
+const FILLED = [66, 68, 70, 72] as const;
+
+/** Schedules until so many cells of the coverage are filled, on the good text and four CPUs. */
+export function filledRows(): string[][] {
+  return FILLERS.map((filler) => {
+    const seeds = Array.from({ length: SEEDS }, (_, seed) =>
+      schedulesToFill(planOf(repaint, 4), repaint, filler, seed + 1, FILLED, MOST_SCHEDULES),
+    );
+    return [`\`${filler}\``, ...FILLED.map((_, goal) => spread(seeds.map((reached) => reached[goal]!)))];
+  });
+}
+
 /** Markdown, columns padded. */
 export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((cell, column) => Math.max(cell.length, ...rows.map((row) => row[column]!.length)));
@@ -95,13 +110,14 @@ export function markdown(head: readonly string[], rows: readonly (readonly strin
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
-export const TABLES: Readonly<Record<'twins' | 'finished', () => string>> = {
+export const TABLES: Readonly<Record<'twins' | 'finished' | 'filled', () => string>> = {
   twins: () => markdown(['twin', 'caught by', 'random, 4 CPUs', 'PCT, d = 3, 4 CPUs', 'bounded, 2 CPUs'], twinRows()),
   finished: () =>
     markdown(
       ['scenario', 'strategy', 'preemptions', 'acts', 'chances', 'schedules run to the end', 'cut short'],
       finishedRows(),
     ),
+  filled: () => markdown(['strategy', ...FILLED.map((cells) => `${cells} cells`)], filledRows()),
 };
 
 /** `text` with the table between its marks replaced. */

@@ -14,6 +14,10 @@ describe('the tables of docs/exploring.md', () => {
     expect(withTable(DOCUMENT, 'finished', TABLES.finished())).toBe(DOCUMENT);
   });
 
+  it.runIf(long)('hold what is measured now: how soon cells are filled', { timeout: 900_000 }, () => {
+    expect(withTable(DOCUMENT, 'filled', TABLES.filled())).toBe(DOCUMENT);
+  });
+
   it('are noticed where they are not what is measured, and where there is no place for them', () => {
     expect(withTable(DOCUMENT, 'twins', '| another |')).not.toBe(DOCUMENT);
     expect(() => withTable(DOCUMENT, 'nowhere', '')).toThrow('no place for the table nowhere');
