@@ -66,9 +66,19 @@ export { setPageRo, setPageRw } from './kernel/pageattr.ts';
 export { entryOffset } from './kernel/pagewalk.ts';
 export { pgtableAlloc, pgtableFree } from './kernel/pgalloc.ts';
 export * as prot from './kernel/pgtable-prot.ts';
-export { localIrqRestore, localIrqSave, mightSleep, preemptDisable, preemptEnable } from './kernel/preempt.ts';
+export {
+  inInterrupt,
+  irqEnter,
+  irqExit,
+  localIrqRestore,
+  localIrqSave,
+  mightSleep,
+  preemptDisable,
+  preemptEnable,
+} from './kernel/preempt.ts';
 export type { RepaintText } from './kernel/repaint.ts';
-export { rangeSplitToPtes, splitBlock, splitCont, tableVa } from './kernel/split.ts';
+export { childLeaf, rangeSplitToPtes, splitBlock, splitCont, tableVa } from './kernel/split.ts';
+export { type SplitText, splitKernelLeafMapping } from './kernel/split-leaf.ts';
 export { type StopFunction, stopMachine } from './kernel/stop-machine.ts';
 export {
   flushTlbAll,

@@ -9,6 +9,7 @@ import { kfenceAllocPool } from './kfence.ts';
 import { LOCK_NAMES } from './lock-class.ts';
 import { MARK, type Mark } from './marks.ts';
 import type { RepaintText } from './repaint.ts';
+import type { SplitText } from './split-leaf.ts';
 
 /**
  * The kernel as one CPU runs it: configuration and addresses, which are the same everywhere, and this CPU's own
@@ -28,6 +29,7 @@ export interface Kernel {
 /** The replaceable sentences of the kernel's text: a named bug is this record with one of them changed. */
 export interface KernelText {
   readonly repaint: RepaintText;
+  readonly split: SplitText;
   /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
   readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
 }
@@ -39,6 +41,8 @@ export interface PerCpu {
   lazyMmuPending: boolean;
   /** What disabled preemption and has not enabled it again, innermost first: as many as the preempt count. */
   readonly preemptDisabledBy: string[];
+  /** Interrupt handlers that run on top of each other: 0 outside of any. */
+  interruptDepth: number;
   /** A thread was woken while preemption was disabled. */
   needResched: boolean;
   /** What masked interrupts, while they are masked. */
@@ -132,6 +136,7 @@ export function createKernel(board: Board, layout: Layout, config: KernelConfig,
       lazyMmu: false,
       lazyMmuPending: false,
       preemptDisabledBy: [],
+      interruptDepth: 0,
       needResched: false,
       irqsDisabledBy: 'power-on',
       stopData: 0,

@@ -1,5 +1,7 @@
 import type { Board, MemoryBank } from '../hardware/board.ts';
 import { type Layout, poolPlace } from '../hardware/layout.ts';
+import { virtToPhys } from './address-space.ts';
+import type { Kernel } from './kernel.ts';
 
 /** CONFIG_KFENCE_NUM_OBJECTS as it comes. */
 const NUM_OBJECTS = 255;
@@ -20,4 +22,11 @@ export function kfenceAllocPool(board: Board, layout: Layout): MemoryBank | unde
   );
   const base = poolPlace({ memory: free, kernelImage: board.kernelImage }, bytes);
   return base === undefined ? undefined : { base, bytes };
+}
+
+/** Linux: is_kfence_address(), of a pool that was taken early: a late one has been split when KFENCE began to use it. */
+export function isKfenceAddress({ kfencePool, space }: Kernel, va: number): boolean {
+  if (kfencePool === undefined) return false;
+  const pa = virtToPhys(space, va);
+  return pa >= kfencePool.base && pa < kfencePool.base + kfencePool.bytes;
 }

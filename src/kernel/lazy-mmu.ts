@@ -1,9 +1,11 @@
+import { FIXMAP } from '../hardware/access.ts';
 import { dsb, isb } from '../hardware/barrier.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { store } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import type { Kernel } from './kernel.ts';
 import { PTE_VALID } from './pgtable-prot.ts';
+import { inInterrupt } from './preempt.ts';
 
 /**
  * Barriers after kernel entries, and their batching. Linux: arch/arm64/include/asm/pgtable.h, "Batch barriers when
@@ -17,27 +19,41 @@ function* emitPteBarriers(cpu: Cpu): Op {
   yield* isb(cpu); // and so does this CPU's next instruction
 }
 
-/** Linux: queue_pte_barriers(). */
+/** Linux: queue_pte_barriers(). An interrupt handler's entries count at once, whatever the task underneath is doing. */
 export function* queuePteBarriers(cpu: Cpu, k: Kernel): Op {
-  if (k.percpu.lazyMmu) k.percpu.lazyMmuPending = true;
+  if (k.percpu.lazyMmu && !inInterrupt(k)) k.percpu.lazyMmuPending = true;
   else yield* emitPteBarriers(cpu);
 }
 
-/** Linux: arch_enter_lazy_mmu_mode(). */
+/** Linux: arch_enter_lazy_mmu_mode(). One flag, however often: no section is inside another as far as this goes. */
 export function enterLazyMmuMode(k: Kernel): void {
+  if (inInterrupt(k)) return; // the flag is the interrupted task's
   k.percpu.lazyMmu = true;
 }
 
-/** Linux: arch_leave_lazy_mmu_mode(). */
+/**
+ * Linux: arch_leave_lazy_mmu_mode(). The first to leave emits what is due and ends the mode: the rest of a section around
+ * it goes on as if outside, with barriers of its own after each entry.
+ */
 export function* leaveLazyMmuMode(cpu: Cpu, k: Kernel): Op {
+  if (inInterrupt(k)) return;
   k.percpu.lazyMmu = false;
   if (!k.percpu.lazyMmuPending) return;
   k.percpu.lazyMmuPending = false;
   yield* emitPteBarriers(cpu);
 }
 
-/** Linux: __set_pte(), set_pmd(), set_pud(): a store, and a barrier when the entry is valid. `entry`: its address. */
+/**
+ * Linux: __set_pte(), set_pmd(), set_pud(): a store, and a barrier when the entry is valid. `entry`: its address. An entry
+ * of swapper_pg_dir itself is written through the fixmap, and giving the slot up is a barrier that nothing puts off.
+ */
 export function* setEntry(cpu: Cpu, k: Kernel, entry: number, value: bigint): Op {
   yield* store(cpu, entry, value);
-  if ((value & PTE_VALID) !== 0n) yield* queuePteBarriers(cpu, k);
+  if (inSwapperPgdir(k, entry)) yield* emitPteBarriers(cpu);
+  else if ((value & PTE_VALID) !== 0n) yield* queuePteBarriers(cpu, k);
+}
+
+function inSwapperPgdir({ symbols, space }: Kernel, entry: number): boolean {
+  const offset = entry - FIXMAP - symbols.swapperPgDir;
+  return offset >= 0 && offset < space.granule.pageBytes;
 }

@@ -25,6 +25,23 @@ export function preemptEnable(cpu: Cpu, k: Kernel, by: string): void {
   raise(cpu, cpu.id, IPI_RESCHEDULE);
 }
 
+/** Linux: irq_enter(), __local_bh_disable_ip(): a handler begins, on top of whatever ran. `by`: which, as reports name it. */
+export function irqEnter(k: Kernel, by: string): void {
+  k.percpu.interruptDepth++;
+  preemptDisable(k, by);
+}
+
+/** Linux: irq_exit(): pairs with `irqEnter` of the same name. */
+export function irqExit(cpu: Cpu, k: Kernel, by: string): void {
+  k.percpu.interruptDepth--;
+  preemptEnable(cpu, k, by);
+}
+
+/** Linux: in_interrupt(). */
+export function inInterrupt(k: Kernel): boolean {
+  return k.percpu.interruptDepth > 0;
+}
+
 /** True where a thread that an interrupt woke has to wait: preemption is disabled. `preemptEnable` makes up for it. */
 export function deferred(k: Kernel): boolean {
   if (k.percpu.preemptDisabledBy.length === 0) return false;

@@ -34,6 +34,11 @@ import {
 /** What the children of a block take over of its descriptor. */
 const KEPT = ~(PTE_CONT | PTE_TYPE_PAGE);
 
+/** The first leaf of the table that takes the place of `block`, a leaf of `level`: the same but for its size. */
+export function childLeaf(block: bigint, level: number, toCont: boolean): bigint {
+  return (block & KEPT) | (level === 2 ? PTE_TYPE_PAGE : 0n) | (toCont ? PTE_CONT : 0n);
+}
+
 /** What the split does between filling a table and linking it. */
 export type BeforeLink = (cpu: Cpu) => Op;
 
@@ -63,10 +68,8 @@ export function* splitBlock(
 ): Op<number> {
   const table = yield* pgtableAlloc(cpu, k, gfp);
   if (table < 0) return -ENOMEM;
-  const childLevel = level + 1;
-  const type = childLevel === 3 ? PTE_TYPE_PAGE : 0n;
-  const child = (block & KEPT) | type | (toCont ? PTE_CONT : 0n);
-  yield* fillTable(cpu, physToVirt(k.space, table), child, levelBytes(k.space.granule, childLevel));
+  const child = k.text.split.childLeaf(block, level, toCont);
+  yield* fillTable(cpu, physToVirt(k.space, table), child, levelBytes(k.space.granule, level + 1));
   yield* k.text.repaint.beforeLink(cpu);
   const attributes = TABLE_TYPE | TABLE_UXN | PTE_AF | ((block & PTE_PXN) !== 0n ? TABLE_PXN : 0n);
   yield* setEntry(cpu, k, entry, BigInt(table) | attributes);

@@ -1,0 +1,102 @@
+import { isAligned } from '../arch/address.ts';
+import { contiguousRun, type Level, levelBytes } from '../arch/granule.ts';
+import type { Cpu } from '../hardware/cpu.ts';
+import { load } from '../hardware/load-store.ts';
+import type { Op } from '../hardware/op.ts';
+import { systemSupportsBbml2Noabort } from './cpufeature.ts';
+import { EINVAL } from './errno.ts';
+import type { Kernel } from './kernel.ts';
+import { isKfenceAddress } from './kfence.ts';
+import { enterLazyMmuMode, leaveLazyMmuMode } from './lazy-mmu.ts';
+import { mutexLock, mutexUnlock } from './locks.ts';
+import { entryOffset } from './pagewalk.ts';
+import { PTE_ADDRESS, PTE_CONT, PTE_TYPE_PAGE, PTE_VALID } from './pgtable-prot.ts';
+import { childLeaf, splitBlock, splitCont, tableVa } from './split.ts';
+
+/**
+ * Leaf boundaries where somebody is about to change permissions. Linux: split_kernel_leaf_mapping(), arch/arm64/mm/mmu.c,
+ * 6.18. Away from the cut everything stays as large as it can be.
+ */
+
+/** The sentences of the split. A named bug replaces one of them. */
+export interface SplitText {
+  /** May blocks be split in place on this system? */
+  readonly supported: (cpu: Cpu, k: Kernel) => Op<boolean>;
+  /** Runs `split` while nobody else splits. */
+  readonly locked: (cpu: Cpu, k: Kernel, split: Op<number>) => Op<number>;
+  /** The first entry of the table that takes the place of `block`, a leaf of `level`. */
+  readonly childLeaf: typeof childLeaf;
+}
+
+/**
+ * Linux: split_kernel_leaf_mapping(). Makes `start` and `end` boundaries of leaves; may sleep. Returns 0, -EINVAL where
+ * one of them is not page-aligned, or -ENOMEM; then what was split stays split, which is merely finer than needed. 0 says
+ * that nothing went wrong, not that the range was split: without BBML2 whoever walks it has to complain of blocks. No TLBI:
+ * old and new translations are the same until the caller changes them, and his flush takes the old blocks along.
+ */
+export function* splitKernelLeafMapping(cpu: Cpu, k: Kernel, start: number, end: number): Op<number> {
+  if (!(yield* k.text.split.supported(cpu, k))) return 0;
+  // KFENCE and debug_pagealloc come here from atomic context, where the mutex would sleep; theirs are pages already.
+  if (k.config.debugPagealloc || isKfenceAddress(k, start)) return 0;
+  const { pageBytes } = k.space.granule;
+  if (!isAligned(start, pageBytes) || !isAligned(end, pageBytes)) return -EINVAL;
+  return yield* k.text.split.locked(cpu, k, splitEnds(cpu, k, start, end));
+}
+
+/** Both ends under one lock and in one lazy section, which sleeps in the allocator: legal on arm64 alone. */
+function* splitEnds(cpu: Cpu, k: Kernel, start: number, end: number): Op<number> {
+  enterLazyMmuMode(k);
+  let error: number;
+  if (end - start === k.space.granule.pageBytes)
+    error = yield* splitKernelLeafMappingLocked(cpu, k, lessAligned(start, end));
+  else {
+    error = yield* splitKernelLeafMappingLocked(cpu, k, start);
+    if (error === 0) error = yield* splitKernelLeafMappingLocked(cpu, k, end);
+  }
+  yield* leaveLazyMmuMode(cpu, k);
+  return error;
+}
+
+/**
+ * Of the two ends of a page, the one that ends the smaller leaf: the odd one. Both lie in one contiguous group, or the other
+ * bounds it; taking the group apart for this one makes the other a boundary as well.
+ */
+function lessAligned(start: number, end: number): number {
+  return isAligned(start, 2 * (end - start)) ? end : start;
+}
+
+/** Linux: split_kernel_leaf_mapping_locked(): makes `va` a boundary of leaves, from the largest to the smallest. */
+function* splitKernelLeafMappingLocked(cpu: Cpu, k: Kernel, va: number): Op<number> {
+  const { space } = k;
+  let table = k.symbols.swapperPgDir;
+  for (let level = space.startLevel as number; level <= 3; level++) {
+    const bytes = levelBytes(space.granule, level);
+    if (isAligned(va, bytes * groupOf(k, level))) return 0;
+    const entry = tableVa(k, table) + entryOffset(space, level, 0, va);
+    const value = yield* load(cpu, entry);
+    if ((value & PTE_VALID) === 0n) return 0;
+    if (level === 3 || (value & PTE_TYPE_PAGE) === 0n) {
+      if ((value & PTE_CONT) !== 0n) yield* splitCont(cpu, k, entry, level);
+      if (isAligned(va, bytes)) return 0;
+      const error = yield* splitBlock(cpu, k, entry, value & ~PTE_CONT, level, 'kernel', true);
+      if (error !== 0) return error;
+    }
+    table = Number((yield* load(cpu, entry)) & PTE_ADDRESS);
+  }
+  return 0;
+}
+
+/** Entries of a contiguous group as Linux makes them: CONT_PMD and CONT_PTE only. */
+function groupOf({ space }: Kernel, level: number): number {
+  return level < 2 ? 1 : contiguousRun(space.granule, level as Level);
+}
+
+function* locked(cpu: Cpu, k: Kernel, split: Op<number>): Op<number> {
+  yield* mutexLock(cpu, k, 'pgtable_split_lock');
+  const error = yield* split;
+  yield* mutexUnlock(cpu, k, 'pgtable_split_lock');
+  return error;
+}
+
+/** Splitting as merged in 6.18. */
+export const SPLIT_6_18: SplitText = { supported: systemSupportsBbml2Noabort, locked, childLeaf };
