@@ -190,6 +190,8 @@ function laneOf(
     kernel,
     career,
     stack: [],
+    stoppers: new Set(),
+    stage: undefined,
     begun: 0,
     leave: career.stages.length,
     at: undefined,

@@ -21,7 +21,10 @@ export interface Lane {
   readonly career: Career;
   /** The running program, and what has interrupted it. */
   readonly stack: Op[];
-  /** Programs begun so far. */
+  /** What of it interrupts have started. */
+  readonly stoppers: Set<Op>;
+  /** The program of the present stage, and how many have been begun. */
+  stage: Op | undefined;
   begun: number;
   /** It must not begin more than this many. */
   leave: number;
@@ -93,20 +96,24 @@ export function advance(lane: Lane): void {
     lane.halted = value.kind === 'halt';
     return;
   }
-  stack.pop();
+  const ended = stack.pop()!;
   lane.at = undefined; // what was interrupted stands before its point again: a wait is looked at anew
-  if (stack.length === 0) end(lane);
+  if (lane.stoppers.delete(ended)) lane.chart?.step(CPU_EVENT.programFinished.stopper);
+  else if (ended === lane.stage) end(lane);
 }
 
 function interrupt(lane: Lane): void {
   acknowledge(lane.cpu);
   tell(lane, CPU_EVENT.interruptRaised);
-  lane.stack.push(lane.career.stopper(lane.cpu, lane.kernel));
+  const stopper = lane.career.stopper(lane.cpu, lane.kernel);
+  lane.stoppers.add(stopper);
+  lane.stack.push(stopper);
 }
 
 function begin(lane: Lane): void {
   if (lane.begun === 0) powerOn(lane);
-  lane.stack.push(lane.career.stages[lane.begun++]!.program(lane.cpu, lane.kernel));
+  lane.stage = lane.career.stages[lane.begun++]!.program(lane.cpu, lane.kernel);
+  lane.stack.push(lane.stage);
 }
 
 /** The stage is over, and the next one begins, if there is one to begin now. */

@@ -57,6 +57,7 @@ export function restoreStart(
     restoreCpu(lane.cpu, state);
     Object.assign(lane.kernel.percpu, percpu);
     lane.stack.length = 0;
+    lane.stoppers.clear();
     lane.begun = begun;
     lane.at = undefined;
     lane.halted = halted;

@@ -195,6 +195,14 @@ describe('charts', () => {
     for (const seed of SEEDS) expect(run(randomly(seed)).verdict).toBe('good');
   });
 
+  it('are told when a stopper has ended: a CPU that was stopped takes interrupts again', () => {
+    const { run, lanes } = explorer(repaint);
+    for (const seed of SEEDS) {
+      run(randomly(seed));
+      for (const { chart } of lanes) expect(chart!.state).not.toContain('handling');
+    }
+  });
+
   it('are not asked where there are none', () => {
     const { kernel, board } = { kernel: DEFAULT_CONFIG, board: small(3) };
     const plain = { board, scenario: late, kernel, work: briefWork, from: 'brought-up' as const, mostPoints: 20_000 };
