@@ -22,9 +22,12 @@ const folder = folderWith({
 test.each(['clock', 'dice'])(
   'a program that goes by its own %s is found out: 70, and where two runs part',
   async (name) => {
-    const { code, stderr } = await asymmu(['explore', `./${name}.ts`, '--schedules', '1', '--seed', '3', '--no-shrink'], {
-      cwd: folder,
-    });
+    const { code, stderr } = await asymmu(
+      ['explore', `./${name}.ts`, '--schedules', '1', '--seed', '3', '--no-shrink'],
+      {
+        cwd: folder,
+      },
+    );
     expect(stderr).toMatch(
       new RegExp(
         `^asymmu: internal error: Error: the same schedule of \\./${name}\\.ts did not give the same run: [^\\n]*\\d`,
