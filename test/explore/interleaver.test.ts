@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { lazyCharts } from '../../machines/board-tables.ts';
 import { realCharts } from '../../machines/real-charts.ts';
 import { chartBoard } from '../../src/check/chart-board.ts';
-import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
+import { CHART_VOCABULARY, CPU_EVENT } from '../../src/check/chart-events.ts';
 import { type BoardCharts, tableCharts } from '../../src/check/chart-table.ts';
 import type { Decide } from '../../src/explore/decide.ts';
 import { type Exploration, type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
@@ -199,7 +199,7 @@ describe('charts', () => {
     const { run, lanes } = explorer(repaint);
     for (const seed of SEEDS) {
       run(randomly(seed));
-      for (const { chart } of lanes) expect(chart!.state).not.toContain('handling');
+      for (const { chart } of lanes) expect(chart!.step(CPU_EVENT.programFinished.stopper)).toBe(false);
     }
   });
 
