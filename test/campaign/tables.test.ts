@@ -3,19 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { TABLES, withTable } from '../../actors/campaign/tables.ts';
 
 const DOCUMENT = readFileSync(new URL('../../docs/exploring.md', import.meta.url), 'utf8');
-const long = process.env.ASYMMU_LONG === '1';
 
 describe('the tables of docs/exploring.md', () => {
   it('hold what is measured now: how soon the twins are caught', { timeout: 120_000 }, () => {
     expect(withTable(DOCUMENT, 'twins', TABLES.twins())).toBe(DOCUMENT);
-  });
-
-  it.runIf(long)('hold what is measured now: what was searched to the end', { timeout: 900_000 }, () => {
-    expect(withTable(DOCUMENT, 'finished', TABLES.finished())).toBe(DOCUMENT);
-  });
-
-  it.runIf(long)('hold what is measured now: how soon cells are filled', { timeout: 900_000 }, () => {
-    expect(withTable(DOCUMENT, 'filled', TABLES.filled())).toBe(DOCUMENT);
   });
 
   it('are noticed where they are not what is measured, and where there is no place for them', () => {
