@@ -62,7 +62,21 @@ export {
   upWrite,
 } from './kernel/locks.ts';
 export { MARKS, type Mark } from './kernel/marks.ts';
-export { setPageRo, setPageRw } from './kernel/pageattr.ts';
+export {
+  changeMemory,
+  kernelMapPages,
+  type PageattrText,
+  setDirectMapDefaultNoflush,
+  setDirectMapInvalidNoflush,
+  setDirectMapValidNoflush,
+  setMemoryNx,
+  setMemoryRo,
+  setMemoryRox,
+  setMemoryRw,
+  setMemoryValid,
+  setMemoryX,
+  updateRangeProt,
+} from './kernel/pageattr.ts';
 export { entryOffset } from './kernel/pagewalk.ts';
 export { pgtableAlloc, pgtableFree } from './kernel/pgalloc.ts';
 export * as prot from './kernel/pgtable-prot.ts';
@@ -86,6 +100,7 @@ export {
   flushTlbKernelRange,
   localFlushTlbAll,
 } from './kernel/tlbflush.ts';
+export { type Visit, type Visited, type WalkOps, walkKernelPageTableRangeLockless } from './kernel/walk-range.ts';
 export { briefWork } from './scenario/brief-work.ts';
 
 // A scenario and its verdict

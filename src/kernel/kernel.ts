@@ -8,6 +8,7 @@ import type { KernelConfig } from './config.ts';
 import { kfenceAllocPool } from './kfence.ts';
 import { LOCK_NAMES } from './lock-class.ts';
 import { MARK, type Mark } from './marks.ts';
+import type { PageattrText } from './pageattr.ts';
 import type { RepaintText } from './repaint.ts';
 import type { SplitText } from './split-leaf.ts';
 
@@ -30,6 +31,7 @@ export interface Kernel {
 export interface KernelText {
   readonly repaint: RepaintText;
   readonly split: SplitText;
+  readonly pageattr: PageattrText;
   /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
   readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
 }

@@ -1,51 +1,179 @@
+import { alignDown } from '../arch/address.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { load } from '../hardware/load-store.ts';
 import { announce } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
+import { canSetDirectMap } from './config.ts';
+import { EINVAL } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './lazy-mmu.ts';
-import { entryOffset } from './pagewalk.ts';
-import { PTE_ADDRESS, PTE_CONT, PTE_RDONLY, PTE_TYPE_PAGE, PTE_VALID, PTE_WRITE } from './pgtable-prot.ts';
-import { tableVa } from './split.ts';
+import {
+  isPresent,
+  isTableEntry,
+  PTE_PRESENT_INVALID,
+  PTE_PXN,
+  PTE_RDONLY,
+  PTE_VALID,
+  PTE_WRITE,
+} from './pgtable-prot.ts';
+import { splitKernelLeafMapping } from './split-leaf.ts';
 import { flushTlbKernelRange } from './tlbflush.ts';
+import { type Visit, walkKernelPageTableRangeLockless } from './walk-range.ts';
 
-/** Permissions of single pages of the linear map. Linux: arch/arm64/mm/pageattr.c. */
+/**
+ * Permissions of ranges of the kernel's address space. Linux: arch/arm64/mm/pageattr.c, 6.18, with what came soon after: the
+ * flush that is left out (6.19) and leaves that are present and invalid (7.1).
+ *
+ * No lock is taken but for the split: whoever changes a range owns it. Nothing is rolled back.
+ */
 
-/** Address of the page entry for `va`, or undefined where a block or nothing is mapped: then the page cannot be changed alone. */
-function* pteOf(cpu: Cpu, k: Kernel, va: number): Op<number | undefined> {
-  let table = k.symbols.swapperPgDir;
-  for (let level = k.space.startLevel; level < 3; level++) {
-    const value = yield* load(cpu, tableVa(k, table) + entryOffset(k.space, level, 0, va));
-    if ((value & (PTE_VALID | PTE_TYPE_PAGE)) !== (PTE_VALID | PTE_TYPE_PAGE)) return undefined;
-    table = Number(value & PTE_ADDRESS);
-  }
-  return tableVa(k, table) + entryOffset(k.space, 3, 0, va);
+/** The sentences of a change. A named bug replaces one of them. */
+export interface PageattrText {
+  /** Whether a PUD or PMD entry maps something itself. */
+  readonly isLeaf: (value: bigint) => boolean;
+  /** Whether old translations may be about that the change makes wrong. */
+  readonly needsFlush: (set: bigint, clear: bigint) => boolean;
+  readonly flush: typeof flushTlbKernelRange;
+}
+
+/** Linux: pud_leaf(), pmd_leaf(), since 7.1: a block that was made invalid is one still, else nobody could bring it back. */
+function isLeaf(value: bigint): boolean {
+  return isPresent(value) && !isTableEntry(value);
+}
+
+/** Only what is translated can be cached: of invalid entries that become valid, and nothing else, there is no old copy. */
+function needsFlush(set: bigint, clear: bigint): boolean {
+  return set !== PTE_VALID || clear !== PTE_PRESENT_INVALID;
+}
+
+export const PAGEATTR_6_18: PageattrText = { isLeaf, needsFlush, flush: flushTlbKernelRange };
+
+/**
+ * Linux: update_range_prot(). Clears, then sets, in every leaf of `[start, start + bytes)`; barriers are batched, old
+ * translations stay about. Returns 0, what the split returns, or -EINVAL at a block of which the range has a part; what comes
+ * before that in the range is changed then.
+ */
+export function* updateRangeProt(
+  cpu: Cpu,
+  k: Kernel,
+  start: number,
+  bytes: number,
+  set: bigint,
+  clear: bigint,
+): Op<number> {
+  const splitError = yield* splitKernelLeafMapping(cpu, k, start, start + bytes);
+  if (splitError !== 0) return splitError;
+  enterLazyMmuMode(k);
+  const error = yield* walkKernelPageTableRangeLockless(cpu, k, start, start + bytes, {
+    blockEntry: pageattrBlockEntry(cpu, k, set, clear),
+    pteEntry: pageattrPteEntry(cpu, k, set, clear),
+  });
+  yield* leaveLazyMmuMode(cpu, k);
+  return error;
+}
+
+/** Linux: pageattr_pud_entry(), pageattr_pmd_entry(): a leaf as a whole in one store, or not at all. */
+function pageattrBlockEntry(cpu: Cpu, k: Kernel, set: bigint, clear: bigint): Visit {
+  return function* ({ entry, value, va, next, bytes }) {
+    if (!k.text.pageattr.isLeaf(value)) return 0;
+    if (next - va !== bytes) return -EINVAL;
+    yield* setEntry(cpu, k, entry, (value & ~clear) | set);
+    return 0;
+  };
 }
 
 /**
- * Linux: __change_memory_common() for one page that is mapped as a page: clear, then set, then flush. Returns false and
- * does nothing where the page is part of a block or of a contiguous group.
+ * Linux: pageattr_pte_entry(). Does not look at the contiguous bit: where the split has seen to the ends, a group that still
+ * has it is changed as a whole, entry by entry; until the flush an access may find the old or the new permission.
  */
-function* changePage(cpu: Cpu, k: Kernel, va: number, set: bigint, clear: bigint): Op<boolean> {
-  const pte = yield* pteOf(cpu, k, va);
-  if (pte === undefined) return false;
-  const value = yield* load(cpu, pte);
-  if ((value & PTE_CONT) !== 0n) return false; // one entry of a live group changed alone is a conflict on weak CPUs
-  enterLazyMmuMode(k);
-  yield* setEntry(cpu, k, pte, (value & ~clear) | set);
-  yield* leaveLazyMmuMode(cpu, k);
-  const end = va + k.space.granule.pageBytes;
-  yield* flushTlbKernelRange(cpu, k, va, end);
-  announce(cpu, 'set_memory', va, end);
-  return true;
+function pageattrPteEntry(cpu: Cpu, k: Kernel, set: bigint, clear: bigint): Visit {
+  return function* ({ entry, value }) {
+    yield* setEntry(cpu, k, entry, (value & ~clear) | set); // in this order: nG and PRESENT_INVALID are one bit
+    return 0;
+  };
 }
 
-/** Linux: set_memory_ro() on the linear alias of one page. */
-export function* setPageRo(cpu: Cpu, k: Kernel, va: number): Op<boolean> {
-  return yield* changePage(cpu, k, va, PTE_RDONLY, PTE_WRITE);
+/** Linux: __change_memory_common(): and a flush, also where the change failed half-way. */
+export function* changeMemory(
+  cpu: Cpu,
+  k: Kernel,
+  start: number,
+  bytes: number,
+  set: bigint,
+  clear: bigint,
+): Op<number> {
+  const error = yield* updateRangeProt(cpu, k, start, bytes, set, clear);
+  if (k.text.pageattr.needsFlush(set, clear)) yield* k.text.pageattr.flush(cpu, k, start, start + bytes);
+  if (needsFlush(set, clear)) announce(cpu, 'set_memory', start, start + bytes);
+  return error;
 }
 
-/** Linux: set_memory_rw() on the linear alias of one page. */
-export function* setPageRw(cpu: Cpu, k: Kernel, va: number): Op<boolean> {
-  return yield* changePage(cpu, k, va, PTE_WRITE, PTE_RDONLY);
+/**
+ * Linux: change_memory_common(), as far as it comes to the linear alias under rodata=full. `va` is rounded down to a page.
+ * There are no vmalloc areas yet, so `va` is the alias itself, which Linux would refuse to be given.
+ */
+function* changeMemoryCommon(cpu: Cpu, k: Kernel, va: number, pages: number, set: bigint, clear: bigint): Op<number> {
+  if (pages === 0) return 0;
+  const { pageBytes } = k.space.granule;
+  return yield* changeMemory(cpu, k, alignDown(va, pageBytes), pages * pageBytes, set, clear);
+}
+
+/** Linux: set_memory_ro(). This and those that follow return 0 or an error of `updateRangeProt`. */
+export function* setMemoryRo(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
+  return yield* changeMemoryCommon(cpu, k, va, pages, PTE_RDONLY, PTE_WRITE);
+}
+
+/** Linux: set_memory_rw(). */
+export function* setMemoryRw(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
+  return yield* changeMemoryCommon(cpu, k, va, pages, PTE_WRITE, PTE_RDONLY);
+}
+
+/** Linux: set_memory_nx(). */
+export function* setMemoryNx(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
+  return yield* changeMemoryCommon(cpu, k, va, pages, PTE_PXN, 0n);
+}
+
+/** Linux: set_memory_x(). The linear map stays not executable whatever its leaves say: PXNTable stands above them. */
+export function* setMemoryX(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
+  return yield* changeMemoryCommon(cpu, k, va, pages, 0n, PTE_PXN);
+}
+
+/** Linux: set_memory_rox(), include/linux/set_memory.h: never writable and executable in between. */
+export function* setMemoryRox(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
+  const error = yield* setMemoryRo(cpu, k, va, pages);
+  return error !== 0 ? error : yield* setMemoryX(cpu, k, va, pages);
+}
+
+/** Linux: set_memory_valid(): maps pages of the linear map, or takes them away. Does not ask whether they are RAM. */
+export function* setMemoryValid(cpu: Cpu, k: Kernel, va: number, pages: number, enable: boolean): Op<number> {
+  const [set, clear] = enable ? [PTE_VALID, PTE_PRESENT_INVALID] : [PTE_PRESENT_INVALID, PTE_VALID];
+  return yield* changeMemory(cpu, k, va, pages * k.space.granule.pageBytes, set, clear);
+}
+
+/** Linux: can_set_direct_map(), once it is known whether this is a realm. */
+function mayChangeLinearMap({ config }: Kernel): boolean {
+  return canSetDirectMap(config) || config.realm;
+}
+
+/** Linux: set_direct_map_invalid_noflush(), of the page at `va`. Returns 0 too where nobody may change single pages. */
+export function* setDirectMapInvalidNoflush(cpu: Cpu, k: Kernel, va: number): Op<number> {
+  if (!mayChangeLinearMap(k)) return 0;
+  return yield* updateRangeProt(cpu, k, va, k.space.granule.pageBytes, PTE_PRESENT_INVALID, PTE_VALID);
+}
+
+/** Linux: set_direct_map_default_noflush(): there, and writable, whatever it was. */
+export function* setDirectMapDefaultNoflush(cpu: Cpu, k: Kernel, va: number): Op<number> {
+  if (!mayChangeLinearMap(k)) return 0;
+  const { pageBytes } = k.space.granule;
+  return yield* updateRangeProt(cpu, k, va, pageBytes, PTE_VALID | PTE_WRITE, PTE_PRESENT_INVALID | PTE_RDONLY);
+}
+
+/** Linux: set_direct_map_valid_noflush(): flushes all the same what it takes away, and makes nothing writable again. */
+export function* setDirectMapValidNoflush(cpu: Cpu, k: Kernel, va: number, pages: number, valid: boolean): Op<number> {
+  if (!mayChangeLinearMap(k)) return 0;
+  return yield* setMemoryValid(cpu, k, va, pages, valid);
+}
+
+/** Linux: __kernel_map_pages(): what debug_pagealloc does to free pages. Nobody hears of errors. */
+export function* kernelMapPages(cpu: Cpu, k: Kernel, va: number, pages: number, enable: boolean): Op {
+  if (mayChangeLinearMap(k)) yield* setMemoryValid(cpu, k, va, pages, enable);
 }

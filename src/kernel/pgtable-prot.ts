@@ -20,9 +20,22 @@ export const PTE_UXN = maskOf(LEAF.UXN);
 export const PTE_ATTRINDX = maskOf(LEAF.AttrIndx);
 export const PTE_ADDRESS = 0x0000_ffff_ffff_f000n;
 
+/** Of an invalid entry: it has an address and attributes, and may become valid again. The bit is nG's, which it has not. */
+export const PTE_PRESENT_INVALID = PTE_NG;
+
 export const TABLE_TYPE = PTE_VALID | PTE_TYPE_PAGE;
 export const TABLE_PXN = maskOf(TABLE.PXNTable);
 export const TABLE_UXN = maskOf(TABLE.UXNTable);
+
+/** Linux: pte_present(), pmd_present(): valid, or taken away for a while. */
+export function isPresent(value: bigint): boolean {
+  return (value & (PTE_VALID | PTE_PRESENT_INVALID)) !== 0n;
+}
+
+/** Linux: pud_table(), pmd_table(): above the last level, an entry that leads to a table. */
+export function isTableEntry(value: bigint): boolean {
+  return (value & TABLE_TYPE) === TABLE_TYPE;
+}
 
 /** A protection: everything of a leaf but its address, type bit included for pages. */
 export type Prot = bigint;

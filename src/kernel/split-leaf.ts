@@ -10,7 +10,7 @@ import { isKfenceAddress } from './kfence.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode } from './lazy-mmu.ts';
 import { mutexLock, mutexUnlock } from './locks.ts';
 import { entryOffset } from './pagewalk.ts';
-import { PTE_ADDRESS, PTE_CONT, PTE_TYPE_PAGE, PTE_VALID } from './pgtable-prot.ts';
+import { isPresent, isTableEntry, PTE_ADDRESS, PTE_CONT } from './pgtable-prot.ts';
 import { childLeaf, splitBlock, splitCont, tableVa } from './split.ts';
 
 /**
@@ -74,8 +74,8 @@ function* splitKernelLeafMappingLocked(cpu: Cpu, k: Kernel, va: number): Op<numb
     if (isAligned(va, bytes * groupOf(k, level))) return 0;
     const entry = tableVa(k, table) + entryOffset(space, level, 0, va);
     const value = yield* load(cpu, entry);
-    if ((value & PTE_VALID) === 0n) return 0;
-    if (level === 3 || (value & PTE_TYPE_PAGE) === 0n) {
+    if (!isPresent(value)) return 0;
+    if (level === 3 || !isTableEntry(value)) {
       if ((value & PTE_CONT) !== 0n) yield* splitCont(cpu, k, entry, level);
       if (isAligned(va, bytes)) return 0;
       const error = yield* splitBlock(cpu, k, entry, value & ~PTE_CONT, level, 'kernel', true);

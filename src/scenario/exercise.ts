@@ -4,13 +4,13 @@ import { poolPlace } from '../hardware/layout.ts';
 import { load } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import { physToVirt } from '../kernel/address-space.ts';
-import { tablePagesNeeded } from '../kernel/config.ts';
+import { canSetDirectMap, tablePagesNeeded } from '../kernel/config.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { without } from '../kernel/linear-map.ts';
-import { setPageRo, setPageRw } from '../kernel/pageattr.ts';
+import { setMemoryRo, setMemoryRw } from '../kernel/pageattr.ts';
 
 /**
- * What a linear map of pages is for: the boot CPU makes single pages read-only and writable again, as module loading
+ * What single pages of the linear map are for: the boot CPU makes single pages read-only and writable again, as module loading
  * does, while all others keep reading them. Old permissions may be used until a flush completes, and not after.
  */
 
@@ -52,10 +52,11 @@ export function* exercise(cpu: Cpu, k: Kernel): Op {
   const { pageBytes } = k.space.granule;
   const page = (): number => physToVirt(k.space, pa + cpu.choose(pages, 'program') * pageBytes);
   if (cpu.id === 0) {
+    if (!canSetDirectMap(k.config)) return; // nobody protects linear aliases here, and blocks may not be split
     for (let i = 0; i < CYCLES; i++) {
       const va = page();
-      if (!(yield* setPageRo(cpu, k, va))) return; // block-mapped: nobody may change single pages here
-      yield* setPageRw(cpu, k, va);
+      if ((yield* setMemoryRo(cpu, k, va, 1)) !== 0) return;
+      yield* setMemoryRw(cpu, k, va, 1);
     }
     return;
   }

@@ -1,72 +1,367 @@
 import { describe, expect, test } from 'vitest';
-import { granules } from '../../src/hardware/board.ts';
-import { defaultBoard } from '../../src/hardware/board-presets.ts';
+import { levelBytes } from '../../src/arch/granule.ts';
+import { type Granule, granules } from '../../src/hardware/board.ts';
+import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
-import { store } from '../../src/hardware/load-store.ts';
+import { load, store } from '../../src/hardware/load-store.ts';
 import { read } from '../../src/hardware/memory.ts';
+import { nobody } from '../../src/hardware/observer.ts';
+import type { Op } from '../../src/hardware/op.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
-import { setPageRo, setPageRw } from '../../src/kernel/pageattr.ts';
+import type { KernelConfig } from '../../src/kernel/config.ts';
+import { finaliseSystemCapabilities } from '../../src/kernel/cpufeature.ts';
+import { EINVAL, ENOMEM } from '../../src/kernel/errno.ts';
+import {
+  changeMemory,
+  kernelMapPages,
+  setDirectMapDefaultNoflush,
+  setDirectMapInvalidNoflush,
+  setDirectMapValidNoflush,
+  setMemoryNx,
+  setMemoryRo,
+  setMemoryRox,
+  setMemoryRw,
+  setMemoryValid,
+  setMemoryX,
+  updateRangeProt,
+} from '../../src/kernel/pageattr.ts';
 import { entryOffset } from '../../src/kernel/pagewalk.ts';
-import { PTE_ADDRESS, PTE_RDONLY, PTE_WRITE } from '../../src/kernel/pgtable-prot.ts';
+import { failAllocations } from '../../src/kernel/pgalloc.ts';
+import {
+  PTE_ADDRESS,
+  PTE_CONT,
+  PTE_PRESENT_INVALID,
+  PTE_PXN,
+  PTE_RDONLY,
+  PTE_TYPE_PAGE,
+  PTE_VALID,
+  PTE_WRITE,
+} from '../../src/kernel/pgtable-prot.ts';
 import { forEachLeaf } from '../../src/kernel/ptdump.ts';
 import { rangeSplitToPtes } from '../../src/kernel/split.ts';
+import { splitKernelLeafMapping } from '../../src/kernel/split-leaf.ts';
 import { type Booted, bootCpu, complete } from './boot-cpu.ts';
 import { recorded } from './recorded.ts';
 
-const PA = 0x6000_0000;
+type Ready = Booted & { readonly va: number; readonly page: number };
 
-function booted(granule: (typeof granules)[number], pages: boolean): Booted & { va: number } {
-  const result = resizeBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 30 + 2 ** 29, granule });
+/** A CPU with BBML2, alone. `supported`: it is known already that there is nobody without; `va`: a block. */
+function ready(granule: Granule = '4K', supported = true, config: Partial<KernelConfig> = {}): Ready {
+  const result = resizeBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
   if (!result.ok) throw new Error(result.problems.join());
-  const machine = bootCpu(result.board);
-  const { cpu, k } = machine;
-  const va = physToVirt(k.space, PA);
-  if (pages) complete(rangeSplitToPtes(cpu, k, va, va + k.space.granule.pageBytes, 'kernel'));
-  return { ...machine, va };
+  const machine = bootCpu(result.board, config);
+  if (supported) complete(finaliseSystemCapabilities(machine.cpu, machine.k));
+  const va = physToVirt(machine.k.space, granule === '64K' ? 0x8000_0000 : 0x6000_0000);
+  return { ...machine, va, page: machine.k.space.granule.pageBytes };
 }
 
-function pteOf({ memory, k }: Booted, va: number): bigint {
+/** The leaf that translates `va`, or the entry that does not. */
+function leafOf({ memory, k }: Booted, va: number): { level: number; value: bigint } {
   let table = k.symbols.swapperPgDir;
-  for (let level = k.space.startLevel as number; level < 3; level++)
-    table = Number(read(memory, entryOffset(k.space, level, table, va)) & PTE_ADDRESS);
-  return read(memory, entryOffset(k.space, 3, table, va));
+  for (let level = k.space.startLevel as number; ; level++) {
+    const value = read(memory, entryOffset(k.space, level, table, va));
+    const isTable = level < 3 && (value & (PTE_VALID | PTE_TYPE_PAGE)) === (PTE_VALID | PTE_TYPE_PAGE);
+    if (!isTable) return { level, value };
+    table = Number(value & PTE_ADDRESS);
+  }
 }
 
-describe.each(granules)('permissions of one page, %s granule', (granule) => {
-  test('read-only, and back: two bits of one entry, one flush each', () => {
-    const machine = booted(granule, true);
-    const { cpu, k, va } = machine;
-    const { pageBytes } = k.space.granule;
-    const before = pteOf(machine, va);
-    const next = pteOf(machine, va + pageBytes);
-    const flush = ['buffered', 'dsb ishst', 'isb', 'dsb ishst', 'tlbi vaale1is', 'dsb ish', 'isb'];
-    const spelled = (did: string[]): string[] => did.map((each) => each.replace(/ 0x.*/, ''));
-    const ro = recorded(cpu, setPageRo(cpu, k, va));
-    expect(ro.result).toBe(true);
-    expect(spelled(ro.did)).toEqual(flush);
-    expect(pteOf(machine, va)).toBe((before & ~PTE_WRITE) | PTE_RDONLY);
-    expect(pteOf(machine, va + pageBytes)).toBe(next);
+/** Barriers and TLBIs, without operands. */
+function maintenance(cpu: Booted['cpu'], operation: Op<unknown>): string[] {
+  const { did } = recorded(cpu, operation);
+  return did.filter((each) => /^(dsb|isb|tlbi)/.test(each)).map((each) => each.replace(/ 0x.*/, ''));
+}
+
+const LAZY = ['dsb ishst', 'isb'];
+const flushOf = (...tlbis: string[]): string[] => [
+  'dsb ishst',
+  ...tlbis.map((each) => `tlbi ${each}`),
+  'dsb ish',
+  'isb',
+];
+const ONE_PAGE = flushOf('vaale1is');
+
+describe.each(granules)('set_memory_ro() and set_memory_rw(), %s granule', (granule) => {
+  test('of a page inside a block: it alone changes, is flushed, and changes back', () => {
+    const machine = ready(granule);
+    const { cpu, k, page } = machine;
+    const va = machine.va + 3 * page;
+    const neighbours = [machine.va, va - page, va + page, machine.va + 20 * page];
+    expect(leafOf(machine, va).level).toBeLessThan(3);
+    complete(splitKernelLeafMapping(cpu, k, va, va + page));
+    const before = leafOf(machine, va).value;
+    const around = neighbours.map((each) => leafOf(machine, each));
+    expect(before & PTE_CONT).toBe(0n);
+    expect(maintenance(cpu, setMemoryRo(cpu, k, va, 1))).toEqual([...LAZY, ...ONE_PAGE]);
+    expect(leafOf(machine, va)).toEqual({ level: 3, value: (before & ~PTE_WRITE) | PTE_RDONLY });
     expect(() => complete(store(cpu, va, 1n))).toThrow(/halt/);
-    const rw = recorded(cpu, setPageRw(cpu, k, va));
-    expect(spelled(rw.did)).toEqual(flush);
-    expect(pteOf(machine, va)).toBe(before);
+    complete(load(cpu, va));
+    expect(maintenance(cpu, setMemoryRw(cpu, k, va, 1))).toEqual([...LAZY, ...ONE_PAGE]);
+    expect(leafOf(machine, va)).toEqual({ level: 3, value: before });
+    expect(neighbours.map((each) => leafOf(machine, each))).toEqual(around);
   });
 
-  test('of a page inside a block are refused, and nothing happens', () => {
-    const { cpu, k, va } = booted(granule, false);
-    const { result, did } = recorded(cpu, setPageRo(cpu, k, va));
-    expect(result).toBe(false);
-    expect(did).toEqual([]);
+  test('without BBML2: a block of which the range has a part is refused, and flushed all the same', () => {
+    const machine = ready(granule, false);
+    const { cpu, k, va, page } = machine;
+    const before = leafOf(machine, va);
+    const { result, did } = recorded(cpu, setMemoryRo(cpu, k, va + page, 1));
+    expect(result).toBe(-EINVAL);
+    expect(did).not.toContain('buffered');
+    expect(did.filter((each) => each.startsWith('tlbi'))).toHaveLength(1);
+    expect(leafOf(machine, va)).toEqual(before);
+  });
+});
+
+describe('a range', () => {
+  test('of many pages is one lazy section and one flush', () => {
+    const machine = ready();
+    const { cpu, k, va, page } = machine;
+    complete(splitKernelLeafMapping(cpu, k, va + page, va + 10 * page));
+    expect(maintenance(cpu, setMemoryRo(cpu, k, va + page, 9))).toEqual([
+      ...LAZY,
+      ...(cpu.model.features.tlbiRange
+        ? flushOf('rvaale1is', 'vaale1is')
+        : flushOf(...Array.from({ length: 9 }, () => 'vaale1is'))),
+    ]);
+    for (let i = 0; i < 12; i++) {
+      const changed = i >= 1 && i < 10;
+      expect(leafOf(machine, va + i * page).value & PTE_RDONLY).toBe(changed ? PTE_RDONLY : 0n);
+    }
   });
 
-  test('of a page of a contiguous group are refused, and nothing happens', () => {
-    const { cpu, k, memory, tree } = booted(granule, false);
+  test('that begins in pages and ends within a block leaves the pages changed, and the block not', () => {
+    const machine = ready('4K', false);
+    const { cpu, k, va, page } = machine;
+    const block = levelBytes(k.space.granule, 2);
+    complete(rangeSplitToPtes(cpu, k, va, va + block, 'kernel'));
+    const { result, did } = recorded(cpu, setMemoryRo(cpu, k, va + block - 2 * page, 4));
+    expect(result).toBe(-EINVAL);
+    expect(did.some((each) => each.startsWith('tlbi'))).toBe(true);
+    expect(leafOf(machine, va + block - page).value & PTE_RDONLY).toBe(PTE_RDONLY);
+    expect(leafOf(machine, va + block)).toMatchObject({ level: 2 });
+    expect(leafOf(machine, va + block).value & PTE_RDONLY).toBe(0n);
+  });
+
+  test.each([1, 2])('of a whole leaf of level %i is one store, and it stays one', (level) => {
+    const machine = ready();
+    const { cpu, k } = machine;
+    const bytes = levelBytes(k.space.granule, level);
+    const va = physToVirt(k.space, 0x8000_0000);
+    if (level === 2) complete(splitKernelLeafMapping(cpu, k, va, va + bytes));
+    const { value } = leafOf(machine, va);
+    const { result, did } = recorded(cpu, setMemoryRo(cpu, k, va, bytes / machine.page));
+    expect(result).toBe(0);
+    expect(did.filter((each) => each === 'buffered')).toHaveLength(1);
+    expect(leafOf(machine, va)).toEqual({ level, value: (value & ~PTE_WRITE) | PTE_RDONLY });
+  });
+
+  test('of part of a contiguous group, which nobody has split: the bit stays, and so do the others', () => {
+    const machine = ready('4K', false);
+    const { cpu, k, memory, tree, page } = machine;
     const members: number[] = [];
     forEachLeaf(memory, tree, (va, _pa, level, _lo, hi) => {
       if (level === 3 && va < k.space.pageEnd && ((hi >>> 20) & 1) === 1) members.push(va);
     });
-    const { result, did } = recorded(cpu, setPageRo(cpu, k, members[Math.floor(members.length / 2)]!));
-    expect(result).toBe(false);
-    expect(did).toEqual([]);
+    const va = members[Math.floor(members.length / 2)]!;
+    const before = leafOf(machine, va).value;
+    const next = leafOf(machine, va + page).value;
+    expect(complete(setMemoryRo(cpu, k, va, 1))).toBe(0);
+    expect(leafOf(machine, va).value).toBe((before & ~PTE_WRITE) | PTE_RDONLY);
+    expect(before & PTE_CONT).toBe(PTE_CONT);
+    expect(leafOf(machine, va + page).value).toBe(next);
+  });
+
+  test('of no pages is no work; an address within a page means the page', () => {
+    const machine = ready();
+    const { cpu, k, va, page } = machine;
+    expect(recorded(cpu, setMemoryRo(cpu, k, va, 0))).toEqual({ result: 0, did: [] });
+    expect(complete(setMemoryRo(cpu, k, va + page + 24, 1))).toBe(0);
+    expect([0, 1, 2].map((i) => leafOf(machine, va + i * page).value & PTE_RDONLY)).toEqual([0n, PTE_RDONLY, 0n]);
+  });
+
+  test('for which there is no table: -ENOMEM, nothing changed, flushed all the same', () => {
+    const machine = ready();
+    const { cpu, k, memory, va, page } = machine;
+    const before = leafOf(machine, va);
+    failAllocations(memory.control, 1);
+    const { result, did } = recorded(cpu, setMemoryRo(cpu, k, va + page, 1));
+    expect(result).toBe(-ENOMEM);
+    expect(did.some((each) => each.startsWith('tlbi'))).toBe(true);
+    expect(leafOf(machine, va).value | PTE_CONT).toBe(before.value | PTE_CONT);
+  });
+
+  test('is cleared first, and then set', () => {
+    const machine = ready();
+    const { cpu, k, va, page } = machine;
+    complete(updateRangeProt(cpu, k, va, page, PTE_RDONLY, PTE_RDONLY | PTE_WRITE));
+    expect(leafOf(machine, va).value & (PTE_RDONLY | PTE_WRITE)).toBe(PTE_RDONLY);
+  });
+
+  test('that is empty is -EINVAL', () => {
+    const { cpu, k, va } = ready();
+    expect(complete(updateRangeProt(cpu, k, va, 0, PTE_RDONLY, PTE_WRITE))).toBe(-EINVAL);
+  });
+});
+
+describe('execution', () => {
+  test('set_memory_x() and set_memory_nx() are one bit', () => {
+    const machine = ready();
+    const { cpu, k, va } = machine;
+    complete(setMemoryX(cpu, k, va, 1));
+    expect(leafOf(machine, va).value & PTE_PXN).toBe(0n);
+    complete(setMemoryNx(cpu, k, va, 1));
+    expect(leafOf(machine, va).value & PTE_PXN).toBe(PTE_PXN);
+  });
+
+  test('set_memory_rox() is never writable and executable, and stops where it cannot be read-only', () => {
+    const machine = ready();
+    const { cpu, k, va, page } = machine;
+    complete(splitKernelLeafMapping(cpu, k, va, va + page));
+    const value = () => leafOf(machine, va).value & (PTE_PXN | PTE_RDONLY | PTE_WRITE);
+    const { did } = recorded(cpu, setMemoryRox(cpu, k, va, 1));
+    expect(value()).toEqual(PTE_RDONLY);
+    expect(did.filter((each) => each.startsWith('tlbi'))).toHaveLength(2);
+    const weak = ready('4K', false);
+    expect(complete(setMemoryRox(weak.cpu, weak.k, weak.va, 1))).toBe(-EINVAL);
+    expect(leafOf(weak, weak.va).value & PTE_PXN).toBe(PTE_PXN);
+  });
+
+  test('set_memory_rox() takes writing away, flushes, and only then allows execution', () => {
+    const machine = ready();
+    const { k, va, page } = machine;
+    complete(splitKernelLeafMapping(machine.cpu, k, va, va + page));
+    const atFlush: bigint[] = [];
+    const watching = {
+      ...k,
+      text: {
+        ...k.text,
+        pageattr: {
+          ...k.text.pageattr,
+          *flush() {
+            atFlush.push(leafOf(machine, va).value & (PTE_PXN | PTE_WRITE));
+          },
+        },
+      },
+    };
+    complete(setMemoryRox(machine.cpu, watching, va, 1));
+    expect(atFlush).toEqual([PTE_PXN, 0n]);
+  });
+});
+
+describe('validity', () => {
+  test('set_memory_valid() flushes what it takes away, and not what it gives back', () => {
+    const machine = ready();
+    const { cpu, k, va, page } = machine;
+    complete(splitKernelLeafMapping(cpu, k, va, va + page));
+    const before = leafOf(machine, va).value;
+    expect(maintenance(cpu, setMemoryValid(cpu, k, va, 1, false))).toEqual(ONE_PAGE);
+    expect(leafOf(machine, va).value).toBe((before & ~PTE_VALID) | PTE_PRESENT_INVALID);
+    expect(() => complete(load(cpu, va))).toThrow(/halt/);
+    expect(maintenance(cpu, setMemoryValid(cpu, k, va, 1, true))).toEqual(LAZY);
+    expect(leafOf(machine, va).value).toBe(before);
+  });
+
+  test.each([
+    ['and writable', PTE_VALID | PTE_WRITE, PTE_PRESENT_INVALID],
+    ['and not read-only', PTE_VALID, PTE_PRESENT_INVALID | PTE_RDONLY],
+    ['to begin with', PTE_VALID, 0n],
+  ])('whatever is more than from invalid to valid is flushed: valid %s', (_, set, clear) => {
+    const { cpu, k, va, page } = ready();
+    complete(splitKernelLeafMapping(cpu, k, va, va + page));
+    complete(setMemoryValid(cpu, k, va, 1, false));
+    expect(maintenance(cpu, changeMemory(cpu, k, va, page, set, clear))).toEqual([...LAZY, ...ONE_PAGE]);
+  });
+
+  test('a block that was taken away as a whole comes back as one, in one store', () => {
+    const machine = ready();
+    const { cpu, k, va, page } = machine;
+    const pages = levelBytes(k.space.granule, 2) / page;
+    complete(splitKernelLeafMapping(cpu, k, va, va + pages * page));
+    const before = leafOf(machine, va);
+    expect(before).toMatchObject({ level: 2 });
+    expect(complete(setMemoryValid(cpu, k, va, pages, false))).toBe(0);
+    expect(leafOf(machine, va)).toEqual({ level: 2, value: (before.value & ~PTE_VALID) | PTE_PRESENT_INVALID });
+    expect(complete(setMemoryValid(cpu, k, va, pages, true))).toBe(0);
+    expect(leafOf(machine, va)).toEqual(before);
+  });
+
+  test('one page of a block that was taken away comes back alone', () => {
+    const machine = ready();
+    const { cpu, k, va, page } = machine;
+    const pages = levelBytes(k.space.granule, 2) / page;
+    complete(setMemoryValid(cpu, k, va, pages, false));
+    expect(complete(setMemoryValid(cpu, k, va + page, 1, true))).toBe(0);
+    complete(load(cpu, va + page));
+    for (const i of [0, 2, 16, pages - 1]) {
+      const { level, value } = leafOf(machine, va + i * page);
+      expect({ level, bits: value & (PTE_VALID | PTE_PRESENT_INVALID) }).toEqual({
+        level: 3,
+        bits: PTE_PRESENT_INVALID,
+      });
+    }
+  });
+});
+
+describe('set_direct_map_*_noflush()', () => {
+  test('invalid and default flush nothing; default makes writable again', () => {
+    const machine = ready();
+    const { cpu, k, va, page } = machine;
+    complete(setMemoryRo(cpu, k, va + page, 1));
+    expect(maintenance(cpu, setDirectMapInvalidNoflush(cpu, k, va + page))).toEqual([]);
+    expect(leafOf(machine, va + page).value & (PTE_VALID | PTE_PRESENT_INVALID)).toBe(PTE_PRESENT_INVALID);
+    expect(maintenance(cpu, setDirectMapDefaultNoflush(cpu, k, va + page))).toEqual(LAZY);
+    expect(leafOf(machine, va + page).value & (PTE_VALID | PTE_PRESENT_INVALID | PTE_WRITE | PTE_RDONLY)).toBe(
+      PTE_VALID | PTE_WRITE,
+    );
+  });
+
+  test('valid flushes what it takes away, in spite of its name, and does not make writable', () => {
+    const machine = ready();
+    const { cpu, k, va, page } = machine;
+    complete(setMemoryRo(cpu, k, va + page, 1));
+    expect(maintenance(cpu, setDirectMapValidNoflush(cpu, k, va + page, 1, false))).toEqual(ONE_PAGE);
+    complete(setDirectMapValidNoflush(cpu, k, va + page, 1, true));
+    expect(leafOf(machine, va + page).value & (PTE_VALID | PTE_WRITE | PTE_RDONLY)).toBe(PTE_VALID | PTE_RDONLY);
+  });
+
+  test('do nothing, and say 0, where nobody may change single pages; a realm may', () => {
+    for (const [config, changes] of [
+      [{ rodata: 'off' }, false],
+      [{ rodata: 'noalias', kfence: 'late' }, true],
+      [{ rodata: 'off', realm: true }, true],
+    ] as const) {
+      const machine = ready('4K', true, config);
+      const { cpu, k, va, page } = machine;
+      for (const operation of [
+        setDirectMapInvalidNoflush(cpu, k, va + page),
+        setDirectMapDefaultNoflush(cpu, k, va + page),
+        setDirectMapValidNoflush(cpu, k, va + page, 1, false),
+      ]) {
+        const { result, did } = recorded(cpu, operation);
+        expect({ result, changes: did.length > 0 }).toEqual({ result: 0, changes });
+      }
+    }
+  });
+});
+
+describe('__kernel_map_pages()', () => {
+  test('with debug_pagealloc may be called from a softirq: nothing in it sleeps', () => {
+    const result = resizeBoard(boardPresets.get('one-block')!, { cpus: 1 });
+    if (!result.ok) throw new Error(result.problems.join());
+    const machine = bootCpu(result.board, { debugPagealloc: true });
+    complete(finaliseSystemCapabilities(machine.cpu, machine.k));
+    const sleeps: string[] = [];
+    const cpu = {
+      ...machine.cpu,
+      observer: { ...nobody, mightSleep: (_: unknown, what: string) => sleeps.push(what) },
+    };
+    const { base } = result.board.memory[1]!;
+    const va = physToVirt(machine.k.space, base + 16 * 4096);
+    complete(kernelMapPages(cpu, machine.k, va, 1, false));
+    expect(leafOf(machine, va).value & PTE_VALID).toBe(0n);
+    complete(kernelMapPages(cpu, machine.k, va, 1, true));
+    expect(leafOf(machine, va).value & PTE_VALID).toBe(PTE_VALID);
+    expect(sleeps).toEqual([]);
   });
 });
