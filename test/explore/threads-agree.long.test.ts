@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { Tally, threadsAgree } from './agreement.ts';
 import { openCpus } from './thread-cpus.ts';
 
-const PROGRAMS = 1500;
-const ROUNDS = 1000;
+const PROGRAMS = 300;
+const ROUNDS = 500;
 
 test(`${PROGRAMS} random small programs come on threads to nothing but what the exhaustive search lists`, async () => {
   const cpus = await openCpus();
