@@ -1,9 +1,9 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { digestOfData, digestOfNumbers } from '../../src/explore/digest.ts';
-import { DANGERS } from '../../src/explore/discovery.ts';
-import type { Checkpoint } from '../../src/explore/exhaustive.ts';
+import { DANGERS } from '../../src/explore/coverage/discovery.ts';
 import type { Interleaver } from '../../src/explore/interleaver.ts';
 import { TAME } from '../../src/explore/replay.ts';
+import type { Checkpoint } from '../../src/explore/strategy/exhaustive.ts';
+import { digestOfData, digestOfNumbers } from '../../src/explore/token/digest.ts';
 import type { SearchPlan } from './search-plan.ts';
 
 /** A long exhaustive search on disk, so that it can go on after its process has ended. */

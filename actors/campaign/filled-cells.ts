@@ -1,7 +1,7 @@
-import { type Cell, type Collector, collected } from '../../src/explore/coverage.ts';
-import { novel } from '../../src/explore/novel.ts';
-import { uniform } from '../../src/explore/random.ts';
-import type { Strategy } from '../../src/explore/search.ts';
+import { type Cell, type Collector, collected } from '../../src/explore/coverage/coverage.ts';
+import { novel } from '../../src/explore/strategy/novel.ts';
+import { uniform } from '../../src/explore/strategy/random.ts';
+import type { Strategy } from '../../src/explore/strategy/search.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { coveredExplorerOf, type ExplorationPlan } from './exploration.ts';
 

@@ -1,7 +1,7 @@
-import { type Collector, type Coverage, collected } from '../../src/explore/coverage.ts';
-import { DANGERS, type Situation, situationsOf } from '../../src/explore/discovery.ts';
+import { type Collector, type Coverage, collected } from '../../src/explore/coverage/coverage.ts';
+import { DANGERS, type Situation, situationsOf } from '../../src/explore/coverage/discovery.ts';
 import type { Interleaved, Interleaver } from '../../src/explore/interleaver.ts';
-import { type Strategy, search } from '../../src/explore/search.ts';
+import { type Strategy, search } from '../../src/explore/strategy/search.ts';
 
 /** Some schedules of a search, which one worker runs without asking anybody. */
 export interface Range {

@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina';
-import { type Coverage, NOTHING_COVERED, sumOf } from '../../src/explore/coverage.ts';
-import { type Discovery, discovery } from '../../src/explore/discovery.ts';
+import { type Coverage, NOTHING_COVERED, sumOf } from '../../src/explore/coverage/coverage.ts';
+import { type Discovery, discovery } from '../../src/explore/coverage/discovery.ts';
 import { type Done, NOTHING_DONE, readCheckpoint } from './checkpoint-file.ts';
 import type { FoundRun, RangeResult } from './range.ts';
 import { MOST_SCHEDULES, type SearchPlan, WORD_BEATS, WORD_ENDS_BEFORE } from './search-plan.ts';

@@ -1,5 +1,5 @@
 import { Piscina } from 'piscina';
-import type { Explanation } from '../../src/explore/explain.ts';
+import type { Explanation } from '../../src/explore/explain/explain.ts';
 import { EXPLAIN, type ShrinkTask, type ShrunkRun } from './shrink-worker.ts';
 import { workerFile } from './worker-file.ts';
 

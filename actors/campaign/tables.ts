@@ -1,4 +1,4 @@
-import { search } from '../../src/explore/search.ts';
+import { search } from '../../src/explore/strategy/search.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';

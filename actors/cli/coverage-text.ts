@@ -1,5 +1,5 @@
-import type { ChartName } from '../../src/explore/chart-watch.ts';
-import type { Coverage, Met } from '../../src/explore/coverage.ts';
+import type { ChartName } from '../../src/explore/coverage/chart-watch.ts';
+import type { Coverage, Met } from '../../src/explore/coverage/coverage.ts';
 import {
   type ChartTableau,
   type Coverable,
@@ -9,8 +9,8 @@ import {
   type TlbRow,
   type TlbTableau,
   tlbTableaux,
-} from '../../src/explore/coverage-table.ts';
-import { PROTOCOL_PHASES, type ProtocolPhase, TLBI_PHASES } from '../../src/explore/situations.ts';
+} from '../../src/explore/coverage/coverage-table.ts';
+import { PROTOCOL_PHASES, type ProtocolPhase, TLBI_PHASES } from '../../src/explore/coverage/situations.ts';
 import type { Style } from './style.ts';
 import { wrap } from './wrap.ts';
 

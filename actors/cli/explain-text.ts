@@ -1,5 +1,5 @@
-import type { Cure, Explanation } from '../../src/explore/explain.ts';
-import type { OpenEnd } from '../../src/explore/open-end.ts';
+import type { Cure, Explanation } from '../../src/explore/explain/explain.ts';
+import type { OpenEnd } from '../../src/explore/explain/open-end.ts';
 import type { Style } from './style.ts';
 import { recordText, type TraceContext } from './trace-text.ts';
 import { wrap } from './wrap.ts';

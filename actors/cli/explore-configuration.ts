@@ -1,6 +1,6 @@
-import { digestOfData } from '../../src/explore/digest.ts';
-import type { Setting, Subject } from '../../src/explore/token.ts';
-import { SETTINGS } from '../../src/explore/token.ts';
+import { digestOfData } from '../../src/explore/token/digest.ts';
+import type { Setting, Subject } from '../../src/explore/token/token.ts';
+import { SETTINGS } from '../../src/explore/token/token.ts';
 import { type Board, MiB } from '../../src/hardware/board.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';

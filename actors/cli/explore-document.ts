@@ -1,4 +1,4 @@
-import { DANGERS } from '../../src/explore/discovery.ts';
+import { DANGERS } from '../../src/explore/coverage/discovery.ts';
 import { coverageDocument } from './coverage-text.ts';
 import { version } from './document.ts';
 import {

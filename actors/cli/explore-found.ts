@@ -1,7 +1,7 @@
-import type { RunSize } from '../../src/explore/account.ts';
-import type { Explanation } from '../../src/explore/explain.ts';
+import type { RunSize } from '../../src/explore/explain/account.ts';
+import type { Explanation } from '../../src/explore/explain/explain.ts';
 import { replaying } from '../../src/explore/replay.ts';
-import { encodeToken, expectedOf, type Schedule, writtenBy } from '../../src/explore/token.ts';
+import { encodeToken, expectedOf, type Schedule, writtenBy } from '../../src/explore/token/token.ts';
 import { explorerOf } from '../campaign/exploration.ts';
 import type { FoundRun } from '../campaign/range.ts';
 import { LONGEST_SHRINK_MS, shrinkOnPool } from '../campaign/shrink-pool.ts';

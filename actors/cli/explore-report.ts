@@ -1,7 +1,7 @@
 import type { Violation } from '../../src/check/violation.ts';
-import type { RunSize } from '../../src/explore/account.ts';
-import type { Coverable } from '../../src/explore/coverage-table.ts';
-import { DANGERS } from '../../src/explore/discovery.ts';
+import type { Coverable } from '../../src/explore/coverage/coverage-table.ts';
+import { DANGERS } from '../../src/explore/coverage/discovery.ts';
+import type { RunSize } from '../../src/explore/explain/account.ts';
 import { MOST_SCHEDULES } from '../campaign/search-plan.ts';
 import { HUNG_AFTER_MS, type SearchResult } from '../campaign/search-pool.ts';
 import { STRATEGIES, type StrategyName, type StrategyOptions } from '../campaign/strategies.ts';

@@ -1,4 +1,4 @@
-import type { Token } from '../../src/explore/token.ts';
+import type { Token } from '../../src/explore/token/token.ts';
 import { type Shown, shownLines } from './again.ts';
 import { version } from './document.ts';
 import { type Explored, resolvedExplored } from './explore-configuration.ts';

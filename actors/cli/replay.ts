@@ -10,7 +10,7 @@ import {
   type Token,
   UnreadableToken,
   writtenBy,
-} from '../../src/explore/token.ts';
+} from '../../src/explore/token/token.ts';
 import { explorerOf } from '../campaign/exploration.ts';
 import { STRATEGIES, STRATEGY_NAMES } from '../campaign/strategies.ts';
 import { madeAgain } from './again.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { coverageDocument, coverageText } from '../../actors/cli/coverage-text.ts';
 import type { Style } from '../../actors/cli/style.ts';
-import type { Coverage } from '../../src/explore/coverage.ts';
-import type { Coverable } from '../../src/explore/coverage-table.ts';
-import { numberOfSituation, type TlbSituation } from '../../src/explore/situations.ts';
+import type { Coverage } from '../../src/explore/coverage/coverage.ts';
+import type { Coverable } from '../../src/explore/coverage/coverage-table.ts';
+import { numberOfSituation, type TlbSituation } from '../../src/explore/coverage/situations.ts';
 import { oneBlock } from '../explore/covered.ts';
 
 const plain = (text: string): string => text;

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { decodeToken, encodeToken, type Token } from '../../src/explore/token.ts';
+import { decodeToken, encodeToken, type Token } from '../../src/explore/token/token.ts';
 import { asymmu, folderWith } from './command.ts';
 
 const found = ['explore', 'repaint/no-flush', '--seed', '1', '--jobs', '1', '--no-shrink'];

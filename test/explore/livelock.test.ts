@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ACTS, type Decide, STEP } from '../../src/explore/decide.ts';
 import { type Interleaved, interleaverOf } from '../../src/explore/interleaver.ts';
-import { randomly } from '../../src/explore/random.ts';
 import { replaying, TAME } from '../../src/explore/replay.ts';
+import { randomly } from '../../src/explore/strategy/random.ts';
 import { dsb } from '../../src/hardware/barrier.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/load-store.ts';

@@ -1,6 +1,6 @@
-import { type Bounds, exhaustive, NO_BOUNDS } from '../../src/explore/exhaustive.ts';
 import { interleaverOf } from '../../src/explore/interleaver.ts';
-import { search } from '../../src/explore/search.ts';
+import { type Bounds, exhaustive, NO_BOUNDS } from '../../src/explore/strategy/exhaustive.ts';
+import { search } from '../../src/explore/strategy/search.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { briefWork } from '../../src/scenario/brief-work.ts';
 import { boardOf, interpret, memoryText, prepare, type SmallProgram } from './small-program.ts';

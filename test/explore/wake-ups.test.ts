@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Violation } from '../../src/check/violation.ts';
 import { type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
-import { randomly } from '../../src/explore/random.ts';
 import { replaying } from '../../src/explore/replay.ts';
+import { randomly } from '../../src/explore/strategy/random.ts';
 import { isb } from '../../src/hardware/barrier.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { IPI_RESCHEDULE } from '../../src/hardware/interrupt.ts';

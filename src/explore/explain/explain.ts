@@ -1,0 +1,267 @@
+import type { Violation } from '../../check/violation.ts';
+import { resizeBoard } from '../../hardware/board-resize.ts';
+import type { Mark } from '../../kernel/marks.ts';
+import { type Exploration, type Interleaved, interleaverOf } from '../interleaver.ts';
+import type { Departure } from './departures.ts';
+import { COSTS, type Cost, LINES, type Line } from './insertion.ts';
+import { linuxPlace } from './linux-place.ts';
+import { type OpenEnd, openEnds } from './open-end.ts';
+import type { Shrunk } from './shrink.ts';
+import { type AtSpot, follow, keyOf, type Spot } from './spot.ts';
+import { FIRST_RANDOM, trialSchedule } from './trial-schedule.ts';
+
+/** What is missing in a failing run, found by trying: a line that is put in, and with which nothing fails any more. */
+
+/** A line with which every schedule that was tried came to a good end. */
+export interface Cure {
+  readonly insert: string;
+  readonly cost: Cost;
+  /** The first CPU that came there in the failing run. The line stands wherever any CPU comes to the place. */
+  readonly cpu: number;
+  /** The instructions around it, and the CPU's milestones. */
+  readonly after: string;
+  readonly before: string;
+  readonly between: readonly [from: Mark | '', to: Mark | ''];
+  /** The function of Linux, 6.18; undefined: nobody can tell. */
+  readonly linux: string | undefined;
+  /** What has to undo the line further on, before which instruction, after which milestone. */
+  readonly undo?: { readonly insert: string; readonly before: string; readonly milestone: Mark | '' };
+  /** Neighbouring places of the same CPU where it does as well, this one included. */
+  readonly places: number;
+  /** How often it runs in the failing schedule. */
+  readonly times: number;
+  readonly schedulesTried: number;
+}
+
+export interface Explanation {
+  readonly violation: Violation;
+  /** The cheapest there are, none where no single line helps: then the text is wrong in another way. */
+  readonly cures: readonly Cure[];
+  /** What the failing run had begun and not completed. */
+  readonly openEnds: readonly OpenEnd[];
+  /** How many of the schedules that a cure has to pass fail without it. */
+  readonly without: { readonly schedules: number; readonly violated: number };
+  /** What was tried: places, lines at each, and runs of all together. */
+  readonly tried: { readonly places: number; readonly lines: number; readonly runs: number };
+}
+
+export interface ExplainBudget {
+  /** Schedules that a cure has to pass, beside the failing one. */
+  readonly schedules: number;
+  /** Of these, how many decide whether it is worth while to go on. */
+  readonly quick: number;
+  /** Random schedules that it has to pass with as many CPUs as there were before the run was shrunk. */
+  readonly wide: number;
+  readonly runs: number;
+}
+
+export const EXPLAIN_BUDGET: ExplainBudget = { schedules: 200, quick: 8, wide: 50, runs: 20_000 };
+
+/** Explains a failing run. The same input gives the same result. Throws a RangeError for a run that violated nothing. */
+export function explain(shrunk: Shrunk, budget = EXPLAIN_BUDGET): Explanation {
+  const [violation] = shrunk.found.violations;
+  if (violation === undefined) throw new RangeError('a run that violated nothing cannot be explained');
+  const bench = benchOf(shrunk, budget);
+  const places = placesOf(bench);
+  const violated = bench.failures();
+  let lines = 0;
+  let cures: Cure[] = [];
+  for (const cost of COSTS) {
+    const some = LINES.filter((line) => line.cost === cost);
+    lines += some.length;
+    cures = curesAmong(bench, places, some);
+    if (cures.length > 0) break;
+  }
+  return {
+    violation,
+    cures,
+    openEnds: openEnds(shrunk),
+    without: { schedules: budget.schedules + 1, violated },
+    tried: { places: places.length, lines, runs: bench.spent() },
+  };
+}
+
+/** A place of the failing run, and who came there first. */
+interface Place {
+  readonly cpu: number;
+  readonly spot: Spot;
+}
+
+/** Lines, each at its spot. */
+type Trial = readonly { readonly line: Line; readonly spot: Spot }[];
+
+/** A machine on which lines are tried out. */
+interface Bench {
+  readonly budget: ExplainBudget;
+  readonly spent: () => number;
+  /** One of the schedules that a cure has to pass. `at`: told of each spot. */
+  readonly run: (schedule: number, at: AtSpot | undefined) => Interleaved;
+  /** The line lets schedules `from` up to `to` come to a good end. */
+  readonly passes: (trial: Trial, from: number, to: number) => boolean;
+  /** The line does as well where there are more CPUs. */
+  readonly passesWide: (trial: Trial) => boolean;
+  /** How many schedules do not come to a good end with no line put in. */
+  readonly failures: () => number;
+}
+
+function benchOf(shrunk: Shrunk, budget: ExplainBudget): Bench {
+  const narrow = standOf(shrunk.exploration, shrunk.departures);
+  const wide = widerThan(shrunk);
+  let spent = 0;
+  const passes = (stand: Stand, trial: Trial, from: number, to: number): boolean => {
+    const at = putIn(trial);
+    for (let schedule = from; schedule < to; schedule++) {
+      if (spent++ >= budget.runs) return false;
+      if (stand(schedule, at).verdict !== 'good') return false;
+    }
+    return true;
+  };
+  return {
+    budget,
+    spent: () => spent,
+    run(schedule, at) {
+      spent++;
+      return narrow(schedule, at);
+    },
+    passes: (trial, from, to) => passes(narrow, trial, from, to),
+    passesWide: (trial) => wide === undefined || passes(wide, trial, FIRST_RANDOM, FIRST_RANDOM + budget.wide),
+    failures() {
+      let failures = 0;
+      for (let schedule = 0; schedule <= budget.schedules; schedule++)
+        if (narrow(schedule, undefined).verdict !== 'good') failures++;
+      spent += budget.schedules + 1;
+      return failures;
+    },
+  };
+}
+
+/** Runs one of the trial schedules. */
+type Stand = (schedule: number, at: AtSpot | undefined) => Interleaved;
+
+function standOf(exploration: Exploration, departures: readonly Departure[]): Stand {
+  const interleaver = interleaverOf(exploration);
+  const follower = follow(interleaver);
+  return (schedule, at) => {
+    follower.reset();
+    follower.at = at;
+    const { decide, acted } = trialSchedule(schedule, departures, interleaver, follower);
+    return interleaver.run(decide, acted);
+  };
+}
+
+/** With as many CPUs as there were; undefined: there are as many. A line that helps one CPU may fail two. */
+function widerThan({ exploration, before, after }: Shrunk): Stand | undefined {
+  if (before.cpus === after.cpus) return undefined;
+  const resized = resizeBoard(exploration.board, { cpus: before.cpus });
+  if (!resized.ok) return undefined;
+  const { charts: _, ...unjudged } = exploration;
+  return standOf({ ...unjudged, board: resized.board }, []);
+}
+
+function putIn(trial: Trial): AtSpot {
+  const lines = new Map(trial.map(({ line, spot }) => [keyOf(spot), line]));
+  return (lane, here) => lines.get(keyOf(here))?.op(lane.cpu, lane.kernel);
+}
+
+/** The places of the failing run, each once, in the order in which they are come to. */
+function placesOf(bench: Bench): Place[] {
+  const places = new Map<string, Place>();
+  bench.run(0, ({ cpu }, spot) => {
+    const key = keyOf(spot);
+    if (!places.has(key)) places.set(key, { cpu: cpu.id, spot });
+    return undefined;
+  });
+  return [...places.values()];
+}
+
+/** Where one of these lines is a cure; at each place the first that is, neighbouring places as one. What runs least comes first. */
+function curesAmong(bench: Bench, places: readonly Place[], lines: readonly Line[]): Cure[] {
+  const cures = new Map<Place, Trial>();
+  for (const line of lines)
+    for (const place of places) {
+      if (cures.has(place) || (line.waits && place.spot.announced !== undefined)) continue;
+      const cure = trialsOf(bench, line, place).find((trial) => isCure(bench, trial));
+      if (cure !== undefined) cures.set(place, cure);
+    }
+  const groups = lines.flatMap((line) =>
+    neighbours(places, (place) => cures.get(place)?.[0]?.line === line).map((group) => {
+      const place = line.waits ? group[0]! : group.at(-1)!; // the earliest that is enough, or the latest
+      return cureOf(bench, cures.get(place)!, place, group.length);
+    }),
+  );
+  return groups.sort((a, b) => a.times - b.times);
+}
+
+function isCure(bench: Bench, trial: Trial): boolean {
+  const { schedules, quick } = bench.budget;
+  return bench.passes(trial, 0, quick) && bench.passes(trial, quick, schedules + 1) && bench.passesWide(trial);
+}
+
+/** The line at the place; with what undoes it, if that is needed, at each place that the CPU comes to afterwards, the last first. */
+function trialsOf(bench: Bench, line: Line, { cpu, spot }: Place): Trial[] {
+  const { undo } = line;
+  if (undo === undefined) return [[{ line, spot }]];
+  const insert = putIn([{ line, spot }]);
+  const further = new Map<string, Spot>();
+  let inserted = false;
+  bench.run(0, (lane, here) => {
+    const op = insert(lane, here);
+    if (inserted && lane.cpu.id === cpu && keyOf(here) !== keyOf(spot)) further.set(keyOf(here), here);
+    inserted ||= op !== undefined && lane.cpu.id === cpu;
+    return op;
+  });
+  return [...further.values()].reverse().map((other) => [
+    { line, spot },
+    { line: undo, spot: other },
+  ]);
+}
+
+/** Places that are wanted and follow each other on one CPU. */
+function neighbours(places: readonly Place[], wanted: (place: Place) => boolean): Place[][] {
+  const groups: Place[][] = [];
+  for (const cpu of new Set(places.map((place) => place.cpu))) {
+    let group: Place[] | undefined;
+    for (const place of places.filter((one) => one.cpu === cpu)) {
+      if (!wanted(place)) group = undefined;
+      else if (group !== undefined) group.push(place);
+      else {
+        group = [place];
+        groups.push(group);
+      }
+    }
+  }
+  return groups;
+}
+
+function cureOf(bench: Bench, trial: Trial, { cpu }: Place, places: number): Cure {
+  const [{ line, spot }, undo] = trial as [Trial[number], Trial[number]?];
+  const { times, next } = cured(bench, trial, cpu);
+  return {
+    insert: line.text,
+    cost: line.cost,
+    cpu,
+    after: spot.after,
+    before: spot.before,
+    between: [spot.milestone, spot.announced ?? next],
+    linux: linuxPlace(spot),
+    ...(undo && { undo: { insert: undo.line.text, before: undo.spot.before, milestone: undo.spot.milestone } }),
+    places,
+    times,
+    schedulesTried: bench.budget.schedules + 1,
+  };
+}
+
+/** The failing schedule as it was cured: how often lines run, and the CPU's next milestone after the first time. */
+function cured(bench: Bench, trial: Trial, cpu: number): { times: number; next: Mark | '' } {
+  const insert = putIn(trial);
+  const from = trial[0]!.spot.milestone;
+  let times = 0;
+  let next: Mark | '' = '';
+  bench.run(0, (lane, spot) => {
+    const op = insert(lane, spot);
+    if (lane.cpu.id === cpu && times > 0 && next === '' && spot.milestone !== from) next = spot.milestone;
+    if (op !== undefined) times++;
+    return op;
+  });
+  return { times, next };
+}
