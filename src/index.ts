@@ -4,17 +4,17 @@
 export { standardProperties } from './check/standard.ts';
 export type { Property, PropertyName, Report, Violation, Watch } from './check/violation.ts';
 export { atRest } from './check/violation.ts';
-// All CPUs in one thread: who decides, and what came of it
-export { bounded, type PreemptionBounds } from './explore/bounded.ts';
 export type { Decide, Decisions, Ready } from './explore/decide.ts';
-export { type Bounds, type Exhaustive, exhaustive, NO_BOUNDS } from './explore/exhaustive.ts';
+export { type Shrunk, shrink } from './explore/explain/shrink.ts';
 export { type Exploration, type Interleaved, type Interleaver, interleaverOf } from './explore/interleaver.ts';
-export { type Pct, pct, pctBound, stepsOf } from './explore/pct.ts';
-export { randomly, uniform } from './explore/random.ts';
 export { Diverged, replaying, TAME } from './explore/replay.ts';
-export { type Searched, type Strategy, search } from './explore/search.ts';
-export { type Shrunk, shrink } from './explore/shrink.ts';
-export { decodeToken, type Token, UnreadableToken } from './explore/token.ts';
+// All CPUs in one thread: who decides, and what came of it
+export { bounded, type PreemptionBounds } from './explore/strategy/bounded.ts';
+export { type Bounds, type Exhaustive, exhaustive, NO_BOUNDS } from './explore/strategy/exhaustive.ts';
+export { type Pct, pct, pctBound, stepsOf } from './explore/strategy/pct.ts';
+export { randomly, uniform } from './explore/strategy/random.ts';
+export { type Searched, type Strategy, search } from './explore/strategy/search.ts';
+export { decodeToken, type Token, UnreadableToken } from './explore/token/token.ts';
 // The hardware: boards, CPUs, instructions
 export { dsb, isb } from './hardware/barrier.ts';
 export type { BbmClass, Board, CpuFeatures, CpuModel, KernelImage, MemoryBank } from './hardware/board.ts';
