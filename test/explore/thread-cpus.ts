@@ -14,6 +14,9 @@ export const ARRIVED = 0;
 export const GATE = 16;
 export const STOP = 32;
 
+/** Whoever has not answered by then never will. */
+const MOST_MS = 60_000;
+
 export interface CpuAssignment {
   readonly handle: MachineHandle;
   readonly id: number;
@@ -59,7 +62,9 @@ export async function openCpus(): Promise<ThreadCpus> {
     return new Worker(new URL('./thread-cpu.ts', import.meta.url), { workerData });
   });
   const answers = (some: readonly Worker[]): Promise<unknown[]> =>
-    Promise.all(some.map(async (worker) => (await once(worker, 'message'))[0]));
+    Promise.all(
+      some.map(async (worker) => (await once(worker, 'message', { signal: AbortSignal.timeout(MOST_MS) }))[0]),
+    );
   await answers(workers);
   const lister = new Worker(new URL('./listing-thread.ts', import.meta.url));
   return {
