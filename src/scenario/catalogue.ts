@@ -1,9 +1,18 @@
 import { lateCpu, lateCpuAdmitted } from './late-cpu.ts';
 import { heldUpCpu, repaint, twins } from './repaint.ts';
 import type { Scenario } from './scenario.ts';
+import { splitLeaf, splitTwins } from './split.ts';
 
 /** Every scenario that comes with asymmu, good ones and bad twins side by side. */
-export const catalogue: readonly Scenario[] = [repaint, heldUpCpu, ...twins, lateCpu, lateCpuAdmitted];
+export const catalogue: readonly Scenario[] = [
+  repaint,
+  heldUpCpu,
+  ...twins,
+  lateCpu,
+  lateCpuAdmitted,
+  splitLeaf,
+  ...splitTwins,
+];
 
 export function scenarioNamed(name: string): Scenario | undefined {
   return catalogue.find((scenario) => scenario.name === name);

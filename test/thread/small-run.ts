@@ -11,8 +11,10 @@ import type { Scenario } from '../../src/scenario/scenario.ts';
 
 const SMALL: BoardSize = { cpus: 4, memoryBytes: 256 * 2 ** 20 };
 
-export function smallBoard(name: string, size: BoardSize = {}): Board {
-  const result = resizeBoard(boardPresets.get(name)!, { ...SMALL, ...size });
+/** A board by its name, or one that a scenario brings along, in a small size. */
+export function smallBoard(board: string | Board, size: BoardSize = {}): Board {
+  const whole = typeof board === 'string' ? boardPresets.get(board)! : board;
+  const result = resizeBoard(whole, { ...SMALL, ...size });
   if (!result.ok) throw new Error(result.problems.join('; '));
   return result.board;
 }
@@ -34,7 +36,7 @@ export function sharedRack(): (scenario: Scenario, how?: SmallRun) => Promise<Ru
   return async (scenario, { seed = 1, board, kernel, module, stallMs = 1500, signal } = {}) => {
     rack ??= openRack();
     const request: RunRequest = {
-      board: board ?? smallBoard(scenario.board as string),
+      board: board ?? smallBoard(scenario.board),
       scenario,
       reference: { name: scenario.name, ...(module === undefined ? {} : { module }) },
       kernel: { ...DEFAULT_CONFIG, ...scenario.kernel, ...kernel },

@@ -14,14 +14,14 @@ const SMALLEST = { cpus: 2, memoryBytes: 36 * 2 ** 20 } as const;
 describe('every bad twin is caught by the property that it names, on real threads, in every run', () => {
   test('the catalogue has bad twins', () => expect(bad.length).toBeGreaterThanOrEqual(12));
 
-  const boards: readonly [string, (name: string) => Board, readonly number[]][] = [
-    ['a small board', (name) => smallBoard(name), [1, 2, 3]],
-    ['the smallest board', (name) => smallBoard(name, SMALLEST), [1, 2, 3, 4, 5, 6]],
-    ['the board of its own', (name) => boardPresets.get(name)!, [1]],
+  const boards: readonly [string, (board: string | Board) => Board, readonly number[]][] = [
+    ['a small board', (board) => smallBoard(board), [1, 2, 3]],
+    ['the smallest board', (board) => smallBoard(board, SMALLEST), [1, 2, 3, 4, 5, 6]],
+    ['the board of its own', (board) => (typeof board === 'string' ? boardPresets.get(board)! : board), [1]],
   ];
-  describe.each(boards)('%s', (_, boardNamed, seeds) => {
+  describe.each(boards)('%s', (_, sized, seeds) => {
     test.each(bad)('$name: $expect', async (scenario) => {
-      const board = boardNamed(scenario.board as string);
+      const board = sized(scenario.board);
       for (const seed of scenario.expect === 'deadlock' ? seeds.slice(0, 1) : seeds) {
         const outcome = await run(scenario, { seed, board });
         expect(properties(outcome)[0], `seed ${seed}`).toBe(scenario.expect);
