@@ -123,11 +123,14 @@ export const changeNotFlushed = twin({
   text: (good) => ({ ...good, pageattr: { ...good.pageattr, *flush() {} } }),
 });
 
-/** On threads a reader may meet two sizes before the change itself has been judged: all wait until it is made. */
 const allTogether: Program = function* (cpu, k) {
   armMeeting(cpu, k, Infinity);
   yield* meet(cpu);
 };
+
+/** On threads a reader may come to grief before the change itself has been judged: here all wait until it is made. */
+const changeBeforeReads = (cpu: number): Program =>
+  then(cpu === 0 ? then(change, allTogether) : allTogether, checkLinearMap);
 
 export const splitUnchecked = twin({
   name: 'bbml2-unchecked',
@@ -135,7 +138,7 @@ export const splitUnchecked = twin({
   board: 'asymmetric-8',
   kernel: { rodata: 'noalias' },
   expect: 'bbm',
-  programs: (cpu) => then(cpu === 0 ? then(change, allTogether) : allTogether, checkLinearMap),
+  programs: changeBeforeReads,
   text: (good) => ({
     ...good,
     split: {
@@ -158,6 +161,7 @@ export const childForgetsMemoryType = twin({
   name: 'child-forgets-memory-type',
   summary: 'the entries of the new table have the attributes of the block, but for its memory type',
   expect: 'bbm',
+  programs: changeBeforeReads,
   text: (good) => ({
     ...good,
     split: {
