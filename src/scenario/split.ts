@@ -60,8 +60,15 @@ const then = (first: Program, second: Program): Program =>
     yield* second(cpu, k);
   };
 
+/** The check begins with changes of its own, in the same pages: who changes a range has to own it, so all others are done. */
+function* changeAndWait(cpu: Cpu, k: Kernel): Op {
+  armMeeting(cpu, k, CHANGERS);
+  yield* change(cpu, k);
+  yield* meet(cpu);
+}
+
 const race: Pick<Scenario, 'programs' | 'briefPrograms'> = {
-  programs: (cpu) => (cpu < CHANGERS ? then(change, checkLinearMap) : checkLinearMap),
+  programs: (cpu) => (cpu < CHANGERS ? then(changeAndWait, checkLinearMap) : checkLinearMap),
   briefPrograms: (cpu) => then(cpu < CHANGERS ? change : readAround, briefWork),
 };
 
