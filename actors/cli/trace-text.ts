@@ -43,6 +43,8 @@ export function recordText(record: TraceRecord, { k, memory }: TraceContext): st
       return `IPI to CPU ${detail}`;
     case 'fault':
       return `FAULT ${faultText(detail, address)} at ${placeName(k, address)}`;
+    case 'conflict':
+      return `TLB ${detail === 0 ? 'conflict abort' : 'amalgamation'} at ${placeName(k, address)}`;
     case 'speculative-fill':
       return `walker fills ${formatSize(2 ** detail)} ${placeName(k, address)}`;
     case 'allocate':

@@ -176,6 +176,7 @@ function resolveSeveral(cpu: Cpu, va: number, right: number): number {
   const outcome = outcomeOf(cpu.model.conflicts, difference, cpu.choose);
   if (outcome === 'abort') {
     counts[CONFLICT_ABORTS]!++;
+    cpu.step = note(cpu.trace, 'conflict', 0, va, 0n); // after the store that brought it about, whatever this CPU did last
     observer.multipleMatch(cpu, va, outcome, -1);
     return -TLB_CONFLICT;
   }
@@ -192,6 +193,7 @@ function resolveSeveral(cpu: Cpu, va: number, right: number): number {
   const other = tlb.matched[tlb.matched[0] === winner ? 1 : 0]!;
   const pa = paOf(tlb, winner) + ((va - tagOf(tlb, other)) % Math.min(sizeOf(tlb, winner), sizeOf(tlb, other)));
   cpu.way = AMALGAM;
+  cpu.step = note(cpu.trace, 'conflict', 1, va, 0n);
   observer.multipleMatch(cpu, va, outcome, pa);
   return (rightsAt(tlb, winner) & right) === 0 ? -(PERMISSION_L0 + levelOf(tlb, winner)) : pa;
 }
