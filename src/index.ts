@@ -94,6 +94,7 @@ export type { RepaintText } from './kernel/repaint.ts';
 export { childLeaf, rangeSplitToPtes, splitBlock, splitCont, tableVa } from './kernel/split.ts';
 export { type SplitText, splitKernelLeafMapping } from './kernel/split-leaf.ts';
 export { type StopFunction, stopMachine } from './kernel/stop-machine.ts';
+export { pmdFreePtePage, pudFreePmdPage, type TableFreeText } from './kernel/table-free.ts';
 export {
   flushTlbAll,
   flushTlbKernelPgtable,

@@ -11,6 +11,8 @@ import { MARK, type Mark } from './marks.ts';
 import type { PageattrText } from './pageattr.ts';
 import type { RepaintText } from './repaint.ts';
 import type { SplitText } from './split-leaf.ts';
+import { STATIC_KEYS } from './static-key.ts';
+import type { TableFreeText } from './table-free.ts';
 
 /**
  * The kernel as one CPU runs it: configuration and addresses, which are the same everywhere, and this CPU's own
@@ -32,6 +34,7 @@ export interface KernelText {
   readonly repaint: RepaintText;
   readonly split: SplitText;
   readonly pageattr: PageattrText;
+  readonly tableFree: TableFreeText;
   /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
   readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
 }
@@ -67,7 +70,7 @@ export interface Symbols {
   readonly variables: Readonly<Record<Variable, number>>;
 }
 
-/** Kernel variables, one 64-bit word each. Each lock is one. */
+/** Kernel variables, one 64-bit word each. Each lock is one, and each static key. */
 export const VARIABLES = [
   'idmap_kpti_bbml2_flag',
   'linear_map_requires_bbml2',
@@ -84,6 +87,7 @@ export const VARIABLES = [
   'cpus_finished',
   'panic_cpu',
   ...LOCK_NAMES,
+  ...STATIC_KEYS,
 ] as const;
 export type Variable = (typeof VARIABLES)[number];
 

@@ -5,6 +5,7 @@ import { PAGEATTR_6_18 } from './pageattr.ts';
 import { REPAINT_6_18 } from './repaint.ts';
 import { REPAINT_V5 } from './repaint-v5.ts';
 import { SPLIT_6_18 } from './split-leaf.ts';
+import { TABLE_FREE_6_18 } from './table-free.ts';
 
 /** The good text of each revision. */
 export function kernelText(revision: Revision): KernelText {
@@ -12,6 +13,7 @@ export function kernelText(revision: Revision): KernelText {
     repaint: revision === 'v5' ? REPAINT_V5 : REPAINT_6_18,
     split: SPLIT_6_18,
     pageattr: PAGEATTR_6_18,
+    tableFree: TABLE_FREE_6_18,
     verifyLocalCpuCaps,
   };
 }
