@@ -8,6 +8,7 @@ export default defineConfig({
     include: [long ? 'test/**/*.long.test.ts' : 'test/**/*.test.ts'],
     exclude: long ? [] : ['test/**/*.long.test.ts'],
     pool: 'forks',
+    isolate: false, // no test file leaves anything behind: modules are loaded once a worker, not once a file
     maxWorkers: '100%', // one core less by default: half of two
     testTimeout: long ? 1_800_000 : 60_000,
     hookTimeout: 60_000,

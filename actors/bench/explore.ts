@@ -28,7 +28,7 @@ export function exploreRepaint(runs: number): { points: number; schedules: numbe
 function fourCpus(): Interleaver {
   const resized = resizeBoard(boardPresets.get('one-block')!, { cpus: 4 });
   if (!resized.ok) throw new Error(resized.problems.join('; '));
-  const cpus = chartBoard(resized.board);
+  const cpus = chartBoard(resized.board, DEFAULT_CONFIG.revision);
   return interleaverOf({
     board: resized.board,
     scenario: repaint,

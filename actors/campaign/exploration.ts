@@ -49,9 +49,9 @@ export function explorerOf(plan: ExplorationPlan, scenario: Scenario): Interleav
 export function coveredExplorerOf(
   plan: ExplorationPlan,
   scenario: Scenario,
-  tables = lazyCharts(chartBoard(plan.board), CHART_VOCABULARY),
+  tables = lazyCharts(chartBoard(plan.board, plan.kernel.revision), CHART_VOCABULARY),
 ): { readonly interleaver: Interleaver; readonly collector: Collector } {
-  const looking = collector(chartsOf(plan, tables), tables, chartBoard(plan.board));
+  const looking = collector(chartsOf(plan, tables), tables, chartBoard(plan.board, plan.kernel.revision));
   const interleaver = interleaverOf({ ...explorationOf(plan, scenario), charts: looking.charts });
   looking.watch(interleaver);
   return { interleaver, collector: looking };
@@ -59,7 +59,7 @@ export function coveredExplorerOf(
 
 /** What there is to cover. Takes some seconds: what charts can come to, only whole tables know. */
 export function coverableOf(plan: ExplorationPlan, scenario: Scenario): Coverable {
-  const tables = compileCharts(chartBoard(plan.board), CHART_VOCABULARY);
+  const tables = compileCharts(chartBoard(plan.board, plan.kernel.revision), CHART_VOCABULARY);
   const { collector: looking } = coveredExplorerOf(plan, scenario, tables);
   return { board: plan.board, from: plan.from, reachable: looking.reachable() };
 }
@@ -80,8 +80,8 @@ function pointsOnly(programs: (cpu: number) => Program): (cpu: number) => Progra
   };
 }
 
-function chartsOf({ board, charts }: ExplorationPlan, tables?: ChartTables): BoardCharts {
-  const cpus = chartBoard(board);
+function chartsOf({ board, kernel, charts }: ExplorationPlan, tables?: ChartTables): BoardCharts {
+  const cpus = chartBoard(board, kernel.revision);
   if (charts === 'actors') return realCharts(cpus, CHART_VOCABULARY);
   return tableCharts(tables ?? lazyCharts(cpus, CHART_VOCABULARY), cpus);
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { REVISIONS } from '../../src/kernel/config.ts';
 import { isDiverged } from './diverged.ts';
 import { version } from './document.ts';
 import { EXIT_DIVERGED, EXIT_INTERNAL, EXIT_USAGE } from './exit-code.ts';
@@ -36,7 +37,7 @@ function kernelOptions(command: Command): Command {
     .option('--memory <size>', 'resize RAM, e.g. 256GiB')
     .option('--granule <4K|16K|64K>', 'translation granule')
     .option('--va-bits <n>', 'virtual address size: 36, 39, 42, 47 or 48')
-    .option('--revision <v5|6.18>', 'which kernel text acts')
+    .option(`--revision <${REVISIONS.join('|')}>`, 'which kernel text acts')
     .option('--rodata <full|on|noalias|off>', 'the kernel parameter')
     .option('--kfence <off|early|late>', 'whether and when KFENCE takes its pool')
     .option('--debug-pagealloc', 'the kernel parameter: the linear map is made of pages')

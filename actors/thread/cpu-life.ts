@@ -128,7 +128,7 @@ export class CpuLife {
           cpu: id,
           isBootCpu: id === 0,
           isLate: machine.board.lateCpus.includes(id),
-          qualifies: cpuSupportsBbml2Noabort(machine.board.cpus[id]!),
+          qualifies: cpuSupportsBbml2Noabort(machine.board.cpus[id]!, kernel.config.revision),
         },
       },
     );

@@ -9,7 +9,7 @@ import { COUNTERS, type Counts } from '../../src/hardware/counters.ts';
 import { cpuModel } from '../../src/hardware/cpu-models.ts';
 import { allocateBuffer } from '../../src/hardware/memory.ts';
 import { type Allocate, MAX_BUFFER_BYTES } from '../../src/hardware/system.ts';
-import { type KernelConfig, KFENCE, REVISIONS, RODATA } from '../../src/kernel/config.ts';
+import { type KernelConfig, KFENCE, RELEASED, RODATA } from '../../src/kernel/config.ts';
 import { cpuSupportsBbml2Noabort } from '../../src/kernel/cpufeature.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { type Progress, type RunOutcome, runBoard } from './board-run.ts';
@@ -51,7 +51,7 @@ export function roundOf(plan: SoakPlan, round: number): Round {
   const draw: Draw = (bound) => choose(bound, 'program');
   const drawn = drawKernel(draw); // drawn in any case, and first: the board does not depend on what was fixed
   const kernel = plan.drawKernel ? { ...drawn, ...candidate.scenario.kernel, ...plan.fixedKernel } : candidate.kernel;
-  const board = plan.drawBoards ? boardFor(candidate, draw) : candidate.board;
+  const board = plan.drawBoards ? boardFor(candidate, kernel, draw) : candidate.board;
   return { ...candidate, round, seed, kernel, board };
 }
 
@@ -59,7 +59,7 @@ export function roundOf(plan: SoakPlan, round: number): Round {
 function drawKernel(draw: Draw): KernelConfig {
   const pick = <T>(choices: readonly T[]): T => choices[draw(choices.length)]!;
   return {
-    revision: pick(REVISIONS),
+    revision: pick(RELEASED),
     rodata: pick(['full', ...RODATA]),
     kfence: pick(KFENCE),
     debugPagealloc: draw(8) === 0,
@@ -68,13 +68,13 @@ function drawKernel(draw: Draw): KernelConfig {
 }
 
 /** A scenario with a board of its own making keeps it; one about late CPUs gets a late CPU that is worth refusing. */
-function boardFor({ scenario, board }: Candidate, draw: Draw): Board {
+function boardFor({ scenario, board }: Candidate, { revision }: KernelConfig, draw: Draw): Board {
   if (typeof scenario.board !== 'string') return board;
   const drawn = drawBoard(draw);
   if (board.lateCpus.length === 0) return drawn;
-  const early = drawn.cpus.filter(cpuSupportsBbml2Noabort);
+  const early = drawn.cpus.filter((cpu) => cpuSupportsBbml2Noabort(cpu, revision));
   if (early.length === 0) return board;
-  const late = drawn.cpus.find((cpu) => !cpuSupportsBbml2Noabort(cpu)) ?? cpuModel('cortex-a520')!;
+  const late = drawn.cpus.find((cpu) => !cpuSupportsBbml2Noabort(cpu, revision)) ?? cpuModel('cortex-a520')!;
   return { ...drawn, cpus: [...early, late], lateCpus: [early.length], summary: `${drawn.summary}; the last one late` };
 }
 

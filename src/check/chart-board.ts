@@ -1,4 +1,5 @@
 import type { Board } from '../hardware/board.ts';
+import type { Revision } from '../kernel/config.ts';
 import { cpuSupportsBbml2Noabort } from '../kernel/cpufeature.ts';
 import type { CpuGroup } from './chart-events.ts';
 
@@ -19,13 +20,13 @@ export interface ChartBoard {
   readonly groups: Readonly<Record<CpuGroup, readonly number[]>>;
 }
 
-export function chartBoard({ cpus, lateCpus }: Pick<Board, 'cpus' | 'lateCpus'>): ChartBoard {
+export function chartBoard({ cpus, lateCpus }: Pick<Board, 'cpus' | 'lateCpus'>, kernel: Revision): ChartBoard {
   return {
     cpus: cpus.map((model, cpu) => ({
       cpu,
       isBootCpu: cpu === 0,
       isLate: lateCpus.includes(cpu),
-      qualifies: cpuSupportsBbml2Noabort(model),
+      qualifies: cpuSupportsBbml2Noabort(model, kernel),
     })),
     groups: {
       boot: [0],

@@ -61,8 +61,8 @@ function remedyFor(cpu: Cpu, k: Kernel, change: Change, walker: Walker): string 
 
 /** What Linux does so that CPU `id` cannot walk a table whose blocks another CPU splits, and here was not done. */
 function howToKeepOff(cpu: Cpu, k: Kernel, id: number): string {
-  const { board } = k;
-  if (board.lateCpus.includes(id) && !cpuSupportsBbml2Noabort(board.cpus[id]!))
+  const { board, config } = k;
+  if (board.lateCpus.includes(id) && !cpuSupportsBbml2Noabort(board.cpus[id]!, config.revision))
     return `CPU ${id} came up when the linear map relied on BBML2, and had to be refused: verify_local_cpu_caps() ends in cpu_die_early() (6.18)`;
   const read64 = (variable: Parameters<typeof variablePa>[1]): bigint => read(cpu.memory, variablePa(k, variable));
   if (read64('multi_stop_state') !== MULTI_STOP_RUN)

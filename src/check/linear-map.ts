@@ -1,8 +1,9 @@
 import { formatPa, formatVa } from '../arch/address.ts';
 import { faultOf, formatFault } from '../arch/fault.ts';
 import { LIMIT_PXN } from '../arch/permission.ts';
-import { read } from '../hardware/memory.ts';
+import { type Memory, read } from '../hardware/memory.ts';
 import { physToVirt, virtToPhys } from '../kernel/address-space.ts';
+import { CAP_ABSENT } from '../kernel/cpufeature.ts';
 import { entryName } from '../kernel/entry-text.ts';
 import { type Kernel, variablePa } from '../kernel/kernel.ts';
 import { PTE_PXN, PTE_RDONLY, PTE_WRITE } from '../kernel/pgtable-prot.ts';
@@ -27,7 +28,8 @@ export const linearMap: Property = {
     if (read(machine.memory, variablePa(k, 'system_state')) === 0n) return []; // never came up: other checks say why
     const tree = kernelTree(k.space, k.symbols.swapperPgDir);
     const linear = ranges(machine.memory, tree).filter(({ va }) => va < k.space.pageEnd);
-    return [...linear.flatMap((range) => judge(k, range)), ...holes(k, linear)].slice(0, 5);
+    const problems = [...linear.flatMap((range) => judge(k, range)), ...holes(k, linear)];
+    return [...problems, ...unsplit(machine.memory, k, linear)].slice(0, 5);
   },
 };
 
@@ -55,6 +57,27 @@ function judge(k: Kernel, range: LeafRange): Violation[] {
       `${entryName(range.level, space.startLevel)}  ${describeDescriptor(range.descriptor, range.level, range.va, space)}`,
     ]),
   );
+}
+
+/**
+ * What the repaint promises: where the map was painted for CPUs that may split blocks in place, and not all can, nothing is
+ * left to split but the alias of the kernel image, whose pages nobody changes one by one.
+ */
+function unsplit(memory: Memory, k: Kernel, linear: readonly LeafRange[]): Violation[] {
+  const requires = read(memory, variablePa(k, 'linear_map_requires_bbml2')) === 1n;
+  if (!requires || read(memory, variablePa(k, 'cpu_hwcaps_bbml2_noabort')) !== CAP_ABSENT) return [];
+  const { space } = k;
+  const large = linear.find(({ pa, level }) => level < 3 && (pa >= space.initBegin || pa < space.text));
+  if (large === undefined) return [];
+  const { va, level, descriptor } = large;
+  return [
+    atRest(
+      'linear-map',
+      `${formatSpan(va, rangeEnd(large))} is still made of blocks, which nobody may split on a system without BBML2: who changes a page of it fails`,
+      [`${entryName(level, space.startLevel)}  ${describeDescriptor(descriptor, level, va, space)}`],
+      'linear_map_split_to_ptes() has to split whatever system_supports_bbml2_noabort() says: it is called because that is false (6.18)',
+    ),
+  ];
 }
 
 /** RAM that nothing maps. */

@@ -1,4 +1,5 @@
 import { faultCode } from '../arch/fault.ts';
+import { physicalAddressBits } from './board.ts';
 import * as counters from './counters.ts';
 import type { Cpu } from './cpu.ts';
 import { CPU_HAZARD, issued } from './dvm.ts';
@@ -38,6 +39,7 @@ export const AMALGAM = -3;
 const { ACCESSES, EVICTIONS, FILLS, HITS, MISSES, WALK_CACHE_HITS, WALKS } = counters;
 const { AMALGAMATIONS, BOTH_SIZES_CACHED, CONFLICT_ABORTS, CONFLICTS_AVOIDED, REDONE, STALE_USES } = counters;
 
+const ADDRESS_SIZE_L0 = faultCode('addrsize', 0);
 const TRANSLATION_L0 = faultCode('translation', 0);
 const PERMISSION_L0 = faultCode('permission', 0);
 const TLB_CONFLICT = faultCode('tlb-conflict');
@@ -60,7 +62,7 @@ export function translate(cpu: Cpu, va: number, right: number): number {
 export function translateOnce(cpu: Cpu, va: number, right: number): number {
   cpu.counts[ACCESSES]!++;
   if (va >= FIXMAP) return va - FIXMAP;
-  if (!cpu.mmuOn) return va;
+  if (!cpu.mmuOn) return va >= 0 && va < 2 ** physicalAddressBits(cpu.model) ? va : -ADDRESS_SIZE_L0;
   const regime = regimeFor(cpu, va);
   if (regime === undefined) return -TRANSLATION_L0;
   cpu.lastVa = va;

@@ -41,6 +41,11 @@ export interface CpuModel {
   readonly errata: readonly string[]; // Linux's umbrella numbers: '3683289', '4118414' ...
 }
 
+/** PAMax: bits of physical address that the CPU implements. */
+export function physicalAddressBits({ features }: Pick<CpuModel, 'features'>): number {
+  return features.lpa ? 52 : features.paBits;
+}
+
 export interface MemoryBank {
   readonly base: number;
   readonly bytes: number;

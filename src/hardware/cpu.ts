@@ -1,4 +1,4 @@
-import type { CpuModel } from './board.ts';
+import { type CpuModel, physicalAddressBits } from './board.ts';
 import type { Choose } from './chooser.ts';
 import { attachCounters } from './counters.ts';
 import { attachDvm, CPU_BBM, type Dvm, type DvmRecord, record } from './dvm.ts';
@@ -169,7 +169,7 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
     relax: options.relax ?? (() => {}),
     visible: (pa, before, after) => tableWordVisible(cpu, pa, before, after),
     regimes: regimesOf({
-      physicalAddressBits: model.features.lpa ? 52 : model.features.paBits,
+      physicalAddressBits: physicalAddressBits(model),
       hpds: model.features.hpds,
       e0pd: model.features.e0pd,
       smallTables: false,

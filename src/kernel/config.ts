@@ -1,8 +1,23 @@
 import type { Board } from '../hardware/board.ts';
 
-/** Which text of the series acts: `v5` as posted in July 2025, `6.18` as merged. */
-export const REVISIONS = ['v5', '6.18'] as const;
+/**
+ * Which text acts: `v4` and `v5` of the series as posted in May and July 2025, `6.18` as merged, `7.1` with splitting before
+ * the capabilities are final and blocks that are present and invalid, `7.3` with BBML3 from the ID register, `rox-rfc` the
+ * ROX cache as posted in June 2026, on top of 7.1.
+ */
+export const REVISIONS = ['v4', 'v5', '6.18', '7.1', '7.3', 'rox-rfc'] as const;
 export type Revision = (typeof REVISIONS)[number];
+
+/** Those that somebody may be running. */
+export const RELEASED = ['6.18', '7.1', '7.3'] as const satisfies readonly Revision[];
+
+/** Kernels in the order in which they came to be; a series that was posted stands on the one before it. */
+export const HISTORY: readonly Revision[] = ['v4', 'v5', '6.18', '7.1', 'rox-rfc', '7.3'];
+
+/** Whether what came with `first` is in `revision`. */
+export function isSince(revision: Revision, first: Exclude<Revision, 'rox-rfc'>): boolean {
+  return HISTORY.indexOf(revision) >= HISTORY.indexOf(first);
+}
 
 /**
  * rodata= since 6.17: `full` and its synonym `on` also make the linear aliases of read-only things read-only, `noalias`

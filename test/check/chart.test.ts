@@ -12,6 +12,7 @@ import {
 } from '../../src/check/chart-events.ts';
 import { type ChartTable, NO_PROGRAM, NOBODY, REFUSED, tableCharts, tableWalker } from '../../src/check/chart-table.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
+import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { MARK, MARKS } from '../../src/kernel/marks.ts';
 
 /** A chart of two states: `cpu.started` leads from `off` to `up` and starts `work`; `cpu.idle` is taken note of. */
@@ -58,7 +59,7 @@ describe('a place in a table', () => {
   });
 
   test('in the table of a system hears each CPU as one of its group', () => {
-    const board = chartBoard(boardPresets.get('late-cpu')!);
+    const board = chartBoard(boardPresets.get('late-cpu')!, DEFAULT_CONFIG.revision);
     const late = firstMarkBy('late') + MARK['cpu.started'];
     const { system } = tableCharts({ cpus: [], system: small(SYSTEM_EVENTS.length, late) }, board);
     for (const cpu of [0, 1, 2]) expect(system.mark(cpu, MARK['cpu.started'])).toBe(false);
@@ -71,7 +72,7 @@ describe('a place in a table', () => {
 describe('a mark', () => {
   const { system } = tableCharts(
     { cpus: [], system: small(SYSTEM_EVENTS.length, MARK['cpu.started']) },
-    chartBoard(boardPresets.get('tiny-2')!),
+    chartBoard(boardPresets.get('tiny-2')!, DEFAULT_CONFIG.revision),
   );
 
   test('that is accepted is no violation', () => {
@@ -120,7 +121,7 @@ describe('the numbers of events', () => {
 });
 
 test('a board has each of its CPUs in one group, and knows which have BBML2_NOABORT', () => {
-  const { cpus, groups } = chartBoard(boardPresets.get('late-cpu')!);
+  const { cpus, groups } = chartBoard(boardPresets.get('late-cpu')!, DEFAULT_CONFIG.revision);
   expect(groups).toEqual({ boot: [0], early: [1, 2], late: [3] });
   expect(cpus.map(({ isBootCpu, isLate, qualifies }) => [isBootCpu, isLate, qualifies])).toEqual([
     [true, false, true],

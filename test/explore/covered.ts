@@ -35,7 +35,7 @@ export function oneBlock(cpus: number): Board {
 export function covered(scenario: Scenario, options: CoveredOptions = {}): Covered {
   const { board = oneBlock(3), from = 'brought-up', compiled = false } = options;
   const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel };
-  const cpus = chartBoard(board);
+  const cpus = chartBoard(board, DEFAULT_CONFIG.revision);
   const tables = (compiled ? compileCharts : lazyCharts)(cpus, CHART_VOCABULARY);
   const looking = collector(tableCharts(tables, cpus), tables, cpus);
   const exploration = { board, scenario, kernel, work: briefWork, from, mostPoints: 20_000, charts: looking.charts };

@@ -34,7 +34,7 @@ function small(cpus: number): Board {
 }
 
 function chartsOf(board: Board): BoardCharts {
-  const cpus = chartBoard(board);
+  const cpus = chartBoard(board, DEFAULT_CONFIG.revision);
   return tableCharts(lazyCharts(cpus, CHART_VOCABULARY), cpus);
 }
 
@@ -184,14 +184,16 @@ describe('charts', () => {
   it('judge every mark, by table or by actors alike', () => {
     const board = small(3);
     const byTable = explorer(late).run(randomly(1));
-    const cpus = chartBoard(board);
+    const cpus = chartBoard(board, DEFAULT_CONFIG.revision);
     const byActors = explorer(late, { charts: realCharts(cpus, CHART_VOCABULARY) }).run(randomly(1));
     expect(byTable.violations[0]).toMatchObject({ property: 'chart', cpu: 0 });
     expect(byActors).toEqual(byTable);
   });
 
   it('of real actors are put back with the machine', () => {
-    const { run } = explorer(repaint, { charts: realCharts(chartBoard(small(3)), CHART_VOCABULARY) });
+    const { run } = explorer(repaint, {
+      charts: realCharts(chartBoard(small(3), DEFAULT_CONFIG.revision), CHART_VOCABULARY),
+    });
     for (const seed of SEEDS) expect(run(randomly(seed)).verdict).toBe('good');
   });
 

@@ -12,6 +12,7 @@ import {
   walkAndFill,
 } from '../../src/hardware/access.ts';
 import { dsb, isb } from '../../src/hardware/barrier.ts';
+import { physicalAddressBits } from '../../src/hardware/board.ts';
 import {
   BOTH_SIZES_CACHED,
   EVICTIONS,
@@ -78,6 +79,14 @@ describe('a translation', () => {
     expect(translate(cpu, FIXMAP + RAM, RIGHT_EL1_WRITE)).toBe(RAM);
     expect(translate(cpu, RAM, RIGHT_EL1_WRITE)).toBe(RAM);
     expect(cpu.counts[WALKS]).toBe(0);
+  });
+
+  it('of addresses past the physical ones is an address size fault with translation off', () => {
+    const cpu = smallMachine().cpus[0]!;
+    cpu.mmuOn = false;
+    const end = 2 ** physicalAddressBits(cpu.model);
+    expect(translate(cpu, end - 8, RIGHT_EL1_READ)).toBe(end - 8);
+    for (const va of [end, KERNEL]) expect(translate(cpu, va, RIGHT_EL1_READ)).toBe(-faultCode('addrsize', 0));
   });
 
   it('evicts what chance names when its set is full', () => {

@@ -4,7 +4,7 @@ import { defaultBoard } from '../../src/hardware/board-presets.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { type CpuModelName, cpuModels } from '../../src/hardware/cpu-models.ts';
 import { exchange, read } from '../../src/hardware/memory.ts';
-import { KFENCE, RODATA } from '../../src/kernel/config.ts';
+import { HISTORY, KFENCE, REVISIONS, type Revision, RODATA } from '../../src/kernel/config.ts';
 import {
   CAP_ABSENT,
   CAP_PRESENT,
@@ -41,7 +41,7 @@ describe('cpu_supports_bbml2_noabort() reads MIDR_EL1 and the list of 6.18', () 
     ['AmpereOne', 0, 0, true],
     ['AmpereOne', 15, 15, true],
     ['AmpereOne-A', 0, 0, true],
-    // On the longer list of 7.2 only:
+    // On the longer list of 7.3 only:
     ['C1-Ultra', 1, 0, false],
     ['C1-Ultra', 1, 1, false],
     ['C1-Premium', 1, 1, false],
@@ -51,25 +51,54 @@ describe('cpu_supports_bbml2_noabort() reads MIDR_EL1 and the list of 6.18', () 
     ['Cortex-A520', 0, 0, false],
   ];
   test.each(EDGES)('%s r%ip%i: %s', (name, variant, revision, expected) => {
-    expect(cpuSupportsBbml2Noabort(part(name, variant, revision))).toBe(expected);
+    expect(cpuSupportsBbml2Noabort(part(name, variant, revision), '6.18')).toBe(expected);
   });
 
   test('the examples of the manual pages', () => {
     for (const midr of [0x410fd823, 0x410fd842, 0xc00fac30, 0x4e0f0100])
-      expect(cpuSupportsBbml2Noabort({ ...cpuModels['cortex-a520'], midr })).toBe(true);
-    expect(cpuSupportsBbml2Noabort({ ...cpuModels['cortex-a520'], midr: 0x411fd8c1 })).toBe(false);
+      expect(cpuSupportsBbml2Noabort({ ...cpuModels['cortex-a520'], midr }, '6.18')).toBe(true);
+    expect(cpuSupportsBbml2Noabort({ ...cpuModels['cortex-a520'], midr: 0x411fd8c1 }, '6.18')).toBe(false);
   });
 
   test('the ID register is not asked: AmpereOne hides its level, and a level in it proves nothing', () => {
     expect(cpuModels.ampereone.bbm).toBe(0);
-    expect(cpuSupportsBbml2Noabort(cpuModels.ampereone)).toBe(true);
-    expect(cpuSupportsBbml2Noabort(cpuModels['generic-bbml2-noabort'])).toBe(false);
-    expect(cpuSupportsBbml2Noabort(cpuModels['generic-bbml3'])).toBe(false);
+    expect(cpuSupportsBbml2Noabort(cpuModels.ampereone, '6.18')).toBe(true);
+    expect(cpuSupportsBbml2Noabort(cpuModels['generic-bbml2-noabort'], '6.18')).toBe(false);
+    expect(cpuSupportsBbml2Noabort(cpuModels['generic-bbml3'], '6.18')).toBe(false);
+  });
+
+  test('since 7.3 level 3 in the ID register is as good as the list, and level 2 still proves nothing', () => {
+    const qualify = (revision: Revision, model: CpuModelName): boolean =>
+      cpuSupportsBbml2Noabort(cpuModels[model], revision);
+    expect(REVISIONS.filter((revision) => qualify(revision, 'generic-bbml3'))).toEqual(['7.3']);
+    expect(REVISIONS.filter((revision) => qualify(revision, 'generic-bbml2-noabort'))).toEqual([]);
+    expect(REVISIONS.filter((revision) => qualify(revision, 'ampereone'))).toEqual(REVISIONS);
+  });
+
+  test('each part is on the list from the kernel on that first had it', () => {
+    const firstOf = (name: PartName): Revision | undefined =>
+      HISTORY.find((revision) => cpuSupportsBbml2Noabort(part(name, 1, 1), revision));
+    expect(firstOf('AmpereOne')).toBe('v4');
+    expect(firstOf('Olympus')).toBe('6.18');
+    for (const name of [
+      'C1-Ultra',
+      'C1-Premium',
+      'C1-Pro',
+      'C1-Nano',
+      'Cortex-A725',
+      'Cortex-A715',
+      'Neoverse N3',
+    ] as const)
+      expect(firstOf(name), name).toBe('7.3');
+    expect(cpuSupportsBbml2Noabort(part('C1-Ultra', 1, 0), '7.3')).toBe(false); // erratum 3683289
+    expect(firstOf('Cortex-A520')).toBeUndefined();
   });
 
   test('no part is on the list that would abort', () => {
+    const never = ['level2-noabort', 'level3'];
     for (const model of Object.values(cpuModels))
-      if (cpuSupportsBbml2Noabort(model)) expect(model.conflicts).toBe('level2-noabort');
+      for (const revision of REVISIONS)
+        if (cpuSupportsBbml2Noabort(model, revision)) expect(never).toContain(model.conflicts);
   });
 });
 

@@ -98,7 +98,7 @@ class DrivenCpu {
       cpu: id,
       isBootCpu: id === 0,
       isLate: board.lateCpus?.includes(id) ?? false,
-      qualifies: cpuSupportsBbml2Noabort(board.cpus[id]!),
+      qualifies: cpuSupportsBbml2Noabort(board.cpus[id]!, DEFAULT_CONFIG.revision),
     };
     const runs = (program: (cpu: Cpu, k: Kernel) => Op): typeof standing => ({
       ...standing,

@@ -11,6 +11,7 @@ import {
   tableCharts,
 } from '../../src/check/chart-table.ts';
 import { seededChooser } from '../../src/hardware/chooser.ts';
+import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import type { KernelText } from '../../src/kernel/kernel.ts';
 import { MARK, MARKS } from '../../src/kernel/marks.ts';
 import { boardOf } from './chart-agreement.ts';
@@ -108,7 +109,7 @@ describe('told the same, by chance and at length, a table goes where real actors
 describe('the kernel lives under tables as it does under real actors', () => {
   test.each(['asymmetric-8', 'symmetric-8', 'tiny-2', 'late-cpu'])('on %s, and is led through its programs', (name) => {
     const small = smallBoard(name);
-    const seen = chartBoard(small);
+    const seen = chartBoard(small, DEFAULT_CONFIG.revision);
     const inTables = liveInTurns(small, tableCharts(compileCharts(seen, CHART_VOCABULARY), seen));
     const inActors = liveInTurns(small, realCharts(seen, CHART_VOCABULARY));
     expect(inTables).toEqual(inActors);
@@ -125,7 +126,7 @@ describe('the kernel lives under tables as it does under real actors', () => {
 
   test('and what their charts refuse is the same violation', () => {
     const small = smallBoard('asymmetric-8');
-    const seen = chartBoard(small);
+    const seen = chartBoard(small, DEFAULT_CONFIG.revision);
     const wrongPainter: (good: KernelText) => KernelText = (good) => ({
       ...good,
       repaint: { ...good.repaint, painter: (cpu) => cpu.id === 7 },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { cpuModels } from '../../src/hardware/cpu-models.ts';
+import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { leastAble } from '../../src/scenario/least-able.ts';
 import { bootCpuDoesNotWait, heldUpCpu, repaint } from '../../src/scenario/repaint.ts';
 import { repainted, sized } from './repainted.ts';
@@ -47,7 +48,7 @@ describe('a CPU that is held up', () => {
 describe('the CPU that stands least', () => {
   const { 'cortex-x4-r0p3': able, 'generic-bbml1': one, 'cortex-a520': none } = cpuModels;
   const least = (cpus: (typeof able)[], lateCpus: number[] = []): number =>
-    leastAble({ board: { ...board, cpus, lateCpus } });
+    leastAble({ board: { ...board, cpus, lateCpus }, config: DEFAULT_CONFIG });
 
   test('is the last of the lowest class', () => {
     expect(least([able, none, one])).toBe(1);

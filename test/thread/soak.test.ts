@@ -108,7 +108,9 @@ describe('the rounds of a soak', () => {
       const { board, scenario, kernel } = roundOf(drawing(), round);
       expect(scenario.name).toBe('late-cpu');
       expect(kernel.kfence).toBe('late'); // what the scenario needs is not drawn
-      expect(board.cpus.map(cpuSupportsBbml2Noabort)).toEqual(board.cpus.map((_, id) => !board.lateCpus.includes(id)));
+      expect(board.cpus.map((model) => cpuSupportsBbml2Noabort(model, kernel.revision))).toEqual(
+        board.cpus.map((_, id) => !board.lateCpus.includes(id)),
+      );
     }
   });
 });
