@@ -204,7 +204,11 @@ const explore = z.looseObject({
         .describe(
           'lines with which all schedules that were tried end well; the best first, none where no single line helps',
         ),
-      tried: z.looseObject({ places: count, lines: count, runs: count }).optional(),
+      sentences: z
+        .array(z.looseObject({ sentence: z.string(), linux: z.string().optional(), schedulesTried: count }))
+        .optional()
+        .describe('changed sentences with which, as the kernel has them, all schedules that were tried end well'),
+      tried: z.looseObject({ places: count, lines: count, sentences: count, runs: count }).optional(),
     }),
   ),
   counts: z.looseObject({

@@ -1,4 +1,4 @@
-import type { Cure, Explanation } from '../../src/explore/explain/explain.ts';
+import type { Cure, Explanation, SentenceCure } from '../../src/explore/explain/explain.ts';
 import type { OpenEnd } from '../../src/explore/explain/open-end.ts';
 import type { Style } from './style.ts';
 import { recordText, type TraceContext } from './trace-text.ts';
@@ -9,12 +9,11 @@ import { wrap } from './wrap.ts';
 const MOST_CURES = 3;
 
 export function explanationLines(explanation: Explanation, context: TraceContext, style: Style): string[] {
-  const { cures, openEnds } = explanation;
+  const { cures, sentences, openEnds } = explanation;
+  const cured = [...cures.slice(0, MOST_CURES).map(cureText), ...sentences.map(sentenceText)];
   const lines = [
-    ...cures.slice(0, MOST_CURES).map((cure, i) => `${i === 0 ? 'cured by' : '      or'}  ${cureText(cure)}`),
-    ...(cures.length === 0
-      ? [`no cure   ${noneText(explanation)}`]
-      : [`tried     ${triedText(explanation, cures[0]!)}`]),
+    ...cured.map((text, i) => `${i === 0 ? 'cured by' : '      or'}  ${text}`),
+    cured.length === 0 ? `no cure   ${noneText(explanation)}` : `tried     ${triedText(explanation)}`,
     ...openEnds.map((end, i) => `${i === 0 ? 'open' : '    '}      ${openText(end, context)}`),
   ];
   return lines.flatMap((line) => wrap(line, style.width - 2, '          ').map((part) => `  ${part}`));
@@ -31,11 +30,17 @@ function cureText({ insert, cpu, after, before, between: [from, to], linux, undo
   return `${insert} ${where}${also}${undone}, CPU ${cpu}, ${milestones.join(', ')}${inLinux}`;
 }
 
+function sentenceText({ sentence, linux }: SentenceCure): string {
+  return `the kernel's own ${sentence} instead of the scenario's${linux === undefined ? '' : `: ${linux}, 6.18`}`;
+}
+
 /** How it was found, so that nobody takes it for a proof. */
-function triedText({ without: { schedules, violated }, tried }: Explanation, { schedulesTried }: Cure): string {
+function triedText({ without: { schedules, violated }, cures, tried }: Explanation): string {
+  const line = cures.length > 0 ? 'the line' : 'it';
   return [
-    `with the line all ${n(schedulesTried)} schedules tried end well, without it ${n(violated)} of ${n(schedules)} do not`,
-    `(${n(tried.lines)} lines at ${n(tried.places)} places, ${n(tried.runs)} runs)`,
+    `with ${line} all ${n(schedules)} schedules tried end well, without it ${n(violated)} of ${n(schedules)} do not`,
+    `(${n(tried.lines)} lines at ${n(tried.places)} places${cures.length > 0 ? '' : ', none of which helps alone'};`,
+    `${n(tried.runs)} runs)`,
   ].join(' ');
 }
 

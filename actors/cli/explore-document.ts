@@ -29,7 +29,7 @@ export function exploreDocument(
           schedule: index,
           token,
           ...(shrunk && { shrunk }),
-          ...(explanation && { cures: explanation.cures, tried: explanation.tried }),
+          ...(explanation && { cures: explanation.cures, sentences: explanation.sentences, tried: explanation.tried }),
         })),
       ),
       ...hungViolations(result).map((violation) => ({ ...violation, schedule: result.hung })),

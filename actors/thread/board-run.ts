@@ -10,7 +10,7 @@ import { type KernelConfig, tablePagesNeeded } from '../../src/kernel/config.ts'
 import { createKernel, type Kernel } from '../../src/kernel/kernel.ts';
 import { failAllocations } from '../../src/kernel/pgalloc.ts';
 import { kernelText } from '../../src/kernel/text.ts';
-import type { Scenario } from '../../src/scenario/scenario.ts';
+import { type Scenario, textOf } from '../../src/scenario/scenario.ts';
 import { type Crew, startCrew, stopCrew } from './crew.ts';
 import { type Findings, noFindings, sortFindings, traceOfFirst } from './findings.ts';
 import { FINISHED, watchOver } from './lookout.ts';
@@ -120,8 +120,7 @@ function prepareMachine({ board, scenario, kernel: config, allocate }: RunReques
     poolFrames: tablePagesNeeded(board),
     ...(allocate === undefined ? {} : { allocate }),
   });
-  const good = kernelText(config.revision);
-  const kernel = createKernel(board, machine.layout, config, scenario.text?.(good) ?? good);
+  const kernel = createKernel(board, machine.layout, config, textOf(scenario, kernelText(config.revision)));
   loadKernelImage(machine.memory);
   failAllocations(machine.memory.control, scenario.allocationFailureOneIn ?? 0);
   scenario.setup?.(machine, kernel);

@@ -22,6 +22,7 @@ import { createKernel, type Kernel, variablePa } from '../../src/kernel/kernel.t
 import { MARKS, type Mark } from '../../src/kernel/marks.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 import { checkLinearMap } from '../../src/scenario/check-linear-map.ts';
+import { textOf } from '../../src/scenario/scenario.ts';
 import {
   type CpuAssignment,
   type CpuReport,
@@ -68,8 +69,8 @@ export class CpuLife {
     const { machine: handle, cpu: id, kernel: config } = assignment;
     const machine = attachMachine(handle);
     if (id === 0) commitPool(machine.memory);
-    const good = kernelText(config.revision);
-    const kernel = createKernel(handle.board, handle.layout, config, scenario.text?.(good) ?? good);
+    const text = textOf(scenario, kernelText(config.revision));
+    const kernel = createKernel(handle.board, handle.layout, config, text);
     return new CpuLife(assignment, machine, kernel, scenario.programs?.(id) ?? checkLinearMap, scenario, post);
   }
 

@@ -14,7 +14,7 @@ import { createKernel, type Kernel } from '../kernel/kernel.ts';
 import { MARK } from '../kernel/marks.ts';
 import { failAllocations } from '../kernel/pgalloc.ts';
 import { kernelText } from '../kernel/text.ts';
-import type { Program, Scenario } from '../scenario/scenario.ts';
+import { type Program, type Scenario, textOf } from '../scenario/scenario.ts';
 import { broughtUpBy } from './bring-up.ts';
 import { bareCareer, bootingCareer } from './career.ts';
 import type { Decide, Decisions } from './decide.ts';
@@ -147,8 +147,7 @@ export function interleaverOf(exploration: Exploration): Interleaver {
 }
 
 function kernelOf({ board, kernel, scenario }: Exploration, { layout }: Machine): Kernel {
-  const good = kernelText(kernel.revision);
-  return createKernel(board, layout, kernel, scenario.text?.(good) ?? good);
+  return createKernel(board, layout, kernel, textOf(scenario, kernelText(kernel.revision)));
 }
 
 /** What all CPUs of one machine are tied to. */

@@ -29,26 +29,24 @@ export const heldUpCpu = defineScenario({
   name: 'held-up-cpu',
   summary: 'a CPU is held up on its way into the idmap: the boot CPU waits for it',
   board: 'asymmetric-8',
-  text: heldUp,
+  circumstances: heldUp,
 });
 
-/** One sentence of the repaint changed. `circumstances`: what befalls the good text as well. */
+/** One sentence of the repaint changed. */
 function twin(
   name: string,
   summary: string,
   expect: string,
   change: Partial<RepaintText>,
-  circumstances = (good: KernelText): KernelText => good,
+  circumstances?: Scenario['circumstances'],
 ): Scenario {
   return defineScenario({
     name: `repaint/${name}`,
     summary,
     board: 'asymmetric-8',
     expect,
-    text: (good: KernelText) => {
-      const text = circumstances(good);
-      return { ...text, repaint: { ...text.repaint, ...change } };
-    },
+    ...(circumstances && { circumstances }),
+    text: (good: KernelText) => ({ ...good, repaint: { ...good.repaint, ...change } }),
   });
 }
 
@@ -166,7 +164,7 @@ export const outOfMemory = defineScenario({
   summary: 'a table cannot be allocated in the middle of the repaint: the kernel panics by design',
   board: 'asymmetric-8',
   expect: 'panic',
-  text: outOfTables,
+  circumstances: outOfTables,
 });
 
 /** As the good one, without the ISB that puts the reserved table in force. */

@@ -21,6 +21,8 @@ export interface Scenario {
   /** `good`, or the property that must catch it. */
   readonly expect: 'good' | string;
   readonly kernel?: Partial<KernelConfig>;
+  /** What befalls any text: a CPU held up, memory that runs out. No fault of the kernel's, and nothing that it could cure. */
+  readonly circumstances?: (good: KernelText) => KernelText;
   /** The change of the kernel's text, for a bad twin. */
   readonly text?: (good: KernelText) => KernelText;
   /** Prepares the machine before any CPU starts. */
@@ -35,6 +37,17 @@ export interface Scenario {
   readonly allocationFailureOneIn?: number;
 }
 
+/** The text as the scenario's circumstances leave it. */
+export function circumstancesOf({ circumstances }: Scenario, good: KernelText): KernelText {
+  return circumstances?.(good) ?? good;
+}
+
+/** The text that the scenario's kernel acts by: the revision's own, under its circumstances, with its change. */
+export function textOf(scenario: Scenario, good: KernelText): KernelText {
+  const given = circumstancesOf(scenario, good);
+  return scenario.text?.(given) ?? given;
+}
+
 /** What a user's module exports by default. Only `name`, `summary` and `board` must be given. */
 export type ScenarioDefinition = Omit<Scenario, 'expect'> & { readonly expect?: string };
 
@@ -46,7 +59,7 @@ export function defineScenario(definition: ScenarioDefinition): Scenario {
 }
 
 const TEXTS = ['name', 'summary'] as const;
-const FUNCTIONS = ['text', 'setup', 'programs', 'briefPrograms'] as const;
+const FUNCTIONS = ['circumstances', 'text', 'setup', 'programs', 'briefPrograms'] as const;
 const KEYS: ReadonlySet<string> = new Set([
   ...TEXTS,
   ...FUNCTIONS,

@@ -71,8 +71,17 @@ describe('asymmu explore', () => {
     expect(timeless(other).replace('jobs 3', 'jobs 1')).toBe(timeless(one));
   });
 
-  test('does not make up a line where none is missing', async () => {
+  test('does not make up a line where none is missing: it names the sentence that was changed', async () => {
     const { stdout } = await asymmu(['explore', 'repaint/painter-without-bbml2', ...small]);
+    const text = stdout.replace(/\s+/g, ' ');
+    expect(text).toMatch(
+      /cured by the kernel's own repaint\.painter instead of the scenario's: smp_processor_id\(\) == 0/,
+    );
+    expect(text).toMatch(/with it all 201 schedules tried end well.*, none of which helps alone;/);
+  });
+
+  test('says so where nothing was changed and nothing helps', async () => {
+    const { stdout } = await asymmu(['explore', 'repaint/out-of-memory', ...small]);
     expect(stdout).toContain('no cure   no barrier, TLBI, TTBR write or wait at any one place makes it good');
     expect(stdout).not.toContain('cured by');
   });

@@ -4,7 +4,7 @@ import { type BoardSize, resizeBoard } from '../../src/hardware/board-resize.ts'
 import { finaliseSystemCapabilities } from '../../src/kernel/cpufeature.ts';
 import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../../src/kernel/repaint.ts';
 import { multiCpuStop, takeStopWork } from '../../src/kernel/stop-machine.ts';
-import type { Scenario } from '../../src/scenario/scenario.ts';
+import { type Scenario, textOf } from '../../src/scenario/scenario.ts';
 import { bootAll, type Interleaved, interleave, runToEnd } from '../kernel/interleaved.ts';
 
 export function sized(name: string, size: BoardSize): Board {
@@ -15,7 +15,7 @@ export function sized(name: string, size: BoardSize): Board {
 
 /** Boot and repaint in one thread, in an order that the seed decides. `died`: why a CPU never ran again; empty if none did. */
 export function repainted(board: Board, scenario: Scenario, seed: number): Interleaved & { readonly died: string } {
-  const machine = bootAll(board, scenario.kernel, seed, scenario.text);
+  const machine = bootAll(board, scenario.kernel, seed, (good) => textOf(scenario, good));
   const { cpus, kernels } = machine;
   runToEnd(finaliseSystemCapabilities(cpus[0]!, kernels[0]!));
   machine.marks.length = 0;

@@ -4,8 +4,9 @@ import type { Mark } from '../../kernel/marks.ts';
 import { type Exploration, type Interleaved, interleaverOf } from '../interleaver.ts';
 import type { Departure } from './departures.ts';
 import { COSTS, type Cost, LINES, type Line } from './insertion.ts';
-import { linuxPlace } from './linux-place.ts';
+import { linuxPlace, linuxSentence } from './linux-place.ts';
 import { type OpenEnd, openEnds } from './open-end.ts';
+import { changedSentences, type SentencePath, withRestored } from './sentence.ts';
 import type { Shrunk } from './shrink.ts';
 import { type AtSpot, follow, keyOf, type Spot } from './spot.ts';
 import { FIRST_RANDOM, trialSchedule } from './trial-schedule.ts';
@@ -33,16 +34,31 @@ export interface Cure {
   readonly schedulesTried: number;
 }
 
+/** A sentence that the scenario has changed, and with which, as the kernel has it, every schedule came to a good end. */
+export interface SentenceCure {
+  /** Its place in the kernel's text: 'repaint.mapFlag'. */
+  readonly sentence: SentencePath;
+  /** What it is in Linux; undefined: nobody can tell. */
+  readonly linux: string | undefined;
+  readonly schedulesTried: number;
+}
+
 export interface Explanation {
   readonly violation: Violation;
   /** The cheapest there are, none where no single line helps: then the text is wrong in another way. */
   readonly cures: readonly Cure[];
+  readonly sentences: readonly SentenceCure[];
   /** What the failing run had begun and not completed. */
   readonly openEnds: readonly OpenEnd[];
   /** How many of the schedules that a cure has to pass fail without it. */
   readonly without: { readonly schedules: number; readonly violated: number };
-  /** What was tried: places, lines at each, and runs of all together. */
-  readonly tried: { readonly places: number; readonly lines: number; readonly runs: number };
+  /** What was tried: places, lines at each, changed sentences, and runs of all together. */
+  readonly tried: {
+    readonly places: number;
+    readonly lines: number;
+    readonly sentences: number;
+    readonly runs: number;
+  };
 }
 
 export interface ExplainBudget {
@@ -72,12 +88,19 @@ export function explain(shrunk: Shrunk, budget = EXPLAIN_BUDGET): Explanation {
     cures = curesAmong(bench, places, some);
     if (cures.length > 0) break;
   }
+  const changed = changedSentences(shrunk.exploration);
+  const sentences = changed.filter((path) => bench.passesRestored(path));
   return {
     violation,
     cures,
+    sentences: sentences.map((sentence) => ({
+      sentence,
+      linux: linuxSentence(sentence),
+      schedulesTried: budget.schedules + 1,
+    })),
     openEnds: openEnds(shrunk),
     without: { schedules: budget.schedules + 1, violated },
-    tried: { places: places.length, lines, runs: bench.spent() },
+    tried: { places: places.length, lines, sentences: changed.length, runs: bench.spent() },
   };
 }
 
@@ -100,6 +123,8 @@ interface Bench {
   readonly passes: (trial: Trial, from: number, to: number) => boolean;
   /** The line does as well where there are more CPUs. */
   readonly passesWide: (trial: Trial) => boolean;
+  /** The same, where one sentence is the kernel's own. */
+  readonly passesRestored: (path: SentencePath) => boolean;
   /** How many schedules do not come to a good end with no line put in. */
   readonly failures: () => number;
 }
@@ -125,6 +150,13 @@ function benchOf(shrunk: Shrunk, budget: ExplainBudget): Bench {
     },
     passes: (trial, from, to) => passes(narrow, trial, from, to),
     passesWide: (trial) => wide === undefined || passes(wide, trial, FIRST_RANDOM, FIRST_RANDOM + budget.wide),
+    passesRestored(path) {
+      const { exploration, departures } = shrunk;
+      const one = standOf(withRestored(exploration, path), departures);
+      if (!passes(one, [], 0, budget.schedules + 1)) return false;
+      const more = widerThan({ ...shrunk, exploration: withRestored(exploration, path) });
+      return more === undefined || passes(more, [], FIRST_RANDOM, FIRST_RANDOM + budget.wide);
+    },
     failures() {
       let failures = 0;
       for (let schedule = 0; schedule <= budget.schedules; schedule++)

@@ -37,3 +37,30 @@ export function linuxPlace({ milestone, after, announced }: Spot): string | unde
   const splits = milestone === 'repaint.everybodyParked' || milestone === 'split.started';
   return splits && after === 'fill of a table' ? SPLIT : AFTER[milestone];
 }
+
+const MMU = 'arch/arm64/mm/mmu.c';
+
+/** What the sentences of the kernel's text are in Linux. */
+const SENTENCES: Readonly<Record<string, string>> = {
+  'repaint.painter': `smp_processor_id() == 0 in linear_map_split_to_ptes(), ${MMU}`,
+  'repaint.initFlag': `init_idmap_kpti_bbml2_flag(), ${MMU}`,
+  'repaint.mapFlag': `create_idmap(), ${MMU}`,
+  'repaint.waitForSecondaries': `smp_cond_load_acquire() in linear_map_split_to_ptes(), ${MMU}`,
+  'repaint.split': `range_split_to_ptes() in linear_map_split_to_ptes(), ${MMU}`,
+  'repaint.beforeLink': SPLIT,
+  'repaint.flush': `flush_tlb_kernel_range() in linear_map_split_to_ptes(), ${MMU}`,
+  'repaint.release': `WRITE_ONCE(idmap_kpti_bbml2_flag, 0) in linear_map_split_to_ptes(), ${MMU}`,
+  'repaint.waitForBootCpu': 'wait_linear_map_split_to_ptes(), arch/arm64/mm/proc.S',
+  'split.supported': `system_supports_bbml2_noabort() in split_kernel_leaf_mapping(), ${MMU}`,
+  'split.locked': `pgtable_split_lock in split_kernel_leaf_mapping(), ${MMU}`,
+  'split.childLeaf': SPLIT,
+  'pageattr.isLeaf': 'pageattr_pmd_entry(), arch/arm64/mm/pageattr.c',
+  'pageattr.needsFlush': '__change_memory_common(), arch/arm64/mm/pageattr.c',
+  'pageattr.flush': 'flush_tlb_kernel_range() in __change_memory_common(), arch/arm64/mm/pageattr.c',
+  verifyLocalCpuCaps: 'verify_local_cpu_caps(), arch/arm64/kernel/cpufeature.c',
+};
+
+/** What a sentence is in Linux; undefined where nobody can tell. */
+export function linuxSentence(path: string): string | undefined {
+  return SENTENCES[path];
+}

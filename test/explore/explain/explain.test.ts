@@ -102,18 +102,26 @@ describe('the explanation names the line that is missing', () => {
 });
 
 describe('where no line is missing, none is made up', () => {
-  it.each([
-    ['secondaries-stay-on-swapper', /reserved TTBR1/],
-    ['flag-starts-at-zero', /init_idmap_kpti_bbml2_flag/],
-    ['flag-not-in-idmap', /create_idmap/],
-    ['painter-without-bbml2', /the split belongs to CPU 0/],
-    ['out-of-memory', /tables for the whole split/],
-  ])('%s: all were tried, and the violation says what it knows', (name, remedy) => {
-    const { cures, tried, violation } = explained(twin(name));
+  const CHANGED: readonly [name: string, remedy: RegExp, sentence: string | undefined, linux: RegExp][] = [
+    ['secondaries-stay-on-swapper', /reserved TTBR1/, 'repaint.waitForBootCpu', /^wait_linear_map_split_to_ptes/],
+    ['flag-starts-at-zero', /init_idmap_kpti_bbml2_flag/, 'repaint.initFlag', /^init_idmap_kpti_bbml2_flag/],
+    ['flag-not-in-idmap', /create_idmap/, 'repaint.mapFlag', /^create_idmap/],
+    ['painter-without-bbml2', /the split belongs to CPU 0/, 'repaint.painter', /smp_processor_id\(\) == 0/],
+    ['out-of-memory', /tables for the whole split/, undefined, /./],
+  ];
+  it.each(CHANGED)('%s: the sentence that was changed is named, if one was', (name, remedy, sentence, linux) => {
+    const { cures, sentences, tried, violation } = explained(twin(name));
     expect(cures).toEqual([]);
+    expect(sentences).toMatchObject(sentence === undefined ? [] : [{ sentence, linux: expect.stringMatching(linux) }]);
+    expect(tried).toMatchObject({ sentences: sentence === undefined ? 0 : 1 });
     expect(tried.lines).toBeGreaterThan(40);
     expect(tried.places).toBeGreaterThan(40);
     expect(violation.remedy).toMatch(remedy);
+  });
+
+  it('of several sentences, only those are named that help alone', () => {
+    const { sentences, tried } = explained(twin('release-before-flush-completes'));
+    expect([sentences.map(({ sentence }) => sentence), tried.sentences]).toEqual([['repaint.flush'], 2]);
   });
 
   it('a lost update wants a lock, which is no single line', () => {
