@@ -9,6 +9,7 @@ import type { TraceRecord } from '../../src/hardware/trace.ts';
 import { entryName, entryText } from '../../src/kernel/entry-text.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { MARKS } from '../../src/kernel/marks.ts';
+import { WARNINGS } from '../../src/kernel/warn.ts';
 import { physicalName, placeName } from './place-name.ts';
 
 /** What a record's text is made with. `memory` tells where in its tree a table page hangs. */
@@ -49,6 +50,8 @@ export function recordText(record: TraceRecord, { k, memory }: TraceContext): st
       return `walker fills ${formatSize(2 ** detail)} ${placeName(k, address)}`;
     case 'allocate':
       return address < 0 ? 'allocate table: -ENOMEM' : `allocate table ${physicalName(k, address)}`;
+    case 'warn':
+      return `WARNING: ${WARNINGS[detail] ?? detail}() at ${placeName(k, address)}`;
     case 'free':
       return `free table ${physicalName(k, address)}`;
     default:

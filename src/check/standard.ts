@@ -6,10 +6,12 @@ import { bothSizesCached, staleUse } from './danger.ts';
 import { leak } from './leak.ts';
 import { linearMap } from './linear-map.ts';
 import { lockOrder } from './lock-order.ts';
+import { promise } from './promise.ts';
 import { spuriousFault } from './spurious-fault.ts';
 import { stale } from './stale.ts';
 import { tableLifetime } from './table-lifetime.ts';
 import type { Property } from './violation.ts';
+import { warned } from './warn.ts';
 
 /** The properties every scenario is held to. `chart`, `deadlock`, `livelock` and `hung` are judged by whoever drives the CPUs. */
 export const standardProperties: readonly Property[] = [
@@ -18,6 +20,8 @@ export const standardProperties: readonly Property[] = [
   stale,
   spuriousFault,
   tableLifetime,
+  warned,
+  promise,
   linearMap,
   contiguous,
   leak,

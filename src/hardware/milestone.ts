@@ -1,10 +1,11 @@
 import type { Cpu } from './cpu.ts';
 import { issue, TLBI_AUDIT } from './dvm.ts';
 import { appendMark } from './mark-log.ts';
+import type { Promised } from './observer.ts';
 import { advance } from './progress.ts';
 import { note } from './trace.ts';
 
-/** What a protocol says of itself. Neither is an instruction of the machine. */
+/** What a protocol says of itself. None of it is an instruction of the machine. */
 
 /** A milestone of a protocol: an event of the CPU's chart. `mark`: its number in the machine's list. */
 export function mark(cpu: Cpu, number: number): void {
@@ -21,4 +22,12 @@ export function mark(cpu: Cpu, number: number): void {
 export function announce(cpu: Cpu, name: string, start: number, end: number): void {
   cpu.observer.announced(cpu, name, start, end);
   issue(cpu.dvm, cpu.id, TLBI_AUDIT, start, end, 0);
+}
+
+/**
+ * What a function of the kernel tells its caller by returning 0: the range is as he wanted it, and he may rely on that. Not an
+ * instruction of the machine either. A caller that relies on it may say so itself.
+ */
+export function promise(cpu: Cpu, by: string, promised: Promised): void {
+  cpu.observer.promised(cpu, by, promised);
 }

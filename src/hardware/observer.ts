@@ -16,6 +16,14 @@ export interface AtomicContext {
   readonly irqsDisabledBy: string | undefined;
 }
 
+/** What a kernel says that it has made of every translation of `[start, end)`: bits of the leaf that are set, and clear. */
+export interface Promised {
+  readonly start: number;
+  readonly end: number;
+  readonly set: bigint;
+  readonly clear: bigint;
+}
+
 /**
  * What the hardware tells whoever watches it. All calls are rare events; none happens on a plain TLB hit. The watcher
  * (floor check) never changes the machine.
@@ -38,6 +46,10 @@ export interface Observer {
   faultTaken(cpu: Cpu, va: number, code: number, right: number): void;
   /** The kernel announces that nobody uses translations of `[start, end)` replaced before now. */
   announced(cpu: Cpu, name: string, start: number, end: number): void;
+  /** `by` says that a range is from here on as it was asked to make it, for every walker. */
+  promised(cpu: Cpu, by: string, promised: Promised): void;
+  /** A WARN of the kernel's function `by`: `why`, at `va`. */
+  warned(cpu: Cpu, by: string, why: string, va: number): void;
   /** A program found that `va` translates to `found` (a physical address, or a negated fault code), not to `expected`. */
   promiseBroken(cpu: Cpu, va: number, expected: number, found: number): void;
   /** The kernel is about to take a lock, and may have to wait for it. */
@@ -59,6 +71,8 @@ export const nobody: Observer = {
   freedWalk() {},
   faultTaken() {},
   announced() {},
+  promised() {},
+  warned() {},
   promiseBroken() {},
   lockAcquire() {},
   lockRelease() {},

@@ -43,6 +43,7 @@ export const TRACE_KINDS = [
   'access',
   'alarm',
   'rmw',
+  'warn',
 ] as const;
 export type TraceKind = (typeof TRACE_KINDS)[number];
 const KIND = Object.fromEntries(TRACE_KINDS.map((name, index) => [name, index])) as Record<TraceKind, number>;

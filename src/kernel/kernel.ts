@@ -75,6 +75,7 @@ export const VARIABLES = [
   'idmap_kpti_bbml2_flag',
   'linear_map_requires_bbml2',
   'cpu_hwcaps_bbml2_noabort',
+  'page_alloc_available',
   'system_capabilities_finalized',
   'num_online_cpus',
   'system_state',

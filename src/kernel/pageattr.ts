@@ -1,6 +1,6 @@
-import { alignDown } from '../arch/address.ts';
+import { alignDown, formatSize } from '../arch/address.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { announce } from '../hardware/milestone.ts';
+import { announce, promise } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
 import { canSetDirectMap } from './config.ts';
 import { EINVAL } from './errno.ts';
@@ -18,10 +18,10 @@ import {
 import { splitKernelLeafMapping } from './split-leaf.ts';
 import { flushTlbKernelRange } from './tlbflush.ts';
 import { type Visit, walkKernelPageTableRangeLockless } from './walk-range.ts';
+import { warn } from './warn.ts';
 
 /**
- * Permissions of ranges of the kernel's address space. Linux: arch/arm64/mm/pageattr.c, 6.18, with what came soon after: the
- * flush that is left out (6.19) and leaves that are present and invalid (7.1).
+ * Permissions of ranges of the kernel's address space. Linux: arch/arm64/mm/pageattr.c.
  *
  * No lock is taken but for the split: whoever changes a range owns it. Nothing is rolled back.
  */
@@ -30,9 +30,18 @@ import { type Visit, walkKernelPageTableRangeLockless } from './walk-range.ts';
 export interface PageattrText {
   /** Whether a PUD or PMD entry maps something itself. */
   readonly isLeaf: (value: bigint) => boolean;
+  /** What an entry has in place of PTE_VALID after it was taken away. */
+  readonly takenAway: bigint;
+  /** An entry after its change. */
+  readonly changed: (value: bigint, set: bigint, clear: bigint) => bigint;
   /** Whether old translations may be about that the change makes wrong. */
   readonly needsFlush: (set: bigint, clear: bigint) => boolean;
   readonly flush: typeof flushTlbKernelRange;
+}
+
+/** Linux: pud_sect(), pmd_sect(), up to 7.0. An entry that was made invalid is none. */
+function isSect(value: bigint): boolean {
+  return (value & PTE_VALID) !== 0n && !isTableEntry(value);
 }
 
 /** Linux: pud_leaf(), pmd_leaf(), since 7.1: a block that was made invalid is one still, else nobody could bring it back. */
@@ -40,12 +49,35 @@ function isLeaf(value: bigint): boolean {
   return isPresent(value) && !isTableEntry(value);
 }
 
-/** Only what is translated can be cached: of invalid entries that become valid, and nothing else, there is no old copy. */
+/** In this order: nG and PRESENT_INVALID are one bit, and may be in both masks. */
+function clearThenSet(value: bigint, set: bigint, clear: bigint): bigint {
+  return (value & ~clear) | set;
+}
+
+/**
+ * Since 6.19: only what is translated can be cached. Of entries that were invalid and become valid, by exactly these masks,
+ * there is no old copy.
+ */
 function needsFlush(set: bigint, clear: bigint): boolean {
   return set !== PTE_VALID || clear !== PTE_PRESENT_INVALID;
 }
 
-export const PAGEATTR_6_18: PageattrText = { isLeaf, needsFlush, flush: flushTlbKernelRange };
+/** 6.18: every change is flushed, and a block that was taken away cannot be told from nothing. */
+export const PAGEATTR_6_18: PageattrText = {
+  isLeaf: isSect,
+  takenAway: 0n,
+  changed: clearThenSet,
+  needsFlush: () => true,
+  flush: flushTlbKernelRange,
+};
+
+/** 7.1: with what came in 6.19 (the flush that is left out). */
+export const PAGEATTR_7_1: PageattrText = {
+  ...PAGEATTR_6_18,
+  isLeaf,
+  takenAway: PTE_PRESENT_INVALID,
+  needsFlush,
+};
 
 /**
  * Linux: update_range_prot(). Clears, then sets, in every leaf of `[start, start + bytes)`; barriers are batched, old
@@ -61,7 +93,10 @@ export function* updateRangeProt(
   clear: bigint,
 ): Op<number> {
   const splitError = yield* splitKernelLeafMapping(cpu, k, start, start + bytes);
-  if (splitError !== 0) return splitError;
+  if (splitError !== 0) {
+    warn(cpu, 'update_range_prot', `split_kernel_leaf_mapping() returned ${splitError}`, start);
+    return splitError;
+  }
   enterLazyMmuMode(k);
   const error = yield* walkKernelPageTableRangeLockless(cpu, k, start, start + bytes, {
     blockEntry: pageattrBlockEntry(cpu, k, set, clear),
@@ -73,10 +108,14 @@ export function* updateRangeProt(
 
 /** Linux: pageattr_pud_entry(), pageattr_pmd_entry(): a leaf as a whole in one store, or not at all. */
 function pageattrBlockEntry(cpu: Cpu, k: Kernel, set: bigint, clear: bigint): Visit {
-  return function* ({ entry, value, va, next, bytes }) {
+  return function* ({ level, entry, value, va, next, bytes }) {
     if (!k.text.pageattr.isLeaf(value)) return 0;
-    if (next - va !== bytes) return -EINVAL;
-    yield* setEntry(cpu, k, entry, (value & ~clear) | set);
+    if (next - va !== bytes) {
+      const by = level === 1 ? 'pageattr_pud_entry' : 'pageattr_pmd_entry';
+      warn(cpu, by, `of a leaf of ${formatSize(bytes)} only ${formatSize(next - va)} are to change`, va);
+      return -EINVAL;
+    }
+    yield* setEntry(cpu, k, entry, k.text.pageattr.changed(value, set, clear));
     return 0;
   };
 }
@@ -87,12 +126,16 @@ function pageattrBlockEntry(cpu: Cpu, k: Kernel, set: bigint, clear: bigint): Vi
  */
 function pageattrPteEntry(cpu: Cpu, k: Kernel, set: bigint, clear: bigint): Visit {
   return function* ({ entry, value }) {
-    yield* setEntry(cpu, k, entry, (value & ~clear) | set); // in this order: nG and PRESENT_INVALID are one bit
+    yield* setEntry(cpu, k, entry, k.text.pageattr.changed(value, set, clear));
     return 0;
   };
 }
 
-/** Linux: __change_memory_common(): and a flush, also where the change failed half-way. */
+/**
+ * Linux: __change_memory_common(): and a flush, also where the change failed half-way. What is said afterwards is what any revision
+ * means by it: old translations are out of use, but where all that changed is that invalid became valid; and after 0 the
+ * range is as it was to be.
+ */
 export function* changeMemory(
   cpu: Cpu,
   k: Kernel,
@@ -103,7 +146,8 @@ export function* changeMemory(
 ): Op<number> {
   const error = yield* updateRangeProt(cpu, k, start, bytes, set, clear);
   if (k.text.pageattr.needsFlush(set, clear)) yield* k.text.pageattr.flush(cpu, k, start, start + bytes);
-  if (needsFlush(set, clear)) announce(cpu, 'set_memory', start, start + bytes);
+  if (set !== PTE_VALID || (clear & ~PTE_PRESENT_INVALID) !== 0n) announce(cpu, 'set_memory', start, start + bytes);
+  if (error === 0) promise(cpu, 'set_memory', { start, end: start + bytes, set, clear });
   return error;
 }
 
@@ -145,7 +189,8 @@ export function* setMemoryRox(cpu: Cpu, k: Kernel, va: number, pages: number): O
 
 /** Linux: set_memory_valid(): maps pages of the linear map, or takes them away. Does not ask whether they are RAM. */
 export function* setMemoryValid(cpu: Cpu, k: Kernel, va: number, pages: number, enable: boolean): Op<number> {
-  const [set, clear] = enable ? [PTE_VALID, PTE_PRESENT_INVALID] : [PTE_PRESENT_INVALID, PTE_VALID];
+  const { takenAway } = k.text.pageattr;
+  const [set, clear] = enable ? [PTE_VALID, takenAway] : [takenAway, PTE_VALID];
   return yield* changeMemory(cpu, k, va, pages * k.space.granule.pageBytes, set, clear);
 }
 
@@ -157,14 +202,14 @@ function mayChangeLinearMap({ config }: Kernel): boolean {
 /** Linux: set_direct_map_invalid_noflush(), of the page at `va`. Returns 0 too where nobody may change single pages. */
 export function* setDirectMapInvalidNoflush(cpu: Cpu, k: Kernel, va: number): Op<number> {
   if (!mayChangeLinearMap(k)) return 0;
-  return yield* updateRangeProt(cpu, k, va, k.space.granule.pageBytes, PTE_PRESENT_INVALID, PTE_VALID);
+  return yield* updateRangeProt(cpu, k, va, k.space.granule.pageBytes, k.text.pageattr.takenAway, PTE_VALID);
 }
 
 /** Linux: set_direct_map_default_noflush(): there, and writable, whatever it was. */
 export function* setDirectMapDefaultNoflush(cpu: Cpu, k: Kernel, va: number): Op<number> {
   if (!mayChangeLinearMap(k)) return 0;
   const { pageBytes } = k.space.granule;
-  return yield* updateRangeProt(cpu, k, va, pageBytes, PTE_VALID | PTE_WRITE, PTE_PRESENT_INVALID | PTE_RDONLY);
+  return yield* updateRangeProt(cpu, k, va, pageBytes, PTE_VALID | PTE_WRITE, k.text.pageattr.takenAway | PTE_RDONLY);
 }
 
 /** Linux: set_direct_map_valid_noflush(): flushes all the same what it takes away, and makes nothing writable again. */

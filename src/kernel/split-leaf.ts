@@ -3,25 +3,24 @@ import { contiguousRun, type Level, levelBytes } from '../arch/granule.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { load } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
-import { systemSupportsBbml2Noabort } from './cpufeature.ts';
 import { EINVAL } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { isKfenceAddress } from './kfence.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode } from './lazy-mmu.ts';
 import { mutexLock, mutexUnlock } from './locks.ts';
 import { entryOffset } from './pagewalk.ts';
 import { isPresent, isTableEntry, PTE_ADDRESS, PTE_CONT } from './pgtable-prot.ts';
 import { childLeaf, splitBlock, splitCont, tableVa } from './split.ts';
+import { filter71, filter618, filterAsPosted, type SplitFilter } from './split-filter.ts';
 
 /**
- * Leaf boundaries where somebody is about to change permissions. Linux: split_kernel_leaf_mapping(), arch/arm64/mm/mmu.c,
- * 6.18. Away from the cut everything stays as large as it can be.
+ * Leaf boundaries where somebody is about to change permissions. Linux: split_kernel_leaf_mapping(), arch/arm64/mm/mmu.c. Who
+ * may come so far differs by revision: see split-filter.ts. Away from the cut everything stays as large as it can be.
  */
 
 /** The sentences of the split. A named bug replaces one of them. */
 export interface SplitText {
-  /** May blocks be split in place on this system? */
-  readonly supported: (cpu: Cpu, k: Kernel) => Op<boolean>;
+  /** Undefined: there may be something to split, and that is legal. Else what is returned without a look at the tables. */
+  readonly filter: SplitFilter;
   /** Runs `split` while nobody else splits. */
   readonly locked: (cpu: Cpu, k: Kernel, split: Op<number>) => Op<number>;
   /** The first entry of the table that takes the place of `block`, a leaf of `level`. */
@@ -30,14 +29,13 @@ export interface SplitText {
 
 /**
  * Linux: split_kernel_leaf_mapping(). Makes `start` and `end` boundaries of leaves; may sleep. Returns 0, -EINVAL where
- * one of them is not page-aligned, or -ENOMEM; then what was split stays split, which is merely finer than needed. 0 says
+ * one of them is not page-aligned, -EBUSY (7.1) or -ENOMEM; then what was split stays split, which is merely finer than needed. 0 says
  * that nothing went wrong, not that the range was split: without BBML2 whoever walks it has to complain of blocks. No TLBI:
  * old and new translations are the same until the caller changes them, and his flush takes the old blocks along.
  */
 export function* splitKernelLeafMapping(cpu: Cpu, k: Kernel, start: number, end: number): Op<number> {
-  if (!(yield* k.text.split.supported(cpu, k))) return 0;
-  // KFENCE and debug_pagealloc come here from atomic context, where the mutex would sleep; theirs are pages already.
-  if (k.config.debugPagealloc || isKfenceAddress(k, start)) return 0;
+  const answer = yield* k.text.split.filter(cpu, k, start);
+  if (answer !== undefined) return answer;
   const { pageBytes } = k.space.granule;
   if (!isAligned(start, pageBytes) || !isAligned(end, pageBytes)) return -EINVAL;
   return yield* k.text.split.locked(cpu, k, splitEnds(cpu, k, start, end));
@@ -98,5 +96,9 @@ function* locked(cpu: Cpu, k: Kernel, split: Op<number>): Op<number> {
   return error;
 }
 
-/** Splitting as merged in 6.18. */
-export const SPLIT_6_18: SplitText = { supported: systemSupportsBbml2Noabort, locked, childLeaf };
+/** The sentences that all revisions share. */
+const common = { locked, childLeaf };
+
+export const SPLIT_POSTED: SplitText = { ...common, filter: filterAsPosted };
+export const SPLIT_6_18: SplitText = { ...common, filter: filter618 };
+export const SPLIT_7_1: SplitText = { ...common, filter: filter71 };
