@@ -54,6 +54,9 @@ function* startKernel(cpu: Cpu, k: Kernel): Op {
   yield* store(cpu, variables.linear_map_requires_bbml2, requiresBbml2 ? 1n : 0n);
   yield* createIdmap(cpu, k, requiresBbml2);
   mark(cpu, 'linearMap.painted');
+  yield* k.text.early.work(cpu, k, 'setup_arch');
+  yield* store(cpu, variables.page_alloc_available, 1n); // mm_core_init(): memblock gives its pages to the buddy allocator
+  yield* k.text.early.work(cpu, k, 'mm_core_init');
   yield* setCpuOnline(cpu, k);
 }
 
@@ -107,12 +110,13 @@ function* cpuDieEarly(cpu: Cpu, k: Kernel): Op {
   yield* cpuOff(cpu); // a CPU that merely looped here would still be a walker of swapper
 }
 
-/** Linux: set_cpu_online(): counted, then visible to whoever waits in __cpu_up(). */
+/** Linux: set_cpu_online(), and cpuhp_online_idle(): counted, its own callbacks called, then visible to whoever waits in __cpu_up(). */
 function* setCpuOnline(cpu: Cpu, k: Kernel): Op {
   yield* touchLinearMap(cpu, k, 24);
   mark(cpu, 'cpu.online');
   cpu.irqMasked = false;
   yield* loadAdd(cpu, k.symbols.variables.num_online_cpus, 1n);
+  if (cpu.id !== 0 && !k.board.lateCpus.includes(cpu.id)) yield* k.text.early.work(cpu, k, 'cpuhp_online');
   yield* store(cpu, percpuVariable(k, cpu.id, 'online'), CPU_IS_ONLINE);
 }
 
@@ -142,6 +146,7 @@ export function* bringUpNonbootCpus(cpu: Cpu, k: Kernel): Op {
 
 /** Linux: smp_cpus_done(): what is decided once all CPUs are known; then late ones, and a running system. */
 export function* smpCpusDone(cpu: Cpu, k: Kernel): Op {
+  yield* k.text.early.work(cpu, k, 'smp_init');
   yield* finaliseSystemCapabilities(cpu, k);
   mark(cpu, 'capabilities.finalised');
   yield* linearMapMaybeSplitToPtes(cpu, k);

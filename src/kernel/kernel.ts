@@ -5,6 +5,7 @@ import { mark as markNumber } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
 import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
 import type { KernelConfig } from './config.ts';
+import type { EarlyText } from './early.ts';
 import { kfenceAllocPool } from './kfence.ts';
 import { LOCK_NAMES } from './lock-class.ts';
 import { MARK, type Mark } from './marks.ts';
@@ -35,6 +36,7 @@ export interface KernelText {
   readonly split: SplitText;
   readonly pageattr: PageattrText;
   readonly tableFree: TableFreeText;
+  readonly early: EarlyText;
   /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
   readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
 }

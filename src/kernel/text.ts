@@ -1,19 +1,21 @@
-import type { Revision } from './config.ts';
+import { isSince, type Revision } from './config.ts';
 import { verifyLocalCpuCaps } from './cpufeature.ts';
+import { NOBODY_EARLY } from './early.ts';
 import type { KernelText } from './kernel.ts';
-import { PAGEATTR_6_18 } from './pageattr.ts';
+import { PAGEATTR_6_18, PAGEATTR_7_1 } from './pageattr.ts';
 import { REPAINT_6_18 } from './repaint.ts';
 import { REPAINT_V4, REPAINT_V5 } from './repaint-posted.ts';
-import { SPLIT_6_18 } from './split-leaf.ts';
+import { SPLIT_6_18, SPLIT_7_1, SPLIT_POSTED } from './split-leaf.ts';
 import { TABLE_FREE_6_18 } from './table-free.ts';
 
 /** The good text of each revision. */
 export function kernelText(revision: Revision): KernelText {
   return {
     repaint: revision === 'v4' ? REPAINT_V4 : revision === 'v5' ? REPAINT_V5 : REPAINT_6_18,
-    split: SPLIT_6_18,
-    pageattr: PAGEATTR_6_18,
+    split: isSince(revision, '7.1') ? SPLIT_7_1 : isSince(revision, '6.18') ? SPLIT_6_18 : SPLIT_POSTED,
+    pageattr: isSince(revision, '7.1') ? PAGEATTR_7_1 : PAGEATTR_6_18,
     tableFree: TABLE_FREE_6_18,
+    early: NOBODY_EARLY,
     verifyLocalCpuCaps,
   };
 }

@@ -150,8 +150,8 @@ export const splitUnchecked = twin({
     ...good,
     split: {
       ...good.split,
-      *supported() {
-        return true;
+      *filter() {
+        return undefined;
       },
     },
   }),

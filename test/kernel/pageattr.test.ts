@@ -72,6 +72,7 @@ function maintenance(cpu: Booted['cpu'], operation: Op<unknown>): string[] {
   return did.filter((each) => /^(dsb|isb|tlbi)/.test(each)).map((each) => each.replace(/ 0x.*/, ''));
 }
 
+const V7_1 = { revision: '7.1' } as const;
 const LAZY = ['dsb ishst', 'isb'];
 const flushOf = (...tlbis: string[]): string[] => [
   'dsb ishst',
@@ -249,9 +250,9 @@ describe('execution', () => {
   });
 });
 
-describe('validity', () => {
+describe('validity, 7.1', () => {
   test('set_memory_valid() flushes what it takes away, and not what it gives back', () => {
-    const machine = ready();
+    const machine = ready('4K', true, V7_1);
     const { cpu, k, va, page } = machine;
     complete(splitKernelLeafMapping(cpu, k, va, va + page));
     const before = leafOf(machine, va).value;
@@ -267,14 +268,14 @@ describe('validity', () => {
     ['and not read-only', PTE_VALID, PTE_PRESENT_INVALID | PTE_RDONLY],
     ['to begin with', PTE_VALID, 0n],
   ])('whatever is more than from invalid to valid is flushed: valid %s', (_, set, clear) => {
-    const { cpu, k, va, page } = ready();
+    const { cpu, k, va, page } = ready('4K', true, V7_1);
     complete(splitKernelLeafMapping(cpu, k, va, va + page));
     complete(setMemoryValid(cpu, k, va, 1, false));
     expect(maintenance(cpu, changeMemory(cpu, k, va, page, set, clear))).toEqual([...LAZY, ...ONE_PAGE]);
   });
 
   test('a block that was taken away as a whole comes back as one, in one store', () => {
-    const machine = ready();
+    const machine = ready('4K', true, V7_1);
     const { cpu, k, va, page } = machine;
     const pages = levelBytes(k.space.granule, 2) / page;
     complete(splitKernelLeafMapping(cpu, k, va, va + pages * page));
@@ -287,7 +288,7 @@ describe('validity', () => {
   });
 
   test('one page of a block that was taken away comes back alone', () => {
-    const machine = ready();
+    const machine = ready('4K', true, V7_1);
     const { cpu, k, va, page } = machine;
     const pages = levelBytes(k.space.granule, 2) / page;
     complete(setMemoryValid(cpu, k, va, pages, false));
@@ -303,9 +304,33 @@ describe('validity', () => {
   });
 });
 
+describe('validity, 6.18', () => {
+  test('an invalid entry is merely not valid, and every change is flushed', () => {
+    const machine = ready();
+    const { cpu, k, va, page } = machine;
+    complete(splitKernelLeafMapping(cpu, k, va, va + page));
+    const before = leafOf(machine, va).value;
+    expect(maintenance(cpu, setMemoryValid(cpu, k, va, 1, false))).toEqual(ONE_PAGE);
+    expect(leafOf(machine, va).value).toBe(before & ~PTE_VALID);
+    expect(maintenance(cpu, setMemoryValid(cpu, k, va, 1, true))).toEqual([...LAZY, ...ONE_PAGE]);
+    expect(leafOf(machine, va).value).toBe(before);
+  });
+
+  test('a block that was taken away as a whole is passed over by whoever wants it back, who is told 0', () => {
+    const machine = ready();
+    const { cpu, k, va, page } = machine;
+    const pages = levelBytes(k.space.granule, 2) / page;
+    complete(splitKernelLeafMapping(cpu, k, va, va + pages * page));
+    const { value } = leafOf(machine, va);
+    expect(complete(setMemoryValid(cpu, k, va, pages, false))).toBe(0);
+    expect(complete(setMemoryValid(cpu, k, va, pages, true))).toBe(0);
+    expect(leafOf(machine, va)).toEqual({ level: 2, value: value & ~PTE_VALID });
+  });
+});
+
 describe('set_direct_map_*_noflush()', () => {
   test('invalid and default flush nothing; default makes writable again', () => {
-    const machine = ready();
+    const machine = ready('4K', true, V7_1);
     const { cpu, k, va, page } = machine;
     complete(setMemoryRo(cpu, k, va + page, 1));
     expect(maintenance(cpu, setDirectMapInvalidNoflush(cpu, k, va + page))).toEqual([]);
