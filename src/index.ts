@@ -65,16 +65,13 @@ export { MARKS, type Mark } from './kernel/marks.ts';
 export {
   changeMemory,
   kernelMapPages,
+  linearAliasRo,
+  linearAliasRw,
   type PageattrText,
   setDirectMapDefaultNoflush,
   setDirectMapInvalidNoflush,
   setDirectMapValidNoflush,
-  setMemoryNx,
-  setMemoryRo,
-  setMemoryRox,
-  setMemoryRw,
   setMemoryValid,
-  setMemoryX,
   updateRangeProt,
 } from './kernel/pageattr.ts';
 export { entryOffset } from './kernel/pagewalk.ts';

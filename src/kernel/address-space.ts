@@ -13,6 +13,10 @@ export interface AddressSpace {
   readonly memstart: number;
   /** KIMAGE_VADDR: where _text is mapped for execution. */
   readonly kimageVaddr: number;
+  /** VMALLOC_START, which is MODULES_END: the image lies first in the vmalloc area, as an area of its own. */
+  readonly vmallocStart: number;
+  /** VMALLOC_END, 8 MiB below the array of struct page. */
+  readonly vmallocEnd: number;
   readonly text: number;
   readonly etext: number;
   readonly initBegin: number;
@@ -22,6 +26,10 @@ export interface AddressSpace {
 
 /** Bytes of modules area between PAGE_END and the kernel image (since 6.6). */
 const MODULES_BYTES = 2 * 2 ** 30;
+/** VMEMMAP_END (assumed to be as in 6.18), the gap below VMEMMAP_START, and what a struct page takes. */
+const VMEMMAP_END = -(2 ** 30);
+const VMALLOC_GAP_BYTES = 8 * 2 ** 20;
+const STRUCT_PAGE_BYTES = 64;
 
 export function addressSpaceOf(board: Board): AddressSpace {
   const granule = GRANULES[board.granule];
@@ -36,6 +44,8 @@ export function addressSpaceOf(board: Board): AddressSpace {
     pageEnd,
     memstart: memstartAddr(board),
     kimageVaddr: pageEnd + MODULES_BYTES,
+    vmallocStart: pageEnd + MODULES_BYTES,
+    vmallocEnd: VMEMMAP_END - ((pageEnd - pageOffset) / granule.pageBytes) * STRUCT_PAGE_BYTES - VMALLOC_GAP_BYTES,
     text: image.pa,
     etext: image.pa + image.textBytes,
     initBegin: kernelAliasEnd(image),

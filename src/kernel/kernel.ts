@@ -6,14 +6,18 @@ import type { Op } from '../hardware/op.ts';
 import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
 import type { KernelConfig } from './config.ts';
 import type { EarlyText } from './early.ts';
+import type { ExecmemText } from './execmem.ts';
 import { kfenceAllocPool } from './kfence.ts';
+import type { KprobesText } from './kprobes.ts';
 import { LOCK_NAMES } from './lock-class.ts';
 import { MARK, type Mark } from './marks.ts';
 import type { PageattrText } from './pageattr.ts';
 import type { RepaintText } from './repaint.ts';
+import type { SetMemoryText } from './set-memory.ts';
 import type { SplitText } from './split-leaf.ts';
 import { STATIC_KEYS } from './static-key.ts';
 import type { TableFreeText } from './table-free.ts';
+import type { VmallocText } from './vmalloc.ts';
 
 /**
  * The kernel as one CPU runs it: configuration and addresses, which are the same everywhere, and this CPU's own
@@ -37,6 +41,10 @@ export interface KernelText {
   readonly pageattr: PageattrText;
   readonly tableFree: TableFreeText;
   readonly early: EarlyText;
+  readonly vmalloc: VmallocText;
+  readonly setMemory: SetMemoryText;
+  readonly kprobes: KprobesText;
+  readonly execmem: ExecmemText;
   /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
   readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
 }
@@ -69,6 +77,10 @@ export interface Symbols {
   readonly idmapText: number;
   /** Physical page of the variables. */
   readonly dataPage: number;
+  /** The list of vmalloc areas: see vm-area.ts. */
+  readonly vmAreas: number;
+  /** A page of kernel data that nobody uses: a scenario's own variables. */
+  readonly scenarioPage: number;
   readonly variables: Readonly<Record<Variable, number>>;
 }
 
@@ -95,7 +107,7 @@ export const VARIABLES = [
 export type Variable = (typeof VARIABLES)[number];
 
 /** Frames of the image that back all this, by index. */
-export const IMAGE_FRAME = { swapper: 0, reserved: 1, idmap: 2, idmapTables: 3, data: 12 } as const;
+export const IMAGE_FRAME = { swapper: 0, reserved: 1, idmap: 2, idmapTables: 3, data: 12, vmAreas: 22, scenario: 23 } as const;
 const IDMAP_TABLES = 8;
 /** Each variable has a cache line of its own. */
 const VARIABLE_STRIDE_BYTES = 64;
@@ -118,6 +130,8 @@ export function symbolsOf(layout: Layout, space: AddressSpace): Symbols {
     idmapTables: Array.from({ length: IDMAP_TABLES }, (_, i) => frame(IMAGE_FRAME.idmapTables + i)),
     idmapText: space.etext - pageBytes,
     dataPage,
+    vmAreas: imageVa(space, frame(IMAGE_FRAME.vmAreas)),
+    scenarioPage: imageVa(space, frame(IMAGE_FRAME.scenario)),
     variables: Object.fromEntries(
       VARIABLES.map((name, index) => [name, data + index * VARIABLE_STRIDE_BYTES]),
     ) as Record<Variable, number>,

@@ -7,6 +7,10 @@
 export const LOCK_CLASSES = {
   'init_mm.page_table_lock': 'spinlock', // mm/init-mm.c
   'init_mm.mmap_lock': 'rwsem', // mm/init-mm.c
+  free_vmap_area_lock: 'spinlock', // mm/vmalloc.c
+  'vn->busy.lock': 'spinlock', // mm/vmalloc.c: struct vmap_node, since 6.9
+  'vn->lazy.lock': 'spinlock', // mm/vmalloc.c
+  vmap_purge_lock: 'mutex', // mm/vmalloc.c
   swapper_pgdir_lock: 'spinlock', // arch/arm64/mm/mmu.c
   fixmap_lock: 'mutex', // arch/arm64/mm/mmu.c
   pgtable_split_lock: 'mutex', // arch/arm64/mm/mmu.c, since 6.18

@@ -1,4 +1,4 @@
-import { alignDown, formatSize } from '../arch/address.ts';
+import { formatSize } from '../arch/address.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { announce, promise } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
@@ -10,7 +10,6 @@ import {
   isPresent,
   isTableEntry,
   PTE_PRESENT_INVALID,
-  PTE_PXN,
   PTE_RDONLY,
   PTE_VALID,
   PTE_WRITE,
@@ -152,39 +151,16 @@ export function* changeMemory(
 }
 
 /**
- * Linux: change_memory_common(), as far as it comes to the linear alias under rodata=full. `va` is rounded down to a page.
- * There are no vmalloc areas yet, so `va` is the alias itself, which Linux would refuse to be given.
+ * The linear aliases of pages become read-only: what set_memory_ro() of a vmalloc area comes to under rodata=full, of several
+ * pages at once. This and the next return 0 or an error of `updateRangeProt`.
  */
-function* changeMemoryCommon(cpu: Cpu, k: Kernel, va: number, pages: number, set: bigint, clear: bigint): Op<number> {
-  if (pages === 0) return 0;
-  const { pageBytes } = k.space.granule;
-  return yield* changeMemory(cpu, k, alignDown(va, pageBytes), pages * pageBytes, set, clear);
+export function* linearAliasRo(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
+  return yield* changeMemory(cpu, k, va, pages * k.space.granule.pageBytes, PTE_RDONLY, PTE_WRITE);
 }
 
-/** Linux: set_memory_ro(). This and those that follow return 0 or an error of `updateRangeProt`. */
-export function* setMemoryRo(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
-  return yield* changeMemoryCommon(cpu, k, va, pages, PTE_RDONLY, PTE_WRITE);
-}
-
-/** Linux: set_memory_rw(). */
-export function* setMemoryRw(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
-  return yield* changeMemoryCommon(cpu, k, va, pages, PTE_WRITE, PTE_RDONLY);
-}
-
-/** Linux: set_memory_nx(). */
-export function* setMemoryNx(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
-  return yield* changeMemoryCommon(cpu, k, va, pages, PTE_PXN, 0n);
-}
-
-/** Linux: set_memory_x(). The linear map stays not executable whatever its leaves say: PXNTable stands above them. */
-export function* setMemoryX(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
-  return yield* changeMemoryCommon(cpu, k, va, pages, 0n, PTE_PXN);
-}
-
-/** Linux: set_memory_rox(), include/linux/set_memory.h: never writable and executable in between. */
-export function* setMemoryRox(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
-  const error = yield* setMemoryRo(cpu, k, va, pages);
-  return error !== 0 ? error : yield* setMemoryX(cpu, k, va, pages);
+/** ... and writable again, as set_memory_rw() has it. */
+export function* linearAliasRw(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
+  return yield* changeMemory(cpu, k, va, pages * k.space.granule.pageBytes, PTE_WRITE, PTE_RDONLY);
 }
 
 /** Linux: set_memory_valid(): maps pages of the linear map, or takes them away. Does not ask whether they are RAM. */

@@ -1,12 +1,16 @@
 import { isSince, type Revision } from './config.ts';
 import { verifyLocalCpuCaps } from './cpufeature.ts';
 import { NOBODY_EARLY } from './early.ts';
+import { EXECMEM_6_18 } from './execmem.ts';
 import type { KernelText } from './kernel.ts';
+import { KPROBES_6_18 } from './kprobes.ts';
 import { PAGEATTR_6_18, PAGEATTR_7_1 } from './pageattr.ts';
-import { REPAINT_6_18 } from './repaint.ts';
 import { REPAINT_V4, REPAINT_V5 } from './repaint-posted.ts';
+import { REPAINT_6_18 } from './repaint.ts';
+import { SET_MEMORY_6_18, SET_MEMORY_6_19 } from './set-memory.ts';
 import { SPLIT_6_18, SPLIT_7_1, SPLIT_POSTED } from './split-leaf.ts';
 import { TABLE_FREE_6_18 } from './table-free.ts';
+import { VMALLOC_6_18 } from './vmalloc.ts';
 
 /** The good text of each revision. */
 export function kernelText(revision: Revision): KernelText {
@@ -16,6 +20,10 @@ export function kernelText(revision: Revision): KernelText {
     pageattr: isSince(revision, '7.1') ? PAGEATTR_7_1 : PAGEATTR_6_18,
     tableFree: TABLE_FREE_6_18,
     early: NOBODY_EARLY,
+    vmalloc: VMALLOC_6_18,
+    setMemory: isSince(revision, '7.1') ? SET_MEMORY_6_19 : SET_MEMORY_6_18,
+    kprobes: KPROBES_6_18,
+    execmem: EXECMEM_6_18,
     verifyLocalCpuCaps,
   };
 }

@@ -7,7 +7,7 @@ import { physToVirt } from '../kernel/address-space.ts';
 import { canSetDirectMap, tablePagesNeeded } from '../kernel/config.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { without } from '../kernel/linear-map.ts';
-import { setMemoryRo, setMemoryRw } from '../kernel/pageattr.ts';
+import { linearAliasRo, linearAliasRw } from '../kernel/pageattr.ts';
 
 /**
  * What single pages of the linear map are for: the boot CPU makes single pages read-only and writable again, as module loading
@@ -55,8 +55,8 @@ export function* exercise(cpu: Cpu, k: Kernel): Op {
     if (!canSetDirectMap(k.config)) return; // nobody protects linear aliases here, and blocks may not be split
     for (let i = 0; i < CYCLES; i++) {
       const va = page();
-      if ((yield* setMemoryRo(cpu, k, va, 1)) !== 0) return;
-      yield* setMemoryRw(cpu, k, va, 1);
+      if ((yield* linearAliasRo(cpu, k, va, 1)) !== 0) return;
+      yield* linearAliasRw(cpu, k, va, 1);
     }
     return;
   }

@@ -6,7 +6,7 @@ import { load } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import { type Kernel, type KernelText, mark } from '../kernel/kernel.ts';
-import { setMemoryRo, setMemoryRw } from '../kernel/pageattr.ts';
+import { linearAliasRo, linearAliasRw } from '../kernel/pageattr.ts';
 import { PTE_ATTRINDX } from '../kernel/pgtable-prot.ts';
 import { splitKernelLeafMapping } from '../kernel/split-leaf.ts';
 import { briefWork } from './brief-work.ts';
@@ -42,8 +42,8 @@ function pagesOf(k: Kernel, id: number): { readonly va: number; readonly pages: 
 function* change(cpu: Cpu, k: Kernel): Op {
   const { va, pages } = pagesOf(k, cpu.id);
   mark(cpu, 'split.started');
-  const error = yield* setMemoryRo(cpu, k, va, pages);
-  if (error === 0) yield* setMemoryRw(cpu, k, va, pages);
+  const error = yield* linearAliasRo(cpu, k, va, pages);
+  if (error === 0) yield* linearAliasRw(cpu, k, va, pages);
   mark(cpu, 'split.finished');
 }
 

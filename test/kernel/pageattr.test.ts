@@ -14,15 +14,12 @@ import { EINVAL, ENOMEM } from '../../src/kernel/errno.ts';
 import {
   changeMemory,
   kernelMapPages,
+  linearAliasRo,
+  linearAliasRw,
   setDirectMapDefaultNoflush,
   setDirectMapInvalidNoflush,
   setDirectMapValidNoflush,
-  setMemoryNx,
-  setMemoryRo,
-  setMemoryRox,
-  setMemoryRw,
   setMemoryValid,
-  setMemoryX,
   updateRangeProt,
 } from '../../src/kernel/pageattr.ts';
 import { entryOffset } from '../../src/kernel/pagewalk.ts';
@@ -31,7 +28,6 @@ import {
   PTE_ADDRESS,
   PTE_CONT,
   PTE_PRESENT_INVALID,
-  PTE_PXN,
   PTE_RDONLY,
   PTE_TYPE_PAGE,
   PTE_VALID,
@@ -82,7 +78,7 @@ const flushOf = (...tlbis: string[]): string[] => [
 ];
 const ONE_PAGE = flushOf('vaale1is');
 
-describe.each(granules)('set_memory_ro() and set_memory_rw(), %s granule', (granule) => {
+describe.each(granules)('what set_memory_ro() and set_memory_rw() do to a linear alias, %s granule', (granule) => {
   test('of a page inside a block: it alone changes, is flushed, and changes back', () => {
     const machine = ready(granule);
     const { cpu, k, page } = machine;
@@ -93,11 +89,11 @@ describe.each(granules)('set_memory_ro() and set_memory_rw(), %s granule', (gran
     const before = leafOf(machine, va).value;
     const around = neighbours.map((each) => leafOf(machine, each));
     expect(before & PTE_CONT).toBe(0n);
-    expect(maintenance(cpu, setMemoryRo(cpu, k, va, 1))).toEqual([...LAZY, ...ONE_PAGE]);
+    expect(maintenance(cpu, linearAliasRo(cpu, k, va, 1))).toEqual([...LAZY, ...ONE_PAGE]);
     expect(leafOf(machine, va)).toEqual({ level: 3, value: (before & ~PTE_WRITE) | PTE_RDONLY });
     expect(() => complete(store(cpu, va, 1n))).toThrow(/halt/);
     complete(load(cpu, va));
-    expect(maintenance(cpu, setMemoryRw(cpu, k, va, 1))).toEqual([...LAZY, ...ONE_PAGE]);
+    expect(maintenance(cpu, linearAliasRw(cpu, k, va, 1))).toEqual([...LAZY, ...ONE_PAGE]);
     expect(leafOf(machine, va)).toEqual({ level: 3, value: before });
     expect(neighbours.map((each) => leafOf(machine, each))).toEqual(around);
   });
@@ -106,7 +102,7 @@ describe.each(granules)('set_memory_ro() and set_memory_rw(), %s granule', (gran
     const machine = ready(granule, false);
     const { cpu, k, va, page } = machine;
     const before = leafOf(machine, va);
-    const { result, did } = recorded(cpu, setMemoryRo(cpu, k, va + page, 1));
+    const { result, did } = recorded(cpu, linearAliasRo(cpu, k, va + page, 1));
     expect(result).toBe(-EINVAL);
     expect(did).not.toContain('buffered');
     expect(did.filter((each) => each.startsWith('tlbi'))).toHaveLength(1);
@@ -119,7 +115,7 @@ describe('a range', () => {
     const machine = ready();
     const { cpu, k, va, page } = machine;
     complete(splitKernelLeafMapping(cpu, k, va + page, va + 10 * page));
-    expect(maintenance(cpu, setMemoryRo(cpu, k, va + page, 9))).toEqual([
+    expect(maintenance(cpu, linearAliasRo(cpu, k, va + page, 9))).toEqual([
       ...LAZY,
       ...(cpu.model.features.tlbiRange
         ? flushOf('rvaale1is', 'vaale1is')
@@ -136,7 +132,7 @@ describe('a range', () => {
     const { cpu, k, va, page } = machine;
     const block = levelBytes(k.space.granule, 2);
     complete(rangeSplitToPtes(cpu, k, va, va + block, 'kernel'));
-    const { result, did } = recorded(cpu, setMemoryRo(cpu, k, va + block - 2 * page, 4));
+    const { result, did } = recorded(cpu, linearAliasRo(cpu, k, va + block - 2 * page, 4));
     expect(result).toBe(-EINVAL);
     expect(did.some((each) => each.startsWith('tlbi'))).toBe(true);
     expect(leafOf(machine, va + block - page).value & PTE_RDONLY).toBe(PTE_RDONLY);
@@ -151,7 +147,7 @@ describe('a range', () => {
     const va = physToVirt(k.space, 0x8000_0000);
     if (level === 2) complete(splitKernelLeafMapping(cpu, k, va, va + bytes));
     const { value } = leafOf(machine, va);
-    const { result, did } = recorded(cpu, setMemoryRo(cpu, k, va, bytes / machine.page));
+    const { result, did } = recorded(cpu, linearAliasRo(cpu, k, va, bytes / machine.page));
     expect(result).toBe(0);
     expect(did.filter((each) => each === 'buffered')).toHaveLength(1);
     expect(leafOf(machine, va)).toEqual({ level, value: (value & ~PTE_WRITE) | PTE_RDONLY });
@@ -167,18 +163,10 @@ describe('a range', () => {
     const va = members[Math.floor(members.length / 2)]!;
     const before = leafOf(machine, va).value;
     const next = leafOf(machine, va + page).value;
-    expect(complete(setMemoryRo(cpu, k, va, 1))).toBe(0);
+    expect(complete(linearAliasRo(cpu, k, va, 1))).toBe(0);
     expect(leafOf(machine, va).value).toBe((before & ~PTE_WRITE) | PTE_RDONLY);
     expect(before & PTE_CONT).toBe(PTE_CONT);
     expect(leafOf(machine, va + page).value).toBe(next);
-  });
-
-  test('of no pages is no work; an address within a page means the page', () => {
-    const machine = ready();
-    const { cpu, k, va, page } = machine;
-    expect(recorded(cpu, setMemoryRo(cpu, k, va, 0))).toEqual({ result: 0, did: [] });
-    expect(complete(setMemoryRo(cpu, k, va + page + 24, 1))).toBe(0);
-    expect([0, 1, 2].map((i) => leafOf(machine, va + i * page).value & PTE_RDONLY)).toEqual([0n, PTE_RDONLY, 0n]);
   });
 
   test('for which there is no table: -ENOMEM, nothing changed, flushed all the same', () => {
@@ -186,7 +174,7 @@ describe('a range', () => {
     const { cpu, k, memory, va, page } = machine;
     const before = leafOf(machine, va);
     failAllocations(memory.control, 1);
-    const { result, did } = recorded(cpu, setMemoryRo(cpu, k, va + page, 1));
+    const { result, did } = recorded(cpu, linearAliasRo(cpu, k, va + page, 1));
     expect(result).toBe(-ENOMEM);
     expect(did.some((each) => each.startsWith('tlbi'))).toBe(true);
     expect(leafOf(machine, va).value | PTE_CONT).toBe(before.value | PTE_CONT);
@@ -202,51 +190,6 @@ describe('a range', () => {
   test('that is empty is -EINVAL', () => {
     const { cpu, k, va } = ready();
     expect(complete(updateRangeProt(cpu, k, va, 0, PTE_RDONLY, PTE_WRITE))).toBe(-EINVAL);
-  });
-});
-
-describe('execution', () => {
-  test('set_memory_x() and set_memory_nx() are one bit', () => {
-    const machine = ready();
-    const { cpu, k, va } = machine;
-    complete(setMemoryX(cpu, k, va, 1));
-    expect(leafOf(machine, va).value & PTE_PXN).toBe(0n);
-    complete(setMemoryNx(cpu, k, va, 1));
-    expect(leafOf(machine, va).value & PTE_PXN).toBe(PTE_PXN);
-  });
-
-  test('set_memory_rox() is never writable and executable, and stops where it cannot be read-only', () => {
-    const machine = ready();
-    const { cpu, k, va, page } = machine;
-    complete(splitKernelLeafMapping(cpu, k, va, va + page));
-    const value = () => leafOf(machine, va).value & (PTE_PXN | PTE_RDONLY | PTE_WRITE);
-    const { did } = recorded(cpu, setMemoryRox(cpu, k, va, 1));
-    expect(value()).toEqual(PTE_RDONLY);
-    expect(did.filter((each) => each.startsWith('tlbi'))).toHaveLength(2);
-    const weak = ready('4K', false);
-    expect(complete(setMemoryRox(weak.cpu, weak.k, weak.va, 1))).toBe(-EINVAL);
-    expect(leafOf(weak, weak.va).value & PTE_PXN).toBe(PTE_PXN);
-  });
-
-  test('set_memory_rox() takes writing away, flushes, and only then allows execution', () => {
-    const machine = ready();
-    const { k, va, page } = machine;
-    complete(splitKernelLeafMapping(machine.cpu, k, va, va + page));
-    const atFlush: bigint[] = [];
-    const watching = {
-      ...k,
-      text: {
-        ...k.text,
-        pageattr: {
-          ...k.text.pageattr,
-          *flush() {
-            atFlush.push(leafOf(machine, va).value & (PTE_PXN | PTE_WRITE));
-          },
-        },
-      },
-    };
-    complete(setMemoryRox(machine.cpu, watching, va, 1));
-    expect(atFlush).toEqual([PTE_PXN, 0n]);
   });
 });
 
@@ -332,7 +275,7 @@ describe('set_direct_map_*_noflush()', () => {
   test('invalid and default flush nothing; default makes writable again', () => {
     const machine = ready('4K', true, V7_1);
     const { cpu, k, va, page } = machine;
-    complete(setMemoryRo(cpu, k, va + page, 1));
+    complete(linearAliasRo(cpu, k, va + page, 1));
     expect(maintenance(cpu, setDirectMapInvalidNoflush(cpu, k, va + page))).toEqual([]);
     expect(leafOf(machine, va + page).value & (PTE_VALID | PTE_PRESENT_INVALID)).toBe(PTE_PRESENT_INVALID);
     expect(maintenance(cpu, setDirectMapDefaultNoflush(cpu, k, va + page))).toEqual(LAZY);
@@ -344,7 +287,7 @@ describe('set_direct_map_*_noflush()', () => {
   test('valid flushes what it takes away, in spite of its name, and does not make writable', () => {
     const machine = ready();
     const { cpu, k, va, page } = machine;
-    complete(setMemoryRo(cpu, k, va + page, 1));
+    complete(linearAliasRo(cpu, k, va + page, 1));
     expect(maintenance(cpu, setDirectMapValidNoflush(cpu, k, va + page, 1, false))).toEqual(ONE_PAGE);
     complete(setDirectMapValidNoflush(cpu, k, va + page, 1, true));
     expect(leafOf(machine, va + page).value & (PTE_VALID | PTE_WRITE | PTE_RDONLY)).toBe(PTE_VALID | PTE_RDONLY);

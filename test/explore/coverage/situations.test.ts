@@ -18,7 +18,7 @@ import { read } from '../../../src/hardware/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { type Kernel, mark } from '../../../src/kernel/kernel.ts';
-import { setMemoryRo } from '../../../src/kernel/pageattr.ts';
+import { linearAliasRo } from '../../../src/kernel/pageattr.ts';
 import { entryOffset } from '../../../src/kernel/pagewalk.ts';
 import { PTE_ADDRESS } from '../../../src/kernel/pgtable-prot.ts';
 import { rangeSplitToPtes } from '../../../src/kernel/split.ts';
@@ -76,7 +76,7 @@ function* splitsTheLastBlock(cpu: Cpu, k: Kernel): Op {
 
 const able = { ...oneBlock(2), name: 'able', cpus: [oneBlock(2).cpus[0]!, oneBlock(2).cpus[0]!] };
 const changes = meanwhile('changes', function* (cpu, k) {
-  yield* setMemoryRo(cpu, k, lastPage(k), 1);
+  yield* linearAliasRo(cpu, k, lastPage(k), 1);
 });
 const splits = meanwhile('splits', splitsTheLastBlock);
 /** Somebody uses the linear map when everybody is to stop. */

@@ -11,7 +11,7 @@ import { asidOf, flagsOf, occupied, paOf, rightsAt, shiftOf, tagOf } from '../..
 import { tlbi } from '../../../src/hardware/tlbi.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
-import { setMemoryRo, setMemoryRw } from '../../../src/kernel/pageattr.ts';
+import { linearAliasRo, linearAliasRw } from '../../../src/kernel/pageattr.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
 import { repaint } from '../../../src/scenario/repaint.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
@@ -34,7 +34,7 @@ const permissions: Scenario = {
       const { base, bytes } = k.board.memory[1]!;
       const va = physToVirt(k.space, base + bytes / 2);
       for (let i = 0; i < 6; i++) {
-        if (id === 0) yield* (i % 2 === 0 ? setMemoryRo : setMemoryRw)(cpu, k, va, 1);
+        if (id === 0) yield* (i % 2 === 0 ? linearAliasRo : linearAliasRw)(cpu, k, va, 1);
         else yield* load(cpu, va);
         if (id !== 0) yield* tlbi(cpu, 'vmalle1');
       }
