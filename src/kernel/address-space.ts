@@ -26,7 +26,7 @@ export interface AddressSpace {
 
 /** Bytes of modules area between PAGE_END and the kernel image (since 6.6). */
 const MODULES_BYTES = 2 * 2 ** 30;
-/** VMEMMAP_END (assumed to be as in 6.18), the gap below VMEMMAP_START, and what a struct page takes. */
+/** VMEMMAP_END (assumed: as since 6.9), the gap below VMEMMAP_START, and what a struct page takes. */
 const VMEMMAP_END = -(2 ** 30);
 const VMALLOC_GAP_BYTES = 8 * 2 ** 20;
 const STRUCT_PAGE_BYTES = 64;

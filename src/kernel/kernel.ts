@@ -107,7 +107,15 @@ export const VARIABLES = [
 export type Variable = (typeof VARIABLES)[number];
 
 /** Frames of the image that back all this, by index. */
-export const IMAGE_FRAME = { swapper: 0, reserved: 1, idmap: 2, idmapTables: 3, data: 12, vmAreas: 22, scenario: 23 } as const;
+export const IMAGE_FRAME = {
+  swapper: 0,
+  reserved: 1,
+  idmap: 2,
+  idmapTables: 3,
+  data: 12,
+  vmAreas: 22,
+  scenario: 23,
+} as const;
 const IDMAP_TABLES = 8;
 /** Each variable has a cache line of its own. */
 const VARIABLE_STRIDE_BYTES = 64;

@@ -6,14 +6,7 @@ import { canSetDirectMap } from './config.ts';
 import { EINVAL } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './lazy-mmu.ts';
-import {
-  isPresent,
-  isTableEntry,
-  PTE_PRESENT_INVALID,
-  PTE_RDONLY,
-  PTE_VALID,
-  PTE_WRITE,
-} from './pgtable-prot.ts';
+import { isPresent, isTableEntry, PTE_PRESENT_INVALID, PTE_RDONLY, PTE_VALID, PTE_WRITE } from './pgtable-prot.ts';
 import { splitKernelLeafMapping } from './split-leaf.ts';
 import { flushTlbKernelRange } from './tlbflush.ts';
 import { type Visit, walkKernelPageTableRangeLockless } from './walk-range.ts';

@@ -98,14 +98,7 @@ function* setHuge(cpu: Cpu, k: Kernel, entry: number, value: bigint): Op<boolean
 }
 
 /** Linux: vmap_pte_range(): all pages of one table in one lazy section, since 6.16. */
-function* vmapPteRange(
-  cpu: Cpu,
-  k: Kernel,
-  table: number,
-  start: number,
-  end: number,
-  mapping: Mapping,
-): Op<number> {
+function* vmapPteRange(cpu: Cpu, k: Kernel, table: number, start: number, end: number, mapping: Mapping): Op<number> {
   enterLazyMmuMode(k);
   yield* vmapPtes(cpu, k, table, start, end, mapping);
   yield* leaveLazyMmuMode(cpu, k);
