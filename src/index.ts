@@ -44,8 +44,10 @@ export {
   forcePteMapping,
   systemSupportsBbml2Noabort,
 } from './kernel/cpufeature.ts';
+export { type ExecmemText, execmemForceRw, execmemRestoreRox } from './kernel/execmem.ts';
 export type { Kernel, KernelText } from './kernel/kernel.ts';
 export { mark } from './kernel/kernel.ts';
+export type { KprobesText } from './kernel/kprobes.ts';
 export { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './kernel/lazy-mmu.ts';
 export { createPgdMapping } from './kernel/linear-map.ts';
 export { LOCK_CLASSES, type LockKind, type LockName } from './kernel/lock-class.ts';
@@ -88,6 +90,15 @@ export {
   preemptEnable,
 } from './kernel/preempt.ts';
 export type { RepaintText } from './kernel/repaint.ts';
+export { contPteBytes, setHugePteAt } from './kernel/set-huge-pte.ts';
+export {
+  type SetMemoryText,
+  setMemoryNx,
+  setMemoryRo,
+  setMemoryRox,
+  setMemoryRw,
+  setMemoryX,
+} from './kernel/set-memory.ts';
 export { childLeaf, rangeSplitToPtes, splitBlock, splitCont, tableVa } from './kernel/split.ts';
 export { type SplitText, splitKernelLeafMapping } from './kernel/split-leaf.ts';
 export { type StopFunction, stopMachine } from './kernel/stop-machine.ts';
@@ -98,6 +109,17 @@ export {
   flushTlbKernelRange,
   localFlushTlbAll,
 } from './kernel/tlbflush.ts';
+export {
+  findVmArea,
+  VM_ALLOC,
+  VM_ALLOW_HUGE_VMAP,
+  VM_FLUSH_RESET_PERMS,
+  VM_IOREMAP,
+  type VmStruct,
+  vmAreaStart,
+} from './kernel/vm-area.ts';
+export { getVmArea, type VmallocRequest, type VmallocText, vfree, vmalloc, vmUnmapAliases } from './kernel/vmalloc.ts';
+export { type Mapping, vmapRange, vunmapRange, vunmapRangeNoflush } from './kernel/vmap.ts';
 export { type Visit, type Visited, type WalkOps, walkKernelPageTableRangeLockless } from './kernel/walk-range.ts';
 export { briefWork } from './scenario/brief-work.ts';
 

@@ -2,8 +2,9 @@ import { formatVa, vaFromBits } from '../../src/arch/address.ts';
 import { FIXMAP } from '../../src/hardware/access.ts';
 import { idmapFlag } from '../../src/kernel/idmap.ts';
 import { type Kernel, percpuVariable, VARIABLES } from '../../src/kernel/kernel.ts';
+import { VM_AREAS, vmAreaStart } from '../../src/kernel/vm-area.ts';
 
-/** What a kernel engineer calls an address: `online[3]`, `swapper_pg_dir`, `linear+0x1e00000`. */
+/** What a kernel engineer calls an address: `online[3]`, `swapper_pg_dir`, `linear+0x1e00000`; `vmalloc+0x...` from the first area on. */
 
 /** Bytes between the per-CPU words of two CPUs; each has an `online` and a `stopWork`. */
 const PERCPU_BYTES = 16;
@@ -43,11 +44,14 @@ function kernelName(k: Kernel, va: number): string | undefined {
   if (va >= space.pageOffset && va < space.pageEnd) return `linear+0x${(va - space.pageOffset).toString(16)}`;
   if (va >= space.kimageVaddr && va < space.kimageVaddr + (space.end - space.text))
     return `image+0x${(va - space.kimageVaddr).toString(16)}`;
+  if (va >= vmAreaStart(space, 0) && va < vmAreaStart(space, VM_AREAS))
+    return `vmalloc+0x${(va - vmAreaStart(space, 0)).toString(16)}`;
   return undefined;
 }
 
 /** The end of a span whose start has been named. */
 function offsetName({ space }: Kernel, end: number): string {
-  const base = end > space.pageOffset && end <= space.pageEnd ? space.pageOffset : space.kimageVaddr;
+  const areas = vmAreaStart(space, 0);
+  const base = end <= space.pageEnd ? space.pageOffset : end > areas ? areas : space.kimageVaddr;
   return `0x${(end - base).toString(16)}`;
 }
