@@ -29,6 +29,8 @@ import { wrap } from './wrap.ts';
 /** Options that decide what runs; all as the user typed them. */
 export interface ConfigurationOptions {
   readonly board?: string;
+  /** The board's mix of CPUs, few of them, and as little memory as the explorer likes. */
+  readonly small?: boolean;
   readonly cpus?: string;
   readonly memory?: string;
   readonly granule?: string;
@@ -37,6 +39,7 @@ export interface ConfigurationOptions {
   readonly rodata?: string;
   readonly debugPagealloc?: boolean;
   readonly realm?: boolean;
+  readonly preemptRt?: boolean;
   readonly kfence?: string;
   readonly seed?: string;
 }
@@ -54,16 +57,17 @@ export interface Configuration {
 
 /**
  * Turns what the user typed into a configuration; throws a usage error for anything that makes no sense. `usualBoard`: what is
- * taken instead of the scenario's own board when nobody asks for one.
+ * taken instead of the scenario's own board when nobody asks for one; `shape`: what becomes of a board before it is resized.
  */
 export async function configure(
   name: string,
   options: ConfigurationOptions,
   usualBoard?: (scenario: Scenario, reference: ScenarioReference) => string | Board,
+  shape: (board: Board) => Board = (board) => board,
 ): Promise<Configuration> {
   const { scenario, reference } = await findScenario(name);
   const wanted = options.board ?? usualBoard?.(scenario, reference) ?? scenario.board;
-  const board = await findBoard(wanted, options);
+  const board = await findBoard(wanted, options, shape);
   checkPrograms(scenario, reference, board);
   const kernel: KernelConfig = {
     ...DEFAULT_CONFIG,
@@ -73,6 +77,7 @@ export async function configure(
     ...given('kfence', KFENCE, options.kfence),
     ...(options.debugPagealloc === undefined ? {} : { debugPagealloc: options.debugPagealloc }),
     ...(options.realm === undefined ? {} : { realm: options.realm }),
+    ...(options.preemptRt === undefined ? {} : { preemptRt: options.preemptRt }),
   };
   checkText(scenario, reference, kernel);
   const tables = tablePagesNeeded(board);
@@ -144,13 +149,18 @@ function unlike(wanted: object, given: unknown, where: string): string | undefin
   return undefined;
 }
 
-async function findBoard(wanted: string | Board, options: ConfigurationOptions): Promise<Board> {
+async function findBoard(
+  wanted: string | Board,
+  options: ConfigurationOptions,
+  shape: (board: Board) => Board,
+): Promise<Board> {
   let board: Board;
   if (typeof wanted === 'string') {
     const loaded = await loadBoard(wanted);
     if (!loaded.ok) throw usageError(loaded.problems.join('\n'));
     board = loaded.board;
   } else board = wholeBoard(wanted);
+  board = shape(board);
   const size: BoardSize = {
     ...(options.cpus === undefined ? {} : { cpus: wholeNumber('--cpus', options.cpus) }),
     ...(options.memory === undefined ? {} : { memoryBytes: sizeInBytes('--memory', options.memory) }),

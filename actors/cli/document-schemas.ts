@@ -4,47 +4,15 @@ import { DANGERS } from '../../src/explore/coverage/discovery.ts';
 import { CACHED_SIZES, IN_MEMORY, PROTOCOL_PHASES, TLBI_PHASES } from '../../src/explore/coverage/situations.ts';
 import { bbmClasses, granules } from '../../src/hardware/board.ts';
 import { COUNTERS } from '../../src/hardware/counters.ts';
-import { KFENCE, REVISIONS, RODATA } from '../../src/kernel/config.ts';
+import { REVISIONS } from '../../src/kernel/config.ts';
 import { ENDINGS } from '../campaign/search-pool.ts';
 import { STRATEGY_NAMES } from '../campaign/strategies.ts';
+import { bytesByLeaf, count, head, hexadecimal, machine, verdict, violation } from './document-parts.ts';
 
 /**
  * What `--json` prints, command by command. A document may gain keys from version to version, so readers ignore those they
  * do not know; none goes away.
  */
-
-const count = z.number().int().min(0);
-const hexadecimal = z.string().regex(/^0x[0-9a-f]+$/);
-const bytesByLeaf = z.record(z.string(), count).describe('bytes mapped by each kind of leaf: 4K, 64K cont, 2M ...');
-
-const head = <C extends string>(command: C) => ({ command: z.literal(command), version: z.string() });
-
-const machine = {
-  board: z.string(),
-  cpus: count.min(1),
-  models: z.string().describe('how many CPUs of each model'),
-  memory: z.string().describe('RAM, such as 4G'),
-  granule: z.enum(granules),
-  vaBits: count,
-  revision: z.enum(REVISIONS),
-  rodata: z.enum(RODATA),
-  debugPagealloc: z.boolean(),
-  realm: z.boolean(),
-  kfence: z.enum(KFENCE),
-  seed: count,
-};
-
-const verdict = z.enum(['good', 'violated', 'inconclusive']);
-
-const violation = z.looseObject({
-  property: z.string(),
-  cpu: z.number().int().min(-1).describe('-1: the machine as a whole'),
-  step: z.number().int().min(-1).describe('global step of the trace; -1: none'),
-  message: z.string(),
-  evidence: z.array(z.string()),
-  remedy: z.string().describe('what would have prevented it; empty where nobody can tell'),
-  token: z.string().optional().describe('for `asymmu replay`'),
-});
 
 const counts = z.looseObject(Object.fromEntries(COUNTERS.map((name) => [name, z.number().min(0)])));
 const dangers = z.record(z.string(), z.boolean()).describe('whether the run has shown each danger');
@@ -264,6 +232,29 @@ const replay = z.looseObject({
     .describe('with --trace'),
 });
 
+const matrix = z.looseObject({
+  ...head('matrix'),
+  config: z.looseObject({
+    scenario: z.string(),
+    seed: count,
+    schedules: count.min(1),
+    from: z.string(),
+    revisions: z.array(z.enum(REVISIONS)),
+  }),
+  verdict,
+  cells: z.array(
+    z.looseObject({
+      board: z.string().describe('with what there is about its kernel: realm, PREEMPT_RT'),
+      revision: z.enum(REVISIONS),
+      found: z.string().describe('good, the property that was violated, or inconclusive'),
+      message: z.string(),
+      schedules: count,
+      token: z.string().optional(),
+    }),
+  ),
+  durationMs: z.number().min(0),
+});
+
 const bench = z.looseObject({
   ...head('bench'),
   results: z.array(
@@ -279,7 +270,18 @@ const bench = z.looseObject({
 });
 
 /** By command. */
-export const documentSchemas = { run, explore, replay, scenarios, boards, charts, ptdump, soak, bench } as const;
+export const documentSchemas = {
+  run,
+  explore,
+  replay,
+  matrix,
+  scenarios,
+  boards,
+  charts,
+  ptdump,
+  soak,
+  bench,
+} as const;
 export type DocumentName = keyof typeof documentSchemas;
 
 export function documentJsonSchema(name: DocumentName): object {

@@ -1,22 +1,17 @@
 import type { WriteStream } from 'node:tty';
 import type { SearchProgress } from '../campaign/search-pool.ts';
 import type { ExploreRequest } from './explore-report.ts';
+import { statusLine } from './status-line.ts';
 
 const BAR_CELLS = 24;
 
 /** How far a search has got, on a terminal: one line, written over and over. Elsewhere nothing. */
 export function exploreProgress(stream: WriteStream, { schedules, forMs }: ExploreRequest) {
-  if (stream.isTTY !== true) return { show: () => {}, say: () => {}, clear: () => {} };
-  const say = (line: string): void => {
-    stream.write(`\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}`);
-  };
+  const line = statusLine(stream);
   return {
+    ...line,
     show(progress: SearchProgress): void {
-      say(progressLine(progress, { schedules, ...(forMs === undefined ? {} : { forMs }) }));
-    },
-    say,
-    clear: (): void => {
-      stream.write('\r\x1b[K');
+      line.say(progressLine(progress, { schedules, ...(forMs === undefined ? {} : { forMs }) }));
     },
   };
 }

@@ -42,6 +42,7 @@ function kernelOptions(command: Command): Command {
     .option('--kfence <off|early|late>', 'whether and when KFENCE takes its pool')
     .option('--debug-pagealloc', 'the kernel parameter: the linear map is made of pages')
     .option('--realm', 'the kernel runs in a realm')
+    .option('--preempt-rt', 'the kernel is built with CONFIG_PREEMPT_RT')
     .option('--seed <n>', 'all chance comes from here; drawn and printed if not given')
     .option('--json', 'one JSON document on stdout, nothing else');
 }
@@ -93,6 +94,7 @@ kernelOptions(
   .option('--schedules <n>', 'how many schedules (10000, unless --for is given; bounded, dfs: all there are)')
   .option('--for <time>', 'how long, e.g. 30s, 10m or 8h')
   .option('--jobs <n>', 'how many schedules at once; as many as there are cores, if not given')
+  .option('--small', "the board's mix of CPUs, at most four, with two blocks of memory")
   .option('--from <brought-up|power-on>', 'where each run begins', 'brought-up')
   .option('--points <n>', 'give a run up after this many (100000)')
   .option('--keep-going', 'go on after a violation')
@@ -102,6 +104,20 @@ kernelOptions(
   .action(async (scenario: string, options) => {
     const { explore } = await import('./explore.ts');
     exitCode = await explore(scenario, options);
+  });
+
+kernelOptions(
+  program
+    .command('matrix')
+    .description('explore one scenario on every revision of the kernel and on one board after the other')
+    .argument('[scenario]', 'a name (see `asymmu scenarios`) or the path of a module', 'repaint'),
+)
+  .option('--boards <a,b>', 'these rows, or any other boards, instead of the usual ones')
+  .option('--schedules <n>', 'random schedules for each cell (100)')
+  .option('--jobs <n>', 'how many cells at once; as many as there are cores, if not given')
+  .action(async (scenario: string, options) => {
+    const { matrix } = await import('./matrix.ts');
+    exitCode = await matrix(scenario, options);
   });
 
 program

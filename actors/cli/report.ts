@@ -151,8 +151,8 @@ function followers(rest: readonly Violation[], outcome: Failure, style: Style): 
 
 /** The command line that runs the same again. */
 export function command({ reference, seed, asked = {} }: Configuration): string {
-  const { board, cpus, memory, granule, vaBits, revision, rodata, kfence, debugPagealloc, realm } = asked;
-  const options = { board, cpus, memory, granule, vaBits, revision, rodata, kfence, debugPagealloc, realm };
+  const { board, cpus, memory, granule, vaBits, revision, rodata, kfence, debugPagealloc, realm, preemptRt } = asked;
+  const options = { board, cpus, memory, granule, vaBits, revision, rodata, kfence, debugPagealloc, realm, preemptRt };
   return ['asymmu run', reference.name, ...optionWords({ ...options, seed: String(seed) })].join(' ');
 }
 

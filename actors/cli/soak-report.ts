@@ -73,6 +73,7 @@ export function againCommand(request: SoakRequest, from: { readonly name?: strin
     ...REPEATED.flatMap(([key, flag]) => (options[key] === undefined ? [] : [`${flag} ${options[key]}`])),
     ...(options.debugPagealloc ? ['--debug-pagealloc'] : []),
     ...(options.realm ? ['--realm'] : []),
+    ...(options.preemptRt ? ['--preempt-rt'] : []),
     ...(options.draw === false ? ['--no-draw'] : []),
     ...(options.noise === false ? ['--no-noise'] : []),
     `--seed ${plan.seed}`,

@@ -110,7 +110,7 @@ const SIZES = [
   ['vaBits', '--va-bits'],
 ] as const;
 
-const KERNEL = ['revision', 'rodata', 'kfence', 'debugPagealloc', 'realm'] as const;
+const KERNEL = ['revision', 'rodata', 'kfence', 'debugPagealloc', 'realm', 'preemptRt'] as const;
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

@@ -64,6 +64,7 @@ function drawKernel(draw: Draw): KernelConfig {
     kfence: pick(KFENCE),
     debugPagealloc: draw(8) === 0,
     realm: draw(8) === 0,
+    preemptRt: false, // of the revisions that are out none repaints under it without a complaint
   };
 }
 

@@ -32,7 +32,7 @@ const smallKernelImage: KernelImage = {
 };
 
 /** The same part with buffers so small that eviction and overflow happen all the time. */
-const cramped = (model: CpuModel): CpuModel => ({
+export const cramped = (model: CpuModel): CpuModel => ({
   ...model,
   tlb: { entries: 16, ways: 4 },
   walkCache: { entries: 8 },

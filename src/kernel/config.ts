@@ -39,7 +39,7 @@ export interface KernelConfig {
   readonly realm: boolean;
   readonly kfence: Kfence;
   /** CONFIG_PREEMPT_RT: spinlocks sleep, raw ones do not. */
-  readonly preemptRt?: boolean;
+  readonly preemptRt: boolean;
 }
 
 export const DEFAULT_CONFIG: KernelConfig = {

@@ -38,6 +38,8 @@ export const SETTINGS = [
   'kfence',
   'debugPagealloc',
   'realm',
+  'small',
+  'preemptRt',
 ] as const;
 export type Setting = (typeof SETTINGS)[number];
 
