@@ -16,10 +16,11 @@ import { CONTROL_STOP, commitPool, read } from '../../src/hardware/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { attachMachine, cpuOf, type Machine, traceOf } from '../../src/hardware/system.ts';
 import { attachTextSlots, type TextSlots, writeText } from '../../src/hardware/text-slot.ts';
-import { boot, bringUp, idle, stopper } from '../../src/kernel/boot.ts';
+import { boot, bringUp, handleInterrupt, idle } from '../../src/kernel/boot.ts';
 import { CAP_PRESENT, cpuSupportsBbml2Noabort } from '../../src/kernel/cpufeature.ts';
 import { createKernel, type Kernel, variablePa } from '../../src/kernel/kernel.ts';
 import { MARKS, type Mark } from '../../src/kernel/marks.ts';
+import { interruptTaken } from '../../src/kernel/softirq.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 import { checkLinearMap } from '../../src/scenario/check-linear-map.ts';
 import { textOf } from '../../src/scenario/scenario.ts';
@@ -121,7 +122,7 @@ export class CpuLife {
           bringUpProgram: program(() => bringUp(this.#cpu, kernel)),
           idleProgram: program(() => idle(this.#cpu, kernel)),
           workProgram: program(() => work(this.#cpu, kernel)),
-          stopperProgram: program(() => stopper(this.#cpu, kernel)),
+          stopperProgram: program(() => handleInterrupt(this.#cpu, kernel, scenario.softirq?.(id))),
         },
       }),
       {
@@ -149,7 +150,7 @@ export class CpuLife {
       const top = this.#stack.at(-1);
       if (top === undefined) {
         if (this.#rest() === 'stopped') return this.#result(this.#ended());
-        this.#send({ type: 'interrupt.raised' });
+        this.#takeInterrupt();
         continue;
       }
       const stepped = step(cpu, top.program, this.#texts, this.#assignment.sliceMs);
@@ -158,13 +159,18 @@ export class CpuLife {
         this.#reportDeath();
         return this.#result('halted');
       }
-      if (stepped === 'interrupted') this.#send({ type: 'interrupt.raised' });
+      if (stepped === 'interrupted') this.#takeInterrupt();
       else {
         this.#stack.pop();
         top.finished();
         this.#showState();
       }
     }
+  }
+
+  #takeInterrupt(): void {
+    interruptTaken(this.#kernel, acknowledge(this.#cpu));
+    this.#send({ type: 'interrupt.raised' });
   }
 
   /** Sleeps until PSCI CPU_ON. False: the machine stopped first. */
@@ -186,7 +192,6 @@ export class CpuLife {
     for (;;) {
       if (Atomics.load(memory.control, CONTROL_STOP) !== 0) return 'stopped';
       if (interruptDue(this.#cpu)) {
-        acknowledge(this.#cpu);
         Atomics.store(words, CPU_STATUS, STATUS_RUNNING);
         return 'interrupted';
       }

@@ -1,6 +1,6 @@
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { CPU_STATUS } from '../../src/hardware/dvm.ts';
-import { acknowledge, interruptDue } from '../../src/hardware/interrupt.ts';
+import { interruptDue } from '../../src/hardware/interrupt.ts';
 import { CONTROL_PAUSE, CONTROL_STOP } from '../../src/hardware/memory.ts';
 import type { Op, Point } from '../../src/hardware/op.ts';
 import { speculate } from '../../src/hardware/speculation.ts';
@@ -78,7 +78,7 @@ function obeyControl(cpu: Cpu): void {
   }
 }
 
-/** Steps a program until it ends, an interrupt is due, the CPU halts, or the machine stops. */
+/** Steps a program until it ends, an interrupt is due (and to be acknowledged), the CPU halts, or the machine stops. */
 export function step(cpu: Cpu, program: Op, texts: TextSlots, sliceMs: number): Stepped {
   try {
     for (;;) {
@@ -92,10 +92,7 @@ export function step(cpu: Cpu, program: Op, texts: TextSlots, sliceMs: number): 
         return 'halted';
       }
       if (value.kind === 'wait') sleep(cpu, value, texts, sliceMs);
-      if (interruptDue(cpu)) {
-        acknowledge(cpu);
-        return 'interrupted';
-      }
+      if (interruptDue(cpu)) return 'interrupted';
     }
   } catch (thrown) {
     if (thrown === STOPPED) return 'stopped';

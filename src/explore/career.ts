@@ -1,5 +1,6 @@
 import type { ProgramName } from '../check/chart-events.ts';
-import { boot, bringUpNonbootCpus, idle, smpCpusDone, stopper } from '../kernel/boot.ts';
+import { boot, bringUpNonbootCpus, handleInterrupt, idle, smpCpusDone } from '../kernel/boot.ts';
+import type { Softirq } from '../kernel/softirq.ts';
 import type { Program } from '../scenario/scenario.ts';
 
 /** One of the programs a CPU runs one after the other, and the program of its chart that is finished with it. */
@@ -14,22 +15,32 @@ export interface Career {
   /** How many of them come before the system is brought up: here every CPU can be stopped with nothing half done. */
   readonly landing: number;
   /** What an interrupt starts, on top of whatever runs. */
-  readonly stopper: Program;
+  readonly handler: Program;
 }
 
 /** The career of a CPU of a booting board; `work` is what it does once the system is up. */
-export function bootingCareer(cpu: number, lateCpus: readonly number[], work: Program): Career {
+export function bootingCareer(
+  cpu: number,
+  lateCpus: readonly number[],
+  work: Program,
+  softirq: Softirq | undefined,
+): Career {
+  const handler = handling(softirq);
   const booting: Stage = { program: boot, finishes: 'boot' };
   const bringingUp: Stage[] = [{ program: bringUpNonbootCpus }, { program: smpCpusDone, finishes: 'bringUp' }];
   const working: Stage[] = [
     { program: idle, finishes: 'idle' },
     { program: work, finishes: 'work' },
   ];
-  if (cpu === 0) return { stages: [booting, ...bringingUp, ...working], landing: 2, stopper };
-  return { stages: [booting, ...working], landing: lateCpus.includes(cpu) ? 0 : 1, stopper };
+  if (cpu === 0) return { stages: [booting, ...bringingUp, ...working], landing: 2, handler };
+  return { stages: [booting, ...working], landing: lateCpus.includes(cpu) ? 0 : 1, handler };
 }
 
 /** One program and nothing else. */
 export function bareCareer(program: Program): Career {
-  return { stages: [{ program }], landing: 0, stopper };
+  return { stages: [{ program }], landing: 0, handler: handling(undefined) };
+}
+
+function handling(softirq: Softirq | undefined): Program {
+  return (cpu, k) => handleInterrupt(cpu, k, softirq);
 }

@@ -183,13 +183,15 @@ function laneOf(
     },
   });
   const work = (scenario.briefPrograms ?? scenario.programs)?.(id) ?? exploration.work;
-  const career = exploration.bare ? bareCareer(exploration.bare(id)) : bootingCareer(id, board.lateCpus, work);
+  const career = exploration.bare
+    ? bareCareer(exploration.bare(id))
+    : bootingCareer(id, board.lateCpus, work, scenario.softirq?.(id));
   const lane: Lane = {
     cpu,
     kernel,
     career,
     stack: [],
-    stoppers: new Set(),
+    handlers: new Set(),
     stage: undefined,
     begun: 0,
     leave: career.stages.length,

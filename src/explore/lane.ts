@@ -12,6 +12,7 @@ import { read } from '../hardware/memory.ts';
 import type { Op, Point } from '../hardware/op.ts';
 import { CAP_PRESENT } from '../kernel/cpufeature.ts';
 import { type Kernel, variablePa } from '../kernel/kernel.ts';
+import { interruptTaken } from '../kernel/softirq.ts';
 import type { Career } from './career.ts';
 
 /** One CPU under the scheduler: its programs, and where it stands in them. */
@@ -22,7 +23,7 @@ export interface Lane {
   /** The running program, and what has interrupted it. */
   readonly stack: Op[];
   /** What of it interrupts have started. */
-  readonly stoppers: Set<Op>;
+  readonly handlers: Set<Op>;
   /** The program of the present stage, and how many have been begun. */
   stage: Op | undefined;
   begun: number;
@@ -98,16 +99,16 @@ export function advance(lane: Lane): void {
   }
   const ended = stack.pop()!;
   lane.at = undefined; // what was interrupted stands before its point again: a wait is looked at anew
-  if (lane.stoppers.delete(ended)) lane.chart?.step(CPU_EVENT.programFinished.stopper);
+  if (lane.handlers.delete(ended)) lane.chart?.step(CPU_EVENT.programFinished.stopper);
   else if (ended === lane.stage) end(lane);
 }
 
 function interrupt(lane: Lane): void {
-  acknowledge(lane.cpu);
+  interruptTaken(lane.kernel, acknowledge(lane.cpu));
   tell(lane, CPU_EVENT.interruptRaised);
-  const stopper = lane.career.stopper(lane.cpu, lane.kernel);
-  lane.stoppers.add(stopper);
-  lane.stack.push(stopper);
+  const handler = lane.career.handler(lane.cpu, lane.kernel);
+  lane.handlers.add(handler);
+  lane.stack.push(handler);
 }
 
 function begin(lane: Lane): void {

@@ -2,6 +2,7 @@ import type { BoardCharts } from '../check/chart-table.ts';
 import type { Violation } from '../check/violation.ts';
 import { type CpuState, restoreCpu, saveCpu } from '../hardware/cpu-state.ts';
 import type { Machine } from '../hardware/system.ts';
+import type { PerCpu } from '../kernel/kernel.ts';
 import type { Lane } from './lane.ts';
 import { type MachineImage, restoreMachine, saveMachine } from './machine-image.ts';
 
@@ -10,7 +11,7 @@ export interface Start {
   readonly image: MachineImage;
   readonly lanes: readonly {
     readonly state: CpuState;
-    readonly percpu: object;
+    readonly percpu: PerCpu;
     readonly begun: number;
     readonly halted: boolean;
     readonly refused: boolean;
@@ -34,7 +35,7 @@ export function saveStart(
   return {
     image: saveMachine(machine),
     lanes: lanes.map(({ cpu, kernel, begun, halted, refused, chart }) => {
-      const percpu = { ...kernel.percpu };
+      const percpu = structuredClone(kernel.percpu);
       return { state: saveCpu(cpu), percpu, begun, halted, refused, chart: chart?.save() ?? 0 };
     }),
     system: charts?.system.save() ?? 0,
@@ -55,9 +56,9 @@ export function restoreStart(
     const lane = lanes[id]!;
     const { state, percpu, begun, halted, refused, chart } = start.lanes[id]!;
     restoreCpu(lane.cpu, state);
-    Object.assign(lane.kernel.percpu, percpu);
+    Object.assign(lane.kernel.percpu, percpu, { preemptDisabledBy: [...percpu.preemptDisabledBy] });
     lane.stack.length = 0;
-    lane.stoppers.clear();
+    lane.handlers.clear();
     lane.begun = begun;
     lane.at = undefined;
     lane.halted = halted;

@@ -24,3 +24,12 @@ export function raise(cpu: Cpu, target: number, bits: number): void {
   Atomics.or(cpu.dvm.cpuWords, word, bits);
   Atomics.notify(cpu.dvm.cpuWords, word);
 }
+
+/**
+ * The CPU's own timer: its interrupt is pending from here on. On threads, where a CPU looks for interrupts now and then only,
+ * it looks within the next `within` instructions; a scheduler decides by itself when it is taken.
+ */
+export function armTimer(cpu: Cpu, within: number): void {
+  raise(cpu, cpu.id, IRQ_TIMER);
+  if (!cpu.controlled) cpu.credit = Math.min(cpu.credit, cpu.choose(within, 'interrupt'));
+}

@@ -17,7 +17,9 @@ import { IMAGE_FRAME, type Kernel, mark, percpuVariable } from './kernel.ts';
 import { createPgdMapping, linearMapRequiresBbml2, mapMem, markLinearTextAliasRo, placeRoot } from './linear-map.ts';
 import { MAIR_EL1_SET, PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_ROX } from './pgtable-prot.ts';
 import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from './repaint.ts';
+import { doSoftirq, type Softirq } from './softirq.ts';
 import { multiCpuStop, takeStopWork } from './stop-machine.ts';
+import { asThread } from './task.ts';
 
 /** From power-on to a running system. Linux: arch/arm64/kernel/setup.c, smp.c; kernel/cpu.c; init/main.c. */
 
@@ -178,5 +180,11 @@ export function* idle(cpu: Cpu, k: Kernel): Op {
 
 /** What an interrupt wakes: the stopper thread, if somebody stops the machine. */
 export function* stopper(cpu: Cpu, k: Kernel): Op {
-  if (yield* takeStopWork(cpu, k)) yield* multiCpuStop(cpu, k, linearMapSplitToPtes);
+  if (yield* takeStopWork(cpu, k)) yield* asThread(k, multiCpuStop(cpu, k, linearMapSplitToPtes));
+}
+
+/** What an interrupt brings about: softirqs on the way out, if there are any, and then whichever thread it woke. */
+export function* handleInterrupt(cpu: Cpu, k: Kernel, softirq: Softirq | undefined): Op {
+  if (softirq !== undefined) yield* doSoftirq(cpu, k, softirq);
+  yield* stopper(cpu, k);
 }

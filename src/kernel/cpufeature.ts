@@ -103,6 +103,14 @@ export function* systemSupportsBbml2Noabort(cpu: Cpu, k: Kernel): Op<boolean> {
   return (yield* load(cpu, k.symbols.variables.cpu_hwcaps_bbml2_noabort)) === CAP_PRESENT;
 }
 
+/** Linux: force_pte_mapping(), once the capabilities are final: for what is mapped, or was to be split, at run time. */
+export function* forcePteMappingNow(cpu: Cpu, k: Kernel): Op<boolean> {
+  if (!(yield* systemCapabilitiesFinalized(cpu, k))) return forcePteMapping(cpu, k);
+  if (k.config.debugPagealloc) return true;
+  if (yield* systemSupportsBbml2Noabort(cpu, k)) return false;
+  return canSetDirectMap(k.config) || k.config.realm;
+}
+
 /**
  * Linux: force_pte_mapping(), as the boot CPU asks it while it paints the linear map: nothing but itself is known yet.
  */

@@ -7,8 +7,9 @@ import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
 import type { KernelConfig } from './config.ts';
 import type { EarlyText } from './early.ts';
 import type { ExecmemText } from './execmem.ts';
-import { kfenceAllocPool } from './kfence.ts';
 import type { KprobesText } from './kprobes.ts';
+import { kfenceAllocPool, kfenceLatePool } from './kfence.ts';
+import type { LazyMmuText } from './lazy-mmu.ts';
 import { LOCK_NAMES } from './lock-class.ts';
 import { MARK, type Mark } from './marks.ts';
 import type { PageattrText } from './pageattr.ts';
@@ -18,6 +19,7 @@ import type { SplitText } from './split-leaf.ts';
 import { STATIC_KEYS } from './static-key.ts';
 import type { TableFreeText } from './table-free.ts';
 import type { VmallocText } from './vmalloc.ts';
+import { newTask } from './task.ts';
 
 /**
  * The kernel as one CPU runs it: configuration and addresses, which are the same everywhere, and this CPU's own
@@ -31,6 +33,8 @@ export interface Kernel {
   readonly text: KernelText;
   /** The pool that an early KFENCE took from memblock, before the linear map is made. Physical. */
   readonly kfencePool: MemoryBank | undefined;
+  /** Where the page allocator will find the pool of a KFENCE that is enabled late. Physical. */
+  readonly kfenceLatePool: MemoryBank | undefined;
   readonly percpu: PerCpu;
 }
 
@@ -45,19 +49,28 @@ export interface KernelText {
   readonly setMemory: SetMemoryText;
   readonly kprobes: KprobesText;
   readonly execmem: ExecmemText;
+  readonly lazyMmu: LazyMmuText;
   /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
   readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
 }
 
-/** Per-CPU state that only its own CPU touches. */
-export interface PerCpu {
+/** What the running task has of its own. */
+export interface TaskState {
   /** TIF_LAZY_MMU and TIF_LAZY_MMU_PENDING. */
   lazyMmu: boolean;
   lazyMmuPending: boolean;
-  /** What disabled preemption and has not enabled it again, innermost first: as many as the preempt count. */
-  readonly preemptDisabledBy: string[];
+  /** Sections of lazy MMU mode that it is in, one inside the other. The flag knows one only. */
+  lazyMmuDepth: number;
   /** Interrupt handlers that run on top of each other: 0 outside of any. */
   interruptDepth: number;
+}
+
+/** Per-CPU state that only its own CPU touches. */
+export interface PerCpu extends TaskState {
+  /** What disabled preemption and has not enabled it again, innermost first: as many as the preempt count. */
+  readonly preemptDisabledBy: string[];
+  /** Softirqs were raised that have not run. */
+  softirqPending: boolean;
   /** A thread was woken while preemption was disabled. */
   needResched: boolean;
   /** What masked interrupts, while they are masked. */
@@ -93,6 +106,7 @@ export const VARIABLES = [
   'system_capabilities_finalized',
   'num_online_cpus',
   'system_state',
+  'kfence_enabled',
   'multi_stop_state',
   'multi_stop_thread_ack',
   'multi_stop_num_threads',
@@ -163,11 +177,11 @@ export function createKernel(board: Board, layout: Layout, config: KernelConfig,
     symbols: symbolsOf(layout, space),
     text,
     kfencePool,
+    kfenceLatePool: config.kfence === 'off' || kfencePool !== undefined ? undefined : kfenceLatePool(board, layout),
     percpu: {
-      lazyMmu: false,
-      lazyMmuPending: false,
+      ...newTask(),
       preemptDisabledBy: [],
-      interruptDepth: 0,
+      softirqPending: false,
       needResched: false,
       irqsDisabledBy: 'power-on',
       stopData: 0,

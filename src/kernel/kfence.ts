@@ -1,5 +1,9 @@
+import { alignDown } from '../arch/address.ts';
 import type { Board, MemoryBank } from '../hardware/board.ts';
+import type { Cpu } from '../hardware/cpu.ts';
 import { type Layout, poolPlace } from '../hardware/layout.ts';
+import { load } from '../hardware/load-store.ts';
+import type { Op } from '../hardware/op.ts';
 import { virtToPhys } from './address-space.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -17,16 +21,40 @@ export function kfencePoolBytes(pageBytes: number): number {
  */
 export function kfenceAllocPool(board: Board, layout: Layout): MemoryBank | undefined {
   const bytes = kfencePoolBytes(2 ** layout.pageShift);
-  const free = board.memory.map(({ base, bytes: all }) =>
-    layout.poolPa >= base && layout.poolPa < base + all ? { base, bytes: layout.poolPa - base } : { base, bytes: all },
-  );
-  const base = poolPlace({ memory: free, kernelImage: board.kernelImage }, bytes);
+  const base = highest(board, layout, bytes);
   return base === undefined ? undefined : { base, bytes };
 }
 
-/** Linux: is_kfence_address(), of a pool that was taken early: a late one has been split when KFENCE began to use it. */
-export function isKfenceAddress({ kfencePool, space }: Kernel, va: number): boolean {
-  if (kfencePool === undefined) return false;
+/**
+ * Linux: kfence_init_late(): alloc_pages_exact(). Here the highest RAM that is free, at a place that the buddy allocator would
+ * choose from: aligned to its size. Where there is not room for all 255 objects, CONFIG_KFENCE_NUM_OBJECTS is as much smaller
+ * as it takes. Undefined where not even 16 pages are free.
+ */
+export function kfenceLatePool(board: Board, layout: Layout): MemoryBank | undefined {
+  const pageBytes = 2 ** layout.pageShift;
+  for (let bytes = kfencePoolBytes(pageBytes); bytes >= 16 * pageBytes; bytes /= 2) {
+    const base = highest(board, layout, 2 * bytes); // whoever else wants pages finds some below
+    if (base !== undefined) return { base: alignDown(base + bytes, bytes), bytes };
+  }
+  return undefined;
+}
+
+/** Where `bytes` of free RAM end as high as they can, below the page-table pages. */
+function highest({ memory, kernelImage }: Board, { poolPa }: Layout, bytes: number): number | undefined {
+  const free = memory.map(({ base, bytes: all }) =>
+    poolPa >= base && poolPa < base + all ? { base, bytes: poolPa - base } : { base, bytes: all },
+  );
+  return poolPlace({ memory: free, kernelImage }, bytes);
+}
+
+/** Linux: is_kfence_address(). The pages of a late pool are KFENCE's from when it is enabled, and have been split by then. */
+export function* isKfenceAddress(cpu: Cpu, k: Kernel, va: number): Op<boolean> {
+  const { kfencePool, kfenceLatePool: late, space, symbols } = k;
   const pa = virtToPhys(space, va);
-  return pa >= kfencePool.base && pa < kfencePool.base + kfencePool.bytes;
+  if (kfencePool !== undefined) return holds(kfencePool, pa);
+  return late !== undefined && holds(late, pa) && (yield* load(cpu, symbols.variables.kfence_enabled)) === 1n;
+}
+
+function holds({ base, bytes }: MemoryBank, pa: number): boolean {
+  return pa >= base && pa < base + bytes;
 }

@@ -13,34 +13,57 @@ import { inInterrupt } from './preempt.ts';
  * sleep in it, on arm64: see preempt.ts.
  */
 
-/** Linux: emit_pte_barriers(). */
-function* emitPteBarriers(cpu: Cpu): Op {
+/** The sentences of the mode. A named bug replaces one of them. */
+export interface LazyMmuText {
+  /** Linux: emit_pte_barriers(). */
+  readonly emit: (cpu: Cpu) => Op;
+  /** Whether the barriers that an entry asks for wait until the section is left. */
+  readonly waits: (k: Kernel) => boolean;
+  /** Linux: arch_leave_lazy_mmu_mode(). */
+  readonly leave: (cpu: Cpu, k: Kernel) => Op;
+}
+
+function* emit(cpu: Cpu): Op {
   yield* dsb(cpu, 'ishst'); // walkers of every CPU see the entry
   yield* isb(cpu); // and so does this CPU's next instruction
 }
 
+/** In an interrupt handler the flag is the interrupted task's, and says nothing. */
+function waits(k: Kernel): boolean {
+  return k.percpu.lazyMmu && !inInterrupt(k);
+}
+
+/**
+ * The first to leave emits what is due and ends the mode: the rest of a section around it goes on as if outside, with
+ * barriers of its own after each entry.
+ */
+function* leave(cpu: Cpu, k: Kernel): Op {
+  if (inInterrupt(k)) return;
+  k.percpu.lazyMmu = false;
+  if (!k.percpu.lazyMmuPending) return;
+  k.percpu.lazyMmuPending = false;
+  yield* k.text.lazyMmu.emit(cpu);
+}
+
+export const LAZY_MMU_6_18: LazyMmuText = { emit, waits, leave };
+
 /** Linux: queue_pte_barriers(). An interrupt handler's entries count at once, whatever the task underneath is doing. */
 export function* queuePteBarriers(cpu: Cpu, k: Kernel): Op {
-  if (k.percpu.lazyMmu && !inInterrupt(k)) k.percpu.lazyMmuPending = true;
-  else yield* emitPteBarriers(cpu);
+  if (k.text.lazyMmu.waits(k)) k.percpu.lazyMmuPending = true;
+  else yield* k.text.lazyMmu.emit(cpu);
 }
 
 /** Linux: arch_enter_lazy_mmu_mode(). One flag, however often: no section is inside another as far as this goes. */
 export function enterLazyMmuMode(k: Kernel): void {
   if (inInterrupt(k)) return; // the flag is the interrupted task's
   k.percpu.lazyMmu = true;
+  k.percpu.lazyMmuDepth++;
 }
 
-/**
- * Linux: arch_leave_lazy_mmu_mode(). The first to leave emits what is due and ends the mode: the rest of a section around
- * it goes on as if outside, with barriers of its own after each entry.
- */
+/** Linux: arch_leave_lazy_mmu_mode(): pairs with `enterLazyMmuMode`. */
 export function* leaveLazyMmuMode(cpu: Cpu, k: Kernel): Op {
-  if (inInterrupt(k)) return;
-  k.percpu.lazyMmu = false;
-  if (!k.percpu.lazyMmuPending) return;
-  k.percpu.lazyMmuPending = false;
-  yield* emitPteBarriers(cpu);
+  if (!inInterrupt(k)) k.percpu.lazyMmuDepth--;
+  yield* k.text.lazyMmu.leave(cpu, k);
 }
 
 /**
@@ -49,7 +72,7 @@ export function* leaveLazyMmuMode(cpu: Cpu, k: Kernel): Op {
  */
 export function* setEntry(cpu: Cpu, k: Kernel, entry: number, value: bigint): Op {
   yield* store(cpu, entry, value);
-  if (inSwapperPgdir(k, entry)) yield* emitPteBarriers(cpu);
+  if (inSwapperPgdir(k, entry)) yield* k.text.lazyMmu.emit(cpu);
   else if ((value & PTE_VALID) !== 0n) yield* queuePteBarriers(cpu, k);
 }
 

@@ -25,16 +25,19 @@ export function preemptEnable(cpu: Cpu, k: Kernel, by: string): void {
   raise(cpu, cpu.id, IPI_RESCHEDULE);
 }
 
-/** Linux: irq_enter(), __local_bh_disable_ip(): a handler begins, on top of whatever ran. `by`: which, as reports name it. */
+/**
+ * Linux: irq_enter(), __local_bh_disable_ip(): a handler begins, on top of whatever ran. `by`: which, as reports name it. Under
+ * PREEMPT_RT handlers are threads, which may be preempted.
+ */
 export function irqEnter(k: Kernel, by: string): void {
   k.percpu.interruptDepth++;
-  preemptDisable(k, by);
+  if (!k.config.preemptRt) preemptDisable(k, by);
 }
 
 /** Linux: irq_exit(): pairs with `irqEnter` of the same name. */
 export function irqExit(cpu: Cpu, k: Kernel, by: string): void {
   k.percpu.interruptDepth--;
-  preemptEnable(cpu, k, by);
+  if (!k.config.preemptRt) preemptEnable(cpu, k, by);
 }
 
 /** Linux: in_interrupt(). */

@@ -26,7 +26,7 @@ export function* filterAsPosted(cpu: Cpu, k: Kernel): Op<number | undefined> {
  */
 export function* filter618(cpu: Cpu, k: Kernel, start: number): Op<number | undefined> {
   if (!(yield* systemSupportsBbml2Noabort(cpu, k))) return 0;
-  return k.config.debugPagealloc || isKfenceAddress(k, start) ? 0 : undefined;
+  return k.config.debugPagealloc || (yield* isKfenceAddress(cpu, k, start)) ? 0 : undefined;
 }
 
 /**
@@ -35,7 +35,7 @@ export function* filter618(cpu: Cpu, k: Kernel, start: number): Op<number | unde
  */
 export function* filter71(cpu: Cpu, k: Kernel, start: number): Op<number | undefined> {
   const { linear_map_requires_bbml2, page_alloc_available, num_online_cpus } = k.symbols.variables;
-  if ((yield* load(cpu, linear_map_requires_bbml2)) === 0n || isKfenceAddress(k, start)) return 0;
+  if ((yield* load(cpu, linear_map_requires_bbml2)) === 0n || (yield* isKfenceAddress(cpu, k, start))) return 0;
   if (yield* systemSupportsBbml2Noabort(cpu, k)) return undefined;
   if (yield* systemCapabilitiesFinalized(cpu, k)) return 0; // repainted: pages only
   if ((yield* load(cpu, page_alloc_available)) === 0n)

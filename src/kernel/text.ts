@@ -4,6 +4,7 @@ import { NOBODY_EARLY } from './early.ts';
 import { EXECMEM_6_18 } from './execmem.ts';
 import type { KernelText } from './kernel.ts';
 import { KPROBES_6_18 } from './kprobes.ts';
+import { LAZY_MMU_6_18 } from './lazy-mmu.ts';
 import { PAGEATTR_6_18, PAGEATTR_7_1 } from './pageattr.ts';
 import { REPAINT_6_18 } from './repaint.ts';
 import { REPAINT_V4, REPAINT_V5 } from './repaint-posted.ts';
@@ -24,6 +25,7 @@ export function kernelText(revision: Revision): KernelText {
     setMemory: isSince(revision, '7.1') ? SET_MEMORY_6_19 : SET_MEMORY_6_18,
     kprobes: KPROBES_6_18,
     execmem: EXECMEM_6_18,
+    lazyMmu: LAZY_MMU_6_18,
     verifyLocalCpuCaps,
   };
 }

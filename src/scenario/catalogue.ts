@@ -1,3 +1,4 @@
+import { kfence, kfenceTwins } from './kfence.ts';
 import { lateCpu, lateCpuAdmitted } from './late-cpu.ts';
 import { heldUpCpu, repaint, twins } from './repaint.ts';
 import type { Scenario } from './scenario.ts';
@@ -12,6 +13,8 @@ export const catalogue: readonly Scenario[] = [
   lateCpuAdmitted,
   splitLeaf,
   ...splitTwins,
+  kfence,
+  ...kfenceTwins,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {

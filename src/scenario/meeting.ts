@@ -4,11 +4,11 @@ import { waitForWord } from '../hardware/wait.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 
 /**
- * Where several CPUs are held up until all of them are there, once: an interleaving that the host's threads would seldom come
+ * Where several CPUs are held up until all of them are there, as often as they come: an interleaving that the host's threads would seldom come
  * to. Not an instruction: nothing of the simulated machine does it.
  */
 
-/** Words of `memory.control`: how many have to come, 0 where nobody is held up; how many have come. */
+/** Words of `memory.control`: how many have to come, 0 where nobody is held up; how many have come, all times together. */
 const CONTROL_EXPECTED = 21;
 const CONTROL_ARRIVED = 22;
 
@@ -22,12 +22,13 @@ export function* meet(cpu: Cpu): Op {
   const { control } = cpu.memory;
   const expected = Atomics.load(control, CONTROL_EXPECTED);
   if (expected === 0) return;
-  Atomics.add(control, CONTROL_ARRIVED, 1);
+  const others = Atomics.add(control, CONTROL_ARRIVED, 1);
+  const complete = (Math.floor(others / expected) + 1) * expected;
   Atomics.notify(control, CONTROL_ARRIVED);
   const word = (control.byteOffset >> 2) + CONTROL_ARRIVED;
   for (;;) {
     const arrived = Atomics.load(control, CONTROL_ARRIVED);
-    if (arrived >= expected) return;
+    if (arrived >= complete) return;
     yield* waitForWord(cpu, word, arrived, 'the others to come as far');
   }
 }

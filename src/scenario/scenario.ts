@@ -5,6 +5,7 @@ import type { Op } from '../hardware/op.ts';
 import type { Machine } from '../hardware/system.ts';
 import { DEFAULT_CONFIG, type KernelConfig, KFENCE, REVISIONS, RODATA } from '../kernel/config.ts';
 import type { Kernel, KernelText } from '../kernel/kernel.ts';
+import type { Softirq } from '../kernel/softirq.ts';
 
 /** What one CPU runs once the system is up. */
 export type Program = (cpu: Cpu, kernel: Kernel) => Op;
@@ -31,6 +32,8 @@ export interface Scenario {
   readonly programs?: (cpu: number) => Program;
   /** The same for the explorer, where each page that is read is a point: by default `programs`, or a few loads. */
   readonly briefPrograms?: (cpu: number) => Program;
+  /** What the softirq of each CPU does: the timer's interrupt raises it (`sendIpi` with `IRQ_TIMER`, or `armTimer`). */
+  readonly softirq?: (cpu: number) => Softirq;
   /** Properties beside the standard ones. */
   readonly properties?: readonly Property[];
   /** One late page-table allocation in this many fails, by chance. */
@@ -59,7 +62,7 @@ export function defineScenario(definition: ScenarioDefinition): Scenario {
 }
 
 const TEXTS = ['name', 'summary'] as const;
-const FUNCTIONS = ['circumstances', 'text', 'setup', 'programs', 'briefPrograms'] as const;
+const FUNCTIONS = ['circumstances', 'text', 'setup', 'programs', 'briefPrograms', 'softirq'] as const;
 const KEYS: ReadonlySet<string> = new Set([
   ...TEXTS,
   ...FUNCTIONS,

@@ -78,6 +78,7 @@ describe('a translation', () => {
     cpu.mmuOn = false;
     expect(translate(cpu, FIXMAP + RAM, RIGHT_EL1_WRITE)).toBe(RAM);
     expect(translate(cpu, RAM, RIGHT_EL1_WRITE)).toBe(RAM);
+    expect(translate(cpu, KERNEL, RIGHT_EL1_READ)).toBe(-faultCode('addrsize', 0));
     expect(cpu.counts[WALKS]).toBe(0);
   });
 

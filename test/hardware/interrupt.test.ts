@@ -5,6 +5,7 @@ import type { Cpu } from '../../src/hardware/cpu.ts';
 import { CPU_IRQ_PENDING } from '../../src/hardware/dvm.ts';
 import {
   acknowledge,
+  armTimer,
   IPI_CALL_FUNC,
   IPI_RESCHEDULE,
   IRQ_TIMER,
@@ -27,6 +28,18 @@ function stopOf(operation: () => void): Stopped['point'] | undefined {
 }
 
 describe('an interrupt', () => {
+  it("of a CPU's own timer is pending at once, and on threads soon looked for", () => {
+    const [a, b] = smallMachine().cpus as [Cpu, Cpu];
+    for (const cpu of [a, b]) {
+      cpu.irqMasked = false;
+      cpu.credit = 1000;
+      armTimer(cpu, 10);
+      expect(acknowledge(cpu)).toBe(IRQ_TIMER);
+      expect(cpu.credit).toBeLessThan(10);
+    }
+    expect([acknowledge(a), acknowledge(b)]).toEqual([0, 0]);
+  });
+
   it('is pending on its target alone until it is acknowledged, all at once', () => {
     const [a, b] = smallMachine().cpus as [Cpu, Cpu];
     b.irqMasked = false;

@@ -27,12 +27,16 @@ const CONFIGS: readonly Partial<KernelConfig>[] = [
   { revision: 'v4', rodata: 'noalias', kfence: 'late' },
 ];
 
+/** The series as posted took a mutex in softirqs: what its kernels do is in test/scenario/kfence.test.ts. */
+const NOT_AS_POSTED = ['kfence'];
+
 describe.each(good)('nothing is violated by $name', (scenario) => {
   test.each(GRANULES)('with any option of the kernel, %s granule', async (granule) => {
     // A board that a scenario brings along is made for its granule: the one most like it.
     const wanted = typeof scenario.board === 'string' ? scenario.board : 'symmetric-8';
     const board = smallBoard(wanted, { granule, memoryBytes: MEMORY[granule] });
     for (const [index, kernel] of CONFIGS.entries()) {
+      if (kernel.revision === 'v4' && NOT_AS_POSTED.includes(scenario.name)) continue;
       const outcome = await run(scenario, { board, kernel, seed: 100 + index });
       expect(complaints(outcome), JSON.stringify(kernel)).toEqual([]);
       expect(outcome.verdict).toBe('good');
