@@ -5,7 +5,7 @@ import { kfence, kfenceTwins } from '../../src/scenario/kfence.ts';
 import { expectCaught, expectGood, expectGoodWithin, explorer } from './explored.ts';
 
 test.each([2, 3])('kfence violates nothing in any order that is drawn: %i CPUs', (cpus) => {
-  expectGood(kfence, 300, cpus);
+  expectGood(kfence, 150, cpus);
 });
 
 test('kfence violates nothing in any order with one preemption', () => {
@@ -31,7 +31,7 @@ test.each(['v4', 'v5'] as const)('%s, as posted, splits in softirqs', (revision)
 });
 
 test.each([...RELEASED, 'rox-rfc'] as const)('kfence violates nothing in %s', (revision) => {
-  expectGood({ ...kfence, kernel: { ...kfence.kernel, revision } }, 100);
+  expectGood({ ...kfence, kernel: { ...kfence.kernel, revision } }, 50);
 });
 
 test.each(kfenceTwins)('$name comes to $expect, and to nothing else first', (twin) => expectCaught(twin));
