@@ -7,8 +7,8 @@ import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
 import type { KernelConfig } from './config.ts';
 import type { EarlyText } from './early.ts';
 import type { ExecmemText } from './execmem.ts';
-import type { KprobesText } from './kprobes.ts';
 import { kfenceAllocPool, kfenceLatePool } from './kfence.ts';
+import type { KprobesText } from './kprobes.ts';
 import type { LazyMmuText } from './lazy-mmu.ts';
 import { LOCK_NAMES } from './lock-class.ts';
 import { MARK, type Mark } from './marks.ts';
@@ -18,8 +18,8 @@ import type { SetMemoryText } from './set-memory.ts';
 import type { SplitText } from './split-leaf.ts';
 import { STATIC_KEYS } from './static-key.ts';
 import type { TableFreeText } from './table-free.ts';
-import type { VmallocText } from './vmalloc.ts';
 import { newTask } from './task.ts';
+import type { VmallocText } from './vmalloc.ts';
 
 /**
  * The kernel as one CPU runs it: configuration and addresses, which are the same everywhere, and this CPU's own
