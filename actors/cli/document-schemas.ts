@@ -173,7 +173,14 @@ const explore = z.looseObject({
           'lines with which all schedules that were tried end well; the best first, none where no single line helps',
         ),
       sentences: z
-        .array(z.looseObject({ sentence: z.string(), linux: z.string().optional(), schedulesTried: count }))
+        .array(
+          z.looseObject({
+            sentence: z.string(),
+            revision: z.enum(REVISIONS),
+            linux: z.string().optional(),
+            schedulesTried: count,
+          }),
+        )
         .optional()
         .describe('changed sentences with which, as the kernel has them, all schedules that were tried end well'),
       tried: z.looseObject({ places: count, lines: count, sentences: count, runs: count }).optional(),

@@ -30,8 +30,8 @@ function cureText({ insert, cpu, after, before, between: [from, to], linux, undo
   return `${insert} ${where}${also}${undone}, CPU ${cpu}, ${milestones.join(', ')}${inLinux}`;
 }
 
-function sentenceText({ sentence, linux }: SentenceCure): string {
-  return `the kernel's own ${sentence} instead of the scenario's${linux === undefined ? '' : `: ${linux}, 6.18`}`;
+function sentenceText({ sentence, revision, linux }: SentenceCure): string {
+  return `${sentence} as ${revision} has it${linux === undefined ? '' : `: ${linux}`}`;
 }
 
 /** How it was found, so that nobody takes it for a proof. */

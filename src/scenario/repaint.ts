@@ -11,6 +11,7 @@ import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag } from '../kernel/idmap.t
 import { type Kernel, type KernelText, mark } from '../kernel/kernel.ts';
 import type { RepaintText } from '../kernel/repaint.ts';
 import { waitWhileSet } from '../kernel/repaint.ts';
+import { briefWork } from './brief-work.ts';
 import { heldUp } from './held-up.ts';
 import { leastAble } from './least-able.ts';
 import { outOfTables } from './out-of-tables.ts';
@@ -167,6 +168,16 @@ export const outOfMemory = defineScenario({
   circumstances: outOfTables,
 });
 
+/** The text of v5 as it was posted. */
+export const earlyReturn = defineScenario({
+  name: 'repaint/early-return',
+  summary: 'the split that the repaint of v5 calls does nothing where the system lacks BBML2: all blocks stay',
+  board: 'asymmetric-8',
+  expect: 'linear-map',
+  kernel: { revision: 'v5' },
+  programs: () => briefWork, // a changed page would be the first to complain
+});
+
 /** As the good one, without the ISB that puts the reserved table in force. */
 function* waitWithoutIsb(cpu: Cpu, k: Kernel): Op {
   mark(cpu, 'repaint.parking');
@@ -202,4 +213,5 @@ export const twins: readonly Scenario[] = [
   linkedBeforeVisible,
   bootCpuDoesNotWait,
   outOfMemory,
+  earlyReturn,
 ];

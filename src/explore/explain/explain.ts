@@ -1,12 +1,13 @@
 import type { Violation } from '../../check/violation.ts';
 import { resizeBoard } from '../../hardware/board-resize.ts';
+import type { Revision } from '../../kernel/config.ts';
 import type { Mark } from '../../kernel/marks.ts';
 import { type Exploration, type Interleaved, interleaverOf } from '../interleaver.ts';
 import type { Departure } from './departures.ts';
 import { COSTS, type Cost, LINES, type Line } from './insertion.ts';
 import { linuxPlace, linuxSentence } from './linux-place.ts';
 import { type OpenEnd, openEnds } from './open-end.ts';
-import { changedSentences, type SentencePath, withRestored } from './sentence.ts';
+import { changedSentences, goodRevision, type SentencePath, withRestored } from './sentence.ts';
 import type { Shrunk } from './shrink.ts';
 import { type AtSpot, follow, keyOf, type Spot } from './spot.ts';
 import { FIRST_RANDOM, trialSchedule } from './trial-schedule.ts';
@@ -38,6 +39,8 @@ export interface Cure {
 export interface SentenceCure {
   /** Its place in the kernel's text: 'repaint.mapFlag'. */
   readonly sentence: SentencePath;
+  /** The revision that has it so: the scenario's own, or 6.18 where it is the revision that fails. */
+  readonly revision: Revision;
   /** What it is in Linux; undefined: nobody can tell. */
   readonly linux: string | undefined;
   readonly schedulesTried: number;
@@ -95,6 +98,7 @@ export function explain(shrunk: Shrunk, budget = EXPLAIN_BUDGET): Explanation {
     cures,
     sentences: sentences.map((sentence) => ({
       sentence,
+      revision: goodRevision(shrunk.exploration),
       linux: linuxSentence(sentence),
       schedulesTried: budget.schedules + 1,
     })),

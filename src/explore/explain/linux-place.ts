@@ -40,8 +40,11 @@ export function linuxPlace({ milestone, after, announced }: Spot): string | unde
 
 const MMU = 'arch/arm64/mm/mmu.c';
 
-/** What the sentences of the kernel's text are in Linux. */
+/** What the sentences of the kernel's text, and its parts, are in Linux. */
 const SENTENCES: Readonly<Record<string, string>> = {
+  repaint: `linear_map_split_to_ptes(), ${MMU}`,
+  split: `split_kernel_leaf_mapping(), ${MMU}`,
+  pageattr: 'update_range_prot(), arch/arm64/mm/pageattr.c',
   'repaint.painter': `smp_processor_id() == 0 in linear_map_split_to_ptes(), ${MMU}`,
   'repaint.initFlag': `init_idmap_kpti_bbml2_flag(), ${MMU}`,
   'repaint.mapFlag': `create_idmap(), ${MMU}`,

@@ -119,6 +119,12 @@ describe('where no line is missing, none is made up', () => {
     expect(violation.remedy).toMatch(remedy);
   });
 
+  it('where the revision fails, it is the part of the text that 6.18 has otherwise', () => {
+    const { cures, sentences } = explained(twin('early-return'));
+    expect(cures).toEqual([]);
+    expect(sentences).toMatchObject([{ sentence: 'repaint', revision: '6.18' }]);
+  });
+
   it('of several sentences, only those are named that help alone', () => {
     const { sentences, tried } = explained(twin('release-before-flush-completes'));
     expect([sentences.map(({ sentence }) => sentence), tried.sentences]).toEqual([['repaint.flush'], 2]);

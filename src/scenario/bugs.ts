@@ -1,0 +1,9 @@
+import type { Bug } from './bug.ts';
+import { repaintBugs } from './repaint-bugs.ts';
+
+/** Every bug that is known, those that can be acted out and those that cannot. */
+export const bugs: readonly Bug[] = [...repaintBugs];
+
+export function bugNamed(name: string): Bug | undefined {
+  return bugs.find((bug) => bug.name === name);
+}
