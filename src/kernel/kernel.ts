@@ -10,6 +10,7 @@ import type { ExecmemText } from './execmem.ts';
 import { kfenceAllocPool, kfenceLatePool } from './kfence.ts';
 import type { KprobesText } from './kprobes.ts';
 import type { LazyMmuText } from './lazy-mmu.ts';
+import type { LinearMapText } from './linear-map.ts';
 import { LOCK_NAMES } from './lock-class.ts';
 import { MARK, type Mark } from './marks.ts';
 import type { PageattrText } from './pageattr.ts';
@@ -44,12 +45,13 @@ export interface KernelText {
   readonly split: SplitText;
   readonly pageattr: PageattrText;
   readonly tableFree: TableFreeText;
+  readonly lazyMmu: LazyMmuText;
+  readonly linearMap: LinearMapText;
   readonly early: EarlyText;
   readonly vmalloc: VmallocText;
   readonly setMemory: SetMemoryText;
   readonly kprobes: KprobesText;
   readonly execmem: ExecmemText;
-  readonly lazyMmu: LazyMmuText;
   /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
   readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
 }

@@ -4,6 +4,7 @@ import type { Cpu } from '../hardware/cpu.ts';
 import { store } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import type { Kernel } from './kernel.ts';
+import { spinLock, spinUnlock } from './locks.ts';
 import { PTE_VALID } from './pgtable-prot.ts';
 import { inInterrupt } from './preempt.ts';
 
@@ -47,10 +48,13 @@ function* leave(cpu: Cpu, k: Kernel): Op {
 
 export const LAZY_MMU_6_18: LazyMmuText = { emit, waits, leave };
 
-/** Linux: queue_pte_barriers(). An interrupt handler's entries count at once, whatever the task underneath is doing. */
-export function* queuePteBarriers(cpu: Cpu, k: Kernel): Op {
+/**
+ * Linux: queue_pte_barriers(), as often as `entries` were written. An interrupt handler's entries count at once, whatever the
+ * task underneath is doing.
+ */
+export function* queuePteBarriers(cpu: Cpu, k: Kernel, entries = 1): Op {
   if (k.text.lazyMmu.waits(k)) k.percpu.lazyMmuPending = true;
-  else yield* k.text.lazyMmu.emit(cpu);
+  else for (let i = 0; i < entries; i++) yield* k.text.lazyMmu.emit(cpu);
 }
 
 /** Linux: arch_enter_lazy_mmu_mode(). One flag, however often: no section is inside another as far as this goes. */
@@ -66,14 +70,25 @@ export function* leaveLazyMmuMode(cpu: Cpu, k: Kernel): Op {
   yield* k.text.lazyMmu.leave(cpu, k);
 }
 
-/**
- * Linux: __set_pte(), set_pmd(), set_pud(): a store, and a barrier when the entry is valid. `entry`: its address. An entry
- * of swapper_pg_dir itself is written through the fixmap, and giving the slot up is a barrier that nothing puts off.
- */
+/** Linux: __set_pte(), set_pmd(), set_pud(): a store, and a barrier when the entry is valid. `entry`: its address. */
 export function* setEntry(cpu: Cpu, k: Kernel, entry: number, value: bigint): Op {
+  if (inSwapperPgdir(k, entry)) {
+    yield* setSwapperPgd(cpu, k, entry, value);
+    return;
+  }
   yield* store(cpu, entry, value);
-  if (inSwapperPgdir(k, entry)) yield* k.text.lazyMmu.emit(cpu);
-  else if ((value & PTE_VALID) !== 0n) yield* queuePteBarriers(cpu, k);
+  if ((value & PTE_VALID) !== 0n) yield* queuePteBarriers(cpu, k);
+}
+
+/**
+ * Linux: set_swapper_pgd(). An entry of swapper_pg_dir itself is written through a slot of the fixmap, of which there is one,
+ * and giving the slot up is a barrier that nothing puts off.
+ */
+function* setSwapperPgd(cpu: Cpu, k: Kernel, entry: number, value: bigint): Op {
+  yield* spinLock(cpu, k, 'swapper_pgdir_lock');
+  yield* store(cpu, entry, value);
+  yield* k.text.lazyMmu.emit(cpu);
+  yield* spinUnlock(cpu, k, 'swapper_pgdir_lock');
 }
 
 function inSwapperPgdir({ symbols, space }: Kernel, entry: number): boolean {

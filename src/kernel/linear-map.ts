@@ -187,6 +187,17 @@ function isNormal(entry: bigint): boolean {
   return type === MT_NORMAL || type === MT_NORMAL_TAGGED;
 }
 
+/** The sentences of making the linear map. A named bug replaces one of them. */
+export interface LinearMapText {
+  /** What RAM may be mapped with, but for the kernel's alias and KFENCE's pool. `force`: what `forcePteMapping` says. */
+  readonly ramFlags: (force: boolean) => MappingFlags;
+}
+
+/** Where single pages may have to change and blocks cannot be split: neither blocks nor contiguous groups. */
+export const LINEAR_MAP_6_18: LinearMapText = {
+  ramFlags: (force) => ({ noExec: true, noBlock: force, noCont: force }),
+};
+
 /** Whether the linear map holds blocks although somebody will want to change single pages. Linux: map_mem(). */
 export function linearMapRequiresBbml2(cpu: Cpu, k: Kernel): boolean {
   return !forcePteMapping(cpu, k) && canSetDirectMap(k.config);
@@ -199,8 +210,7 @@ export function linearMapRequiresBbml2(cpu: Cpu, k: Kernel): boolean {
  */
 export function* mapMem(cpu: Cpu, k: Kernel): Op {
   const { space, kfencePool } = k;
-  const force = forcePteMapping(cpu, k);
-  const flags: MappingFlags = { noExec: true, noBlock: force, noCont: force };
+  const flags = k.text.linearMap.ramFlags(forcePteMapping(cpu, k));
   for (const [start, end] of ordinaryRam(k)) yield* mapMemblock(cpu, k, start, end, PAGE_KERNEL_TAGGED, flags);
   yield* mapMemblock(cpu, k, space.text, space.initBegin, PAGE_KERNEL, { noCont: true });
   if (kfencePool === undefined) return;

@@ -9,7 +9,7 @@ import { enterLazyMmuMode, leaveLazyMmuMode } from './lazy-mmu.ts';
 import { mutexLock, mutexUnlock } from './locks.ts';
 import { entryOffset } from './pagewalk.ts';
 import { isPresent, isTableEntry, PTE_ADDRESS, PTE_CONT } from './pgtable-prot.ts';
-import { childLeaf, splitBlock, splitCont, tableVa } from './split.ts';
+import { childLeaf, splitBlock, splitCont, tableAttributes, tableVa } from './split.ts';
 import { filter71, filter618, filterAsPosted, type SplitFilter } from './split-filter.ts';
 
 /**
@@ -23,8 +23,11 @@ export interface SplitText {
   readonly filter: SplitFilter;
   /** Runs `split` while nobody else splits. */
   readonly locked: (cpu: Cpu, k: Kernel, split: Op<number>) => Op<number>;
+  /** Makes both ends boundaries of leaves; the lock is held. */
+  readonly ends: (cpu: Cpu, k: Kernel, start: number, end: number) => Op<number>;
   /** The first entry of the table that takes the place of `block`, a leaf of `level`. */
   readonly childLeaf: typeof childLeaf;
+  readonly tableAttributes: typeof tableAttributes;
 }
 
 /**
@@ -38,21 +41,22 @@ export function* splitKernelLeafMapping(cpu: Cpu, k: Kernel, start: number, end:
   if (answer !== undefined) return answer;
   const { pageBytes } = k.space.granule;
   if (!isAligned(start, pageBytes) || !isAligned(end, pageBytes)) return -EINVAL;
-  return yield* k.text.split.locked(cpu, k, splitEnds(cpu, k, start, end));
+  return yield* k.text.split.locked(cpu, k, lazily(cpu, k, k.text.split.ends(cpu, k, start, end)));
 }
 
-/** Both ends under one lock and in one lazy section, which sleeps in the allocator: legal on arm64 alone. */
-function* splitEnds(cpu: Cpu, k: Kernel, start: number, end: number): Op<number> {
+/** In one lazy section, which sleeps in the allocator: legal on arm64 alone. */
+function* lazily(cpu: Cpu, k: Kernel, split: Op<number>): Op<number> {
   enterLazyMmuMode(k);
-  let error: number;
-  if (end - start === k.space.granule.pageBytes)
-    error = yield* splitKernelLeafMappingLocked(cpu, k, lessAligned(start, end));
-  else {
-    error = yield* splitKernelLeafMappingLocked(cpu, k, start);
-    if (error === 0) error = yield* splitKernelLeafMappingLocked(cpu, k, end);
-  }
+  const error = yield* split;
   yield* leaveLazyMmuMode(cpu, k);
   return error;
+}
+
+function* splitEnds(cpu: Cpu, k: Kernel, start: number, end: number): Op<number> {
+  if (end - start === k.space.granule.pageBytes)
+    return yield* splitKernelLeafMappingLocked(cpu, k, lessAligned(start, end));
+  const error = yield* splitKernelLeafMappingLocked(cpu, k, start);
+  return error !== 0 ? error : yield* splitKernelLeafMappingLocked(cpu, k, end);
 }
 
 /**
@@ -63,8 +67,8 @@ function lessAligned(start: number, end: number): number {
   return isAligned(start, 2 * (end - start)) ? end : start;
 }
 
-/** Linux: split_kernel_leaf_mapping_locked(): makes `va` a boundary of leaves, from the largest to the smallest. */
-function* splitKernelLeafMappingLocked(cpu: Cpu, k: Kernel, va: number): Op<number> {
+/** Linux: split_kernel_leaf_mapping_locked(). Makes `va` a boundary of leaves, from the largest to the smallest. */
+export function* splitKernelLeafMappingLocked(cpu: Cpu, k: Kernel, va: number): Op<number> {
   const { space } = k;
   let table = k.symbols.swapperPgDir;
   for (let level = space.startLevel as number; level <= 3; level++) {
@@ -97,7 +101,7 @@ function* locked(cpu: Cpu, k: Kernel, split: Op<number>): Op<number> {
 }
 
 /** The sentences that all revisions share. */
-const common = { locked, childLeaf };
+const common = { locked, ends: splitEnds, childLeaf, tableAttributes };
 
 export const SPLIT_POSTED: SplitText = { ...common, filter: filterAsPosted };
 export const SPLIT_6_18: SplitText = { ...common, filter: filter618 };

@@ -10,13 +10,16 @@ import { skipInvalid } from '../hardware/table-scan.ts';
 import { physToVirt } from './address-space.ts';
 import { ENOMEM } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './lazy-mmu.ts';
+import { enterLazyMmuMode, leaveLazyMmuMode, queuePteBarriers, setEntry } from './lazy-mmu.ts';
 import { addrEnd, entriesAfter, entryOffset } from './pagewalk.ts';
 import { type Gfp, pgtableAlloc } from './pgalloc.ts';
 import {
+  isPresent,
+  isTableEntry,
   PTE_ADDRESS,
   PTE_AF,
   PTE_CONT,
+  PTE_PRESENT_INVALID,
   PTE_PXN,
   PTE_TYPE_PAGE,
   PTE_VALID,
@@ -31,12 +34,23 @@ import {
  * translation differ in size only, so a CPU of BBM level 2 may use either.
  */
 
+/** Any of them makes an entry present. */
+const PRESENT = Number(PTE_VALID | PTE_PRESENT_INVALID);
+
 /** What the children of a block take over of its descriptor. */
 const KEPT = ~(PTE_CONT | PTE_TYPE_PAGE);
 
-/** The first leaf of the table that takes the place of `block`, a leaf of `level`: the same but for its size. */
+/**
+ * The first leaf of the table that takes the place of `block`, a leaf of `level`: the same but for its size. Of a block that is
+ * present and invalid the leaves are, too: none becomes valid by accident.
+ */
 export function childLeaf(block: bigint, level: number, toCont: boolean): bigint {
   return (block & KEPT) | (level === 2 ? PTE_TYPE_PAGE : 0n) | (toCont ? PTE_CONT : 0n);
+}
+
+/** Everything but the address of the table that takes the place of `block`: what must not be executed is so all the way down. */
+export function tableAttributes(block: bigint): bigint {
+  return TABLE_TYPE | TABLE_UXN | PTE_AF | ((block & PTE_PXN) !== 0n ? TABLE_PXN : 0n);
 }
 
 /** What the split does between filling a table and linking it. */
@@ -66,13 +80,14 @@ export function* splitBlock(
   gfp: Gfp,
   toCont: boolean,
 ): Op<number> {
+  const { space, text } = k;
   const table = yield* pgtableAlloc(cpu, k, gfp);
   if (table < 0) return -ENOMEM;
-  const child = k.text.split.childLeaf(block, level, toCont);
-  yield* fillTable(cpu, physToVirt(k.space, table), child, levelBytes(k.space.granule, level + 1));
-  yield* k.text.repaint.beforeLink(cpu);
-  const attributes = TABLE_TYPE | TABLE_UXN | PTE_AF | ((block & PTE_PXN) !== 0n ? TABLE_PXN : 0n);
-  yield* setEntry(cpu, k, entry, BigInt(table) | attributes);
+  const child = text.split.childLeaf(block, level, toCont);
+  yield* fillTable(cpu, physToVirt(space, table), child, levelBytes(space.granule, level + 1));
+  if ((child & PTE_VALID) !== 0n) yield* queuePteBarriers(cpu, k, space.granule.entriesPerTable);
+  yield* text.repaint.beforeLink(cpu);
+  yield* setEntry(cpu, k, entry, BigInt(table) | text.split.tableAttributes(block));
   return 0;
 }
 
@@ -120,12 +135,15 @@ function* splitLevel(
     }
     next = addrEnd(space, level, va, end);
     let value = yield* load(cpu, entry);
-    if ((value & PTE_VALID) === 0n) {
+    if (!isPresent(value)) {
       const more = entriesAfter(space, level, va, end);
-      next = Math.min(next + (yield* skipInvalid(cpu, entry + 8, more)) * levelBytes(space.granule, level), end);
+      next = Math.min(
+        next + (yield* skipInvalid(cpu, entry + 8, more, PRESENT)) * levelBytes(space.granule, level),
+        end,
+      );
       continue;
     }
-    if ((value & PTE_TYPE_PAGE) === 0n) {
+    if (!isTableEntry(value)) {
       if ((value & PTE_CONT) !== 0n) {
         yield* splitCont(cpu, k, entry, level);
         value &= ~PTE_CONT;

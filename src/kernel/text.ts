@@ -5,6 +5,7 @@ import { EXECMEM_6_18 } from './execmem.ts';
 import type { KernelText } from './kernel.ts';
 import { KPROBES_6_18 } from './kprobes.ts';
 import { LAZY_MMU_6_18 } from './lazy-mmu.ts';
+import { LINEAR_MAP_6_18 } from './linear-map.ts';
 import { PAGEATTR_6_18, PAGEATTR_7_1 } from './pageattr.ts';
 import { REPAINT_6_18 } from './repaint.ts';
 import { REPAINT_V4, REPAINT_V5 } from './repaint-posted.ts';
@@ -20,12 +21,13 @@ export function kernelText(revision: Revision): KernelText {
     split: isSince(revision, '7.1') ? SPLIT_7_1 : isSince(revision, '6.18') ? SPLIT_6_18 : SPLIT_POSTED,
     pageattr: isSince(revision, '7.1') ? PAGEATTR_7_1 : PAGEATTR_6_18,
     tableFree: TABLE_FREE_6_18,
+    lazyMmu: LAZY_MMU_6_18,
+    linearMap: LINEAR_MAP_6_18,
     early: NOBODY_EARLY,
     vmalloc: VMALLOC_6_18,
     setMemory: isSince(revision, '7.1') ? SET_MEMORY_6_19 : SET_MEMORY_6_18,
     kprobes: KPROBES_6_18,
     execmem: EXECMEM_6_18,
-    lazyMmu: LAZY_MMU_6_18,
     verifyLocalCpuCaps,
   };
 }

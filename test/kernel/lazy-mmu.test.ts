@@ -70,7 +70,7 @@ describe('lazy MMU mode', () => {
   test('an entry of swapper_pg_dir itself is not put off', () => {
     const { k, set, leave } = ready();
     enterLazyMmuMode(k);
-    expect(set(0n, FIXMAP + k.symbols.swapperPgDir + 8 * 300)).toEqual(['buffered', ...BARRIERS]);
+    expect(set(0n, FIXMAP + k.symbols.swapperPgDir + 8 * 300)).toEqual(['rmw', 'buffered', ...BARRIERS, 'rmw']); // swapper_pgdir_lock
     expect(leave()).toEqual([]);
   });
 });

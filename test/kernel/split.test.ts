@@ -5,16 +5,18 @@ import { dsb } from '../../src/hardware/barrier.ts';
 import { granules } from '../../src/hardware/board.ts';
 import { defaultBoard } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import { DSBS, ISBS, TABLE_STORES, TLBIS } from '../../src/hardware/counters.ts';
 import { allocatedFrames } from '../../src/hardware/frame.ts';
 import { exchange, read } from '../../src/hardware/memory.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import { ENOMEM } from '../../src/kernel/errno.ts';
-import { enterLazyMmuMode } from '../../src/kernel/lazy-mmu.ts';
+import { enterLazyMmuMode, leaveLazyMmuMode } from '../../src/kernel/lazy-mmu.ts';
 import { entryOffset } from '../../src/kernel/pagewalk.ts';
 import { failAllocations } from '../../src/kernel/pgalloc.ts';
 import {
   PTE_ADDRESS,
   PTE_CONT,
+  PTE_PRESENT_INVALID,
   PTE_PXN,
   PTE_TYPE_PAGE,
   PTE_VALID,
@@ -23,6 +25,7 @@ import {
 } from '../../src/kernel/pgtable-prot.ts';
 import { forEachLeaf } from '../../src/kernel/ptdump.ts';
 import { rangeSplitToPtes, splitBlock, splitCont, splitRange } from '../../src/kernel/split.ts';
+import { splitKernelLeafMappingLocked } from '../../src/kernel/split-leaf.ts';
 import { type Booted, bootCpu, complete } from './boot-cpu.ts';
 import { counted, recorded } from './recorded.ts';
 
@@ -67,10 +70,23 @@ describe.each([
     expect(did).toEqual(['allocate', 'filled-table', 'dsb ishst', 'buffered']);
   });
 
-  test('outside lazy MMU mode emits the barriers of the link at once', () => {
+  test('outside lazy MMU mode emits the barriers of each child, and of the link', () => {
     const { cpu, k, entry, value } = block(false);
-    const { did } = recorded(cpu, splitBlock(cpu, k, FIXMAP + entry, value, level, 'kernel', false));
-    expect(did).toEqual(['allocate', 'filled-table', 'dsb ishst', 'buffered', 'dsb ishst', 'isb']);
+    const before = [...cpu.counts];
+    complete(splitBlock(cpu, k, FIXMAP + entry, value, level, 'kernel', false));
+    const grown = (counter: number): number => cpu.counts[counter]! - before[counter]!;
+    expect([grown(DSBS), grown(ISBS), grown(TLBIS)]).toEqual([512 + 1 + 1, 512 + 1, 0]);
+  });
+
+  test('makes leaves that are present and invalid of one that is, and of one that is nothing, nothing', () => {
+    for (const bits of [PTE_PRESENT_INVALID, 0n]) {
+      const { cpu, k, memory, entry, value } = block(true, (old) => (old & ~PTE_VALID) | bits);
+      const { did } = recorded(cpu, splitBlock(cpu, k, FIXMAP + entry, value, level, 'kernel', false));
+      expect(did).toEqual(['allocate', 'filled-table', 'dsb ishst', 'buffered']);
+      complete(leaveLazyMmuMode(cpu, k));
+      const table = Number(read(memory, entry) & PTE_ADDRESS);
+      for (let i = 0; i < 512; i++) expect(read(memory, table + 8 * i) & (PTE_VALID | PTE_PRESENT_INVALID)).toBe(bits);
+    }
   });
 
   test.each([false, true])('makes children with the same addresses and attributes, contiguous: %s', (toCont) => {
@@ -171,10 +187,49 @@ describe('range_split_to_ptes()', () => {
   test('outside lazy MMU mode pays for every entry', () => {
     const { cpu, k } = booted('4K', 2 ** 30);
     const start = physToVirt(k.space, 0x6000_0000);
-    const { did } = recorded(cpu, splitRange(cpu, k, start, start + 4 * 2 ** 21, 'atomic'));
-    const stores = did.filter((each) => each === 'buffered').length;
-    expect(did.filter((each) => each === 'isb')).toHaveLength(stores);
-    expect(did.filter((each) => each === 'dsb ishst')).toHaveLength(stores + 4);
+    const before = [...cpu.counts];
+    complete(splitRange(cpu, k, start, start + 4 * 2 ** 21, 'atomic'));
+    const grown = (counter: number): number => cpu.counts[counter]! - before[counter]!;
+    const stores = grown(TABLE_STORES) + 4 * 512;
+    expect([grown(DSBS), grown(ISBS)]).toEqual([stores + 4, stores]);
+  });
+
+  test('takes blocks apart that are present and invalid, so that they can come back page by page', () => {
+    const machine = booted('4K', 2 ** 30);
+    const { cpu, k, memory } = machine;
+    const start = physToVirt(k.space, 0x6000_0000);
+    complete(splitKernelLeafMappingLocked(cpu, k, start));
+    for (const pa of [0x6000_0000, 0x6020_0000]) {
+      const { entry } = entryOf(machine, 2, pa);
+      exchange(memory, entry, (read(memory, entry) & ~(PTE_VALID | PTE_CONT)) | PTE_PRESENT_INVALID);
+    }
+    expect(complete(rangeSplitToPtes(cpu, k, start, start + 2 ** 22, 'kernel'))).toBe(0);
+    for (const pa of [0x6000_0000, 0x6020_0000, 0x603f_f000]) {
+      const { entry } = entryOf(machine, 3, pa);
+      expect(read(memory, entry) & (PTE_VALID | PTE_PRESENT_INVALID)).toBe(PTE_PRESENT_INVALID);
+    }
+  });
+
+  /** 1 GiB of linear map that is one PUD, 32 contiguous groups of PMDs, or 512 PMDs by themselves. */
+  test.each([
+    ['one PUD', { tables: 513, stores: 513 }, 0],
+    ['32 contiguous groups of 2M blocks', { tables: 512, stores: 512 + 512 }, 1],
+    ['512 2M blocks', { tables: 512, stores: 512 }, 2],
+  ])('of 1 GiB that is %s: so many tables and stores, a barrier a table and a pair, no TLBI', (_, counted, pieces) => {
+    const machine = booted('4K', 3 * 2 ** 30);
+    const { cpu, k, memory } = machine;
+    const start = physToVirt(k.space, 0x8000_0000);
+    expect(entryOf(machine, 1, 0x8000_0000).value & PTE_TYPE_PAGE).toBe(0n);
+    if (pieces > 0) {
+      const { entry, value } = entryOf(machine, 1, 0x8000_0000);
+      complete(splitBlock(cpu, k, FIXMAP + entry, value, 1, 'kernel', pieces === 1));
+    }
+    const before = [...cpu.counts];
+    const frames = allocatedFrames(memory).now;
+    expect(complete(rangeSplitToPtes(cpu, k, start, start + 2 ** 30, 'kernel'))).toBe(0);
+    const grown = (counter: number): number => cpu.counts[counter]! - before[counter]!;
+    expect({ tables: allocatedFrames(memory).now - frames, stores: grown(TABLE_STORES) }).toEqual(counted);
+    expect([grown(DSBS), grown(ISBS), grown(TLBIS)]).toEqual([counted.tables + 1, 1, 0]);
   });
 
   test('of what is split already does nothing at all', () => {
