@@ -1,14 +1,39 @@
-import { contiguousRun } from '../arch/granule.ts';
+import { alignDown } from '../arch/address.ts';
+import { contiguousRun, levelBytes } from '../arch/granule.ts';
+import type { Cpu } from '../hardware/cpu.ts';
+import { read } from '../hardware/memory.ts';
+import { isTableAt } from '../hardware/table-word.ts';
 import { entryName } from '../kernel/entry-text.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { entryOffset } from '../kernel/pagewalk.ts';
+import { PTE_ADDRESS, PTE_CONT, PTE_VALID } from '../kernel/pgtable-prot.ts';
 import { kernelTree, rangeEnd, ranges } from '../kernel/ptdump.ts';
 import { atRest, type Property } from './violation.ts';
 import { describeDescriptor, formatSpan } from './wording.ts';
 
-/** Hardware may cache a whole run from any of its members, so a run with one odd member lies about all of them. */
+/**
+ * Hardware may cache a whole run from any of its members, so a run with one odd member lies about all of them: also while the
+ * machine runs, when somebody says that a change is in force, of whose range a group has a part. In between, while entries
+ * are written one after the other, a group may well be odd.
+ */
 export const contiguous: Property = {
   name: 'contiguous',
-  says: 'at rest, every contiguous group is whole, aligned and uniform',
+  says: 'every contiguous group is whole, aligned and uniform, at rest and where a change of a part of it is said to be in force',
   mood: 'always',
+  observe: ({ report, kernel }) => ({
+    announced(cpu, name, start, end) {
+      const ends = [start, end - kernel.space.granule.pageBytes];
+      const odd = ends.map((va) => oddGroupAt(cpu, kernel, va)).find((group) => group !== undefined);
+      if (odd === undefined) return;
+      report(
+        cpu,
+        'contiguous',
+        `${name}: of the contiguous group ${formatSpan(odd.va, odd.end)} some entries have changed and some not: a TLB may hold all of it as any of them says`,
+        odd.lines,
+        REMEDY,
+      );
+    },
+  }),
   atRest: (machine, k) =>
     ranges(machine.memory, kernelTree(k.space, k.symbols.swapperPgDir))
       .filter((range) => {
@@ -28,3 +53,38 @@ export const contiguous: Property = {
         ),
       ),
 };
+
+const REMEDY =
+  'split_contpte() first: the bit comes off the whole group before a part of it changes (split_kernel_leaf_mapping(), 6.18); where that may not be done in place, a map without contiguous groups (NO_CONT_MAPPINGS)';
+
+interface OddGroup {
+  readonly va: number;
+  readonly end: number;
+  readonly lines: string[];
+}
+
+/** The contiguous group around `va`, if it is one in part, or not all alike; as memory holds it. */
+function oddGroupAt({ memory }: Cpu, { space, symbols }: Kernel, va: number): OddGroup | undefined {
+  let table = symbols.swapperPgDir;
+  for (let level = space.startLevel as 0 | 1 | 2 | 3; ; level++) {
+    const entry = entryOffset(space, level, table, va);
+    const value = read(memory, entry);
+    if (isTableAt(value, level)) {
+      table = Number(value & PTE_ADDRESS);
+      continue;
+    }
+    const count = contiguousRun(space.granule, level);
+    const bytes = levelBytes(space.granule, level);
+    const first = alignDown(entry, 8 * count);
+    const members = Array.from({ length: count }, (_, i) => read(memory, first + 8 * i));
+    const groupMember = members.find((each) => (each & (PTE_VALID | PTE_CONT)) === (PTE_VALID | PTE_CONT));
+    if (groupMember === undefined) return undefined;
+    const at = alignDown(va, bytes * count);
+    const odd = members.findIndex((each) => ((each ^ groupMember) & ~PTE_ADDRESS) !== 0n);
+    if (odd < 0) return undefined;
+    const lines = [members.indexOf(groupMember), odd].map(
+      (i) => `${entryName(level, space.startLevel)}  ${describeDescriptor(members[i]!, level, at + i * bytes, space)}`,
+    );
+    return { va: at, end: at + bytes * count, lines };
+  }
+}

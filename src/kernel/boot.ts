@@ -15,7 +15,7 @@ import { finaliseSystemCapabilities, systemCapabilitiesFinalized, updateCpuCapab
 import { createIdmap, tcrEl1, ttbr } from './idmap.ts';
 import { IMAGE_FRAME, type Kernel, mark, percpuVariable } from './kernel.ts';
 import { createPgdMapping, linearMapRequiresBbml2, mapMem, markLinearTextAliasRo, placeRoot } from './linear-map.ts';
-import { MAIR_EL1_SET, PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_ROX } from './pgtable-prot.ts';
+import { MAIR_EL1_SET, maybeNg, PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_ROX } from './pgtable-prot.ts';
 import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from './repaint.ts';
 import { doSoftirq, type Softirq } from './softirq.ts';
 import { multiCpuStop, takeStopWork } from './stop-machine.ts';
@@ -71,7 +71,16 @@ function* mapKernel(cpu: Cpu, k: Kernel): Op {
     [space.initBegin, space.end, PAGE_KERNEL],
   ] as const;
   for (const [start, end, prot] of segments)
-    yield* createPgdMapping(cpu, k, symbols.swapperPgDir, start, imageVa(space, start), end - start, prot, {});
+    yield* createPgdMapping(
+      cpu,
+      k,
+      symbols.swapperPgDir,
+      start,
+      imageVa(space, start),
+      end - start,
+      maybeNg(k.config, prot),
+      {},
+    );
 }
 
 /** Linux: __cpu_setup and __enable_mmu: the same registers on every CPU; TTBR0 empty, TTBR1 swapper. */

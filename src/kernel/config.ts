@@ -40,6 +40,8 @@ export interface KernelConfig {
   readonly kfence: Kfence;
   /** CONFIG_PREEMPT_RT: spinlocks sleep, raw ones do not. */
   readonly preemptRt: boolean;
+  /** Kernel page-table isolation, known to be needed when the kernel maps itself (arm64_use_ng_mappings): its entries are nG. */
+  readonly kpti: boolean;
 }
 
 export const DEFAULT_CONFIG: KernelConfig = {
@@ -49,6 +51,7 @@ export const DEFAULT_CONFIG: KernelConfig = {
   realm: false,
   kfence: 'off',
   preemptRt: false,
+  kpti: false,
 };
 
 /** rodata_full: linear aliases are protected too. */

@@ -8,7 +8,6 @@ import type { Kernel } from './kernel.ts';
 import { mutexLock, mutexUnlock } from './locks.ts';
 import { setMemoryValid } from './pageattr.ts';
 import { localIrqRestore, localIrqSave } from './preempt.ts';
-import { rangeSplitToPtes } from './split.ts';
 
 /**
  * KFENCE at work: objects whose pages are taken out of the linear map while they are free. Linux: mm/kfence/core.c,
@@ -36,7 +35,7 @@ function* archKfenceInitPool(cpu: Cpu, k: Kernel, { base, bytes }: MemoryBank): 
   if (k.kfencePool !== undefined || (yield* forcePteMappingNow(cpu, k))) return true;
   const start = physToVirt(k.space, base);
   yield* mutexLock(cpu, k, 'pgtable_split_lock');
-  const error = yield* rangeSplitToPtes(cpu, k, start, start + bytes, 'kernel');
+  const error = yield* k.text.split.rangeSplitToPtes(cpu, k, start, start + bytes, 'kernel');
   yield* mutexUnlock(cpu, k, 'pgtable_split_lock');
   return error === 0;
 }

@@ -18,6 +18,7 @@ import {
   blockProt,
   MT_NORMAL,
   MT_NORMAL_TAGGED,
+  maybeNg,
   PAGE_KERNEL,
   PAGE_KERNEL_RO,
   PAGE_KERNEL_TAGGED,
@@ -230,7 +231,9 @@ function ordinaryRam({ board, space, kfencePool }: Kernel): [number, number][] {
 
 /** Linux: __map_memblock(). */
 function* mapMemblock(cpu: Cpu, k: Kernel, start: number, end: number, prot: Prot, flags: MappingFlags): Op {
-  yield* createPgdMapping(cpu, k, k.symbols.swapperPgDir, start, physToVirt(k.space, start), end - start, prot, flags);
+  const { space, symbols, config } = k;
+  const va = physToVirt(space, start);
+  yield* createPgdMapping(cpu, k, symbols.swapperPgDir, start, va, end - start, maybeNg(config, prot), flags);
 }
 
 /** Linux: mark_linear_text_alias_ro(): the alias of text and rodata loses its write permission. */
@@ -238,7 +241,8 @@ export function* markLinearTextAliasRo(cpu: Cpu, k: Kernel): Op {
   const { space, symbols } = k;
   const va = physToVirt(space, space.text);
   const bytes = space.initBegin - space.text;
-  yield* createPgdMapping(cpu, k, symbols.swapperPgDir, space.text, va, bytes, PAGE_KERNEL_RO, { noCont: true });
+  const prot = maybeNg(k.config, PAGE_KERNEL_RO);
+  yield* createPgdMapping(cpu, k, symbols.swapperPgDir, space.text, va, bytes, prot, { noCont: true });
   yield* flushTlbKernelRange(cpu, k, va, va + bytes);
 }
 

@@ -6,7 +6,16 @@ import { canSetDirectMap } from './config.ts';
 import { EINVAL } from './errno.ts';
 import type { Kernel } from './kernel.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './lazy-mmu.ts';
-import { isPresent, isTableEntry, PTE_PRESENT_INVALID, PTE_RDONLY, PTE_VALID, PTE_WRITE } from './pgtable-prot.ts';
+import {
+  isPresent,
+  isTableEntry,
+  maybeNg,
+  PTE_NG,
+  PTE_PRESENT_INVALID,
+  PTE_RDONLY,
+  PTE_VALID,
+  PTE_WRITE,
+} from './pgtable-prot.ts';
 import { splitKernelLeafMapping } from './split-leaf.ts';
 import { flushTlbKernelRange } from './tlbflush.ts';
 import { type Visit, walkKernelPageTableRangeLockless } from './walk-range.ts';
@@ -51,7 +60,7 @@ function clearThenSet(value: bigint, set: bigint, clear: bigint): bigint {
  * there is no old copy.
  */
 function needsFlush(set: bigint, clear: bigint): boolean {
-  return set !== PTE_VALID || clear !== PTE_PRESENT_INVALID;
+  return (set & ~PTE_NG) !== PTE_VALID || clear !== PTE_PRESENT_INVALID;
 }
 
 /** 6.18: every change is flushed, and a block that was taken away cannot be told from nothing. */
@@ -138,7 +147,8 @@ export function* changeMemory(
 ): Op<number> {
   const error = yield* updateRangeProt(cpu, k, start, bytes, set, clear);
   if (k.text.pageattr.needsFlush(set, clear)) yield* k.text.pageattr.flush(cpu, k, start, start + bytes);
-  if (set !== PTE_VALID || (clear & ~PTE_PRESENT_INVALID) !== 0n) announce(cpu, 'set_memory', start, start + bytes);
+  if ((set & ~PTE_NG) !== PTE_VALID || (clear & ~PTE_PRESENT_INVALID) !== 0n)
+    announce(cpu, 'set_memory', start, start + bytes);
   if (error === 0) promise(cpu, 'set_memory', { start, end: start + bytes, set, clear });
   return error;
 }
@@ -156,10 +166,15 @@ export function* linearAliasRw(cpu: Cpu, k: Kernel, va: number, pages: number): 
   return yield* changeMemory(cpu, k, va, pages * k.space.granule.pageBytes, PTE_WRITE, PTE_RDONLY);
 }
 
+/** Linux: PTE_PRESENT_VALID_KERNEL, 7.1; before that PTE_VALID alone, for nG stayed where it was. */
+function validKernel({ config, text }: Kernel): bigint {
+  return text.pageattr.takenAway === 0n ? PTE_VALID : maybeNg(config, PTE_VALID);
+}
+
 /** Linux: set_memory_valid(): maps pages of the linear map, or takes them away. Does not ask whether they are RAM. */
 export function* setMemoryValid(cpu: Cpu, k: Kernel, va: number, pages: number, enable: boolean): Op<number> {
   const { takenAway } = k.text.pageattr;
-  const [set, clear] = enable ? [PTE_VALID, takenAway] : [takenAway, PTE_VALID];
+  const [set, clear] = enable ? [validKernel(k), takenAway] : [takenAway, validKernel(k)];
   return yield* changeMemory(cpu, k, va, pages * k.space.granule.pageBytes, set, clear);
 }
 
@@ -171,20 +186,38 @@ function mayChangeLinearMap({ config }: Kernel): boolean {
 /** Linux: set_direct_map_invalid_noflush(), of the page at `va`. Returns 0 too where nobody may change single pages. */
 export function* setDirectMapInvalidNoflush(cpu: Cpu, k: Kernel, va: number): Op<number> {
   if (!mayChangeLinearMap(k)) return 0;
-  return yield* updateRangeProt(cpu, k, va, k.space.granule.pageBytes, k.text.pageattr.takenAway, PTE_VALID);
+  return yield* updateRangeProt(cpu, k, va, k.space.granule.pageBytes, k.text.pageattr.takenAway, validKernel(k));
 }
 
 /** Linux: set_direct_map_default_noflush(): there, and writable, whatever it was. */
 export function* setDirectMapDefaultNoflush(cpu: Cpu, k: Kernel, va: number): Op<number> {
   if (!mayChangeLinearMap(k)) return 0;
   const { pageBytes } = k.space.granule;
-  return yield* updateRangeProt(cpu, k, va, pageBytes, PTE_VALID | PTE_WRITE, k.text.pageattr.takenAway | PTE_RDONLY);
+  return yield* updateRangeProt(
+    cpu,
+    k,
+    va,
+    pageBytes,
+    validKernel(k) | PTE_WRITE,
+    k.text.pageattr.takenAway | PTE_RDONLY,
+  );
 }
 
 /** Linux: set_direct_map_valid_noflush(): flushes all the same what it takes away, and makes nothing writable again. */
 export function* setDirectMapValidNoflush(cpu: Cpu, k: Kernel, va: number, pages: number, valid: boolean): Op<number> {
   if (!mayChangeLinearMap(k)) return 0;
   return yield* setMemoryValid(cpu, k, va, pages, valid);
+}
+
+/**
+ * Linux: set_memory_decrypted(), __set_memory_enc_dec(), arch/arm64/mm/pageattr.c: a realm shares pages of its own with the host. They
+ * are taken away while that is arranged with the monitor, and come back under their shared address: that bit of the address is
+ * left out here, and so is the monitor. Where it fails the pages stay away, and nobody gets them.
+ */
+export function* setMemoryDecrypted(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
+  if (!k.config.realm) return 0;
+  const error = yield* setMemoryValid(cpu, k, va, pages, false);
+  return error !== 0 ? error : yield* setMemoryValid(cpu, k, va, pages, true);
 }
 
 /** Linux: __kernel_map_pages(): what debug_pagealloc does to free pages. Nobody hears of errors. */

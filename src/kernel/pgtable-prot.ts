@@ -48,6 +48,11 @@ export const PAGE_KERNEL_ROX: Prot = PAGE_KERNEL_RO & ~PTE_PXN;
 /** The linear map proper: pgprot_tagged(PAGE_KERNEL). */
 export const PAGE_KERNEL_TAGGED: Prot = (PAGE_KERNEL & ~PTE_ATTRINDX) | (MT_NORMAL_TAGGED << 2n);
 
+/** Linux: PTE_MAYBE_NG. With page-table isolation kernel entries are not global, so that a user's ASID does not find them. */
+export function maybeNg({ kpti }: { readonly kpti?: boolean }, prot: Prot): Prot {
+  return kpti === true ? prot | PTE_NG : prot;
+}
+
 /** Linux: mk_pmd_sect_prot() and the like: the same protection for a block. */
 export function blockProt(prot: Prot): Prot {
   return prot & ~PTE_TYPE_PAGE;

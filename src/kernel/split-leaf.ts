@@ -9,7 +9,7 @@ import { enterLazyMmuMode, leaveLazyMmuMode } from './lazy-mmu.ts';
 import { mutexLock, mutexUnlock } from './locks.ts';
 import { entryOffset } from './pagewalk.ts';
 import { isPresent, isTableEntry, PTE_ADDRESS, PTE_CONT } from './pgtable-prot.ts';
-import { childLeaf, splitBlock, splitCont, tableAttributes, tableVa } from './split.ts';
+import { childLeaf, rangeSplitToPtes, splitBlock, splitCont, tableAttributes, tableVa } from './split.ts';
 import { filter71, filter618, filterAsPosted, type SplitFilter } from './split-filter.ts';
 
 /**
@@ -28,6 +28,8 @@ export interface SplitText {
   /** The first entry of the table that takes the place of `block`, a leaf of `level`. */
   readonly childLeaf: typeof childLeaf;
   readonly tableAttributes: typeof tableAttributes;
+  /** A whole range, for a KFENCE that is enabled late. */
+  readonly rangeSplitToPtes: typeof rangeSplitToPtes;
 }
 
 /**
@@ -101,7 +103,7 @@ function* locked(cpu: Cpu, k: Kernel, split: Op<number>): Op<number> {
 }
 
 /** The sentences that all revisions share. */
-const common = { locked, ends: splitEnds, childLeaf, tableAttributes };
+const common = { locked, ends: splitEnds, childLeaf, tableAttributes, rangeSplitToPtes };
 
 export const SPLIT_POSTED: SplitText = { ...common, filter: filterAsPosted };
 export const SPLIT_6_18: SplitText = { ...common, filter: filter618 };
