@@ -41,7 +41,7 @@ export interface KernelConfig {
   /** CONFIG_PREEMPT_RT: spinlocks sleep, raw ones do not. */
   readonly preemptRt: boolean;
   /** Kernel page-table isolation, known to be needed when the kernel maps itself (arm64_use_ng_mappings): its entries are nG. */
-  readonly kpti: boolean;
+  readonly kpti?: boolean;
 }
 
 export const DEFAULT_CONFIG: KernelConfig = {

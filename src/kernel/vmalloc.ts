@@ -7,7 +7,7 @@ import { physToVirt } from './address-space.ts';
 import type { Kernel } from './kernel.ts';
 import { mutexLock, mutexUnlock } from './locks.ts';
 import { setDirectMapDefaultNoflush, setDirectMapInvalidNoflush } from './pageattr.ts';
-import type { Prot } from './pgtable-prot.ts';
+import { maybeNg, type Prot } from './pgtable-prot.ts';
 import { contPteBytes } from './set-huge-pte.ts';
 import { flushTlbKernelRange } from './tlbflush.ts';
 import {
@@ -56,7 +56,7 @@ export function* vmalloc(cpu: Cpu, k: Kernel, request: VmallocRequest): Op<VmStr
   const shift = (flags & VM_ALLOW_HUGE_VMAP) === 0 ? k.space.granule.pageShift : hugeShift(k, bytes, pa);
   const area = yield* getVmArea(cpu, k, alignUp(bytes, 2 ** shift), VM_ALLOC | flags, pa);
   if (area === undefined) return undefined;
-  if ((yield* vmapPagesRange(cpu, k, area, prot, shift)) === 0) return area;
+  if ((yield* vmapPagesRange(cpu, k, area, maybeNg(k.config, prot), shift)) === 0) return area;
   yield* vfree(cpu, k, area.addr);
   return undefined;
 }
