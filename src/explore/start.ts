@@ -56,7 +56,10 @@ export function restoreStart(
     const lane = lanes[id]!;
     const { state, percpu, begun, halted, refused, chart } = start.lanes[id]!;
     restoreCpu(lane.cpu, state);
-    Object.assign(lane.kernel.percpu, percpu, { preemptDisabledBy: [...percpu.preemptDisabledBy] });
+    Object.assign(lane.kernel.percpu, percpu, {
+      preemptDisabledBy: [...percpu.preemptDisabledBy],
+      reservedTables: [...percpu.reservedTables],
+    });
     lane.stack.length = 0;
     lane.handlers.clear();
     lane.begun = begun;

@@ -77,6 +77,8 @@ export interface PerCpu extends TaskState {
   needResched: boolean;
   /** What masked interrupts, while they are masked. */
   irqsDisabledBy: string;
+  /** Page-table pages that were taken while one could sleep, for where one cannot. */
+  readonly reservedTables: number[];
   /** The stop_machine call this CPU serves. */
   stopData: number;
 }
@@ -184,6 +186,7 @@ export function createKernel(board: Board, layout: Layout, config: KernelConfig,
       ...newTask(),
       preemptDisabledBy: [],
       softirqPending: false,
+      reservedTables: [],
       needResched: false,
       irqsDisabledBy: 'power-on',
       stopData: 0,

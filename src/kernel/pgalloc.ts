@@ -10,9 +10,9 @@ import { mightSleep } from './preempt.ts';
 
 /**
  * `kernel`: GFP_PGTABLE_KERNEL, may sleep. `atomic`: GFP_ATOMIC, does not wait for memory, but takes zone->lock, a spinlock:
- * under PREEMPT_RT that sleeps as well. `boot`: memblock, which panics instead of failing.
+ * under PREEMPT_RT that sleeps as well. `boot`: memblock, which panics instead of failing. `reserved`: what this CPU took beforehand.
  */
-export type Gfp = 'kernel' | 'atomic' | 'boot';
+export type Gfp = 'kernel' | 'atomic' | 'boot' | 'reserved';
 
 /**
  * Linux: __pgd_pgtable_alloc(), pgd_pgtable_alloc_init_mm(). Physical address of a page for a table, contents
@@ -20,6 +20,7 @@ export type Gfp = 'kernel' | 'atomic' | 'boot';
  * enables it (see `failAllocations`).
  */
 export function* pgtableAlloc(cpu: Cpu, k: Kernel, gfp: Gfp): Op<number> {
+  if (gfp === 'reserved') return k.percpu.reservedTables.pop() ?? -1;
   if (gfp === 'kernel') mightSleep(cpu, k, 'pagetable_alloc(GFP_PGTABLE_KERNEL)');
   else if (gfp === 'atomic' && k.config.preemptRt) mightSleep(cpu, k, 'rt_spin_lock(&zone->lock)');
   return takeTablePage(cpu, gfp);

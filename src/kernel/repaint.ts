@@ -11,6 +11,7 @@ import { physToVirt } from './address-space.ts';
 import { systemSupportsBbml2Noabort } from './cpufeature.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag, mapIdmapPage, ttbr } from './idmap.ts';
 import { type Kernel, mark } from './kernel.ts';
+import { type Gfp, pgtableFree } from './pgalloc.ts';
 import { PAGE_KERNEL } from './pgtable-prot.ts';
 import { type BeforeLink, childrenVisible, rangeSplitToPtes } from './split.ts';
 import { type StopFunction, stopMachine } from './stop-machine.ts';
@@ -29,6 +30,8 @@ export interface RepaintText {
   readonly painter: (cpu: Cpu, k: Kernel) => boolean;
   /** Before anybody stops. */
   readonly initFlag: (cpu: Cpu, k: Kernel) => Op;
+  /** Takes what the split will want, while one may sleep. Returns 0 or a negated error. */
+  readonly reserve: (cpu: Cpu, k: Kernel) => Op<number>;
   /** In create_idmap(). `spare`: tables reserved for it. */
   readonly mapFlag: (cpu: Cpu, k: Kernel, spare: number[]) => Op;
   readonly waitForSecondaries: (cpu: Cpu, k: Kernel) => Op;
@@ -48,8 +51,10 @@ export function* linearMapMaybeSplitToPtes(cpu: Cpu, k: Kernel): Op {
     return;
   }
   mark(cpu, 'repaint.started');
+  if ((yield* k.text.repaint.reserve(cpu, k)) !== 0) yield* panic(cpu, k, 'no tables to split linear map with');
   yield* k.text.repaint.initFlag(cpu, k);
   yield* stopMachine(cpu, k, linearMapSplitToPtes);
+  for (const table of k.percpu.reservedTables.splice(0)) pgtableFree(cpu, table); // more than it took
   mark(cpu, 'repaint.finished');
 }
 
@@ -93,13 +98,22 @@ function* waitForSecondaries(cpu: Cpu, k: Kernel): Op {
   }
 }
 
-/** Everything but the kernel image's alias, which stays as it is: it never changes page by page. */
+/** Each table is allocated when it is due, with GFP_ATOMIC. */
+function* reserve(): Op<number> {
+  return 0;
+}
+
 function* split(cpu: Cpu, k: Kernel): Op<number> {
+  return yield* splitAllButImage(cpu, k, 'atomic');
+}
+
+/** Everything but the kernel image's alias, which stays as it is: it never changes page by page. */
+export function* splitAllButImage(cpu: Cpu, k: Kernel, gfp: Gfp): Op<number> {
   const { space } = k;
   const kstart = physToVirt(space, space.text);
   const kend = physToVirt(space, space.initBegin);
-  const error = yield* rangeSplitToPtes(cpu, k, space.pageOffset, kstart, 'atomic');
-  return error !== 0 ? error : yield* rangeSplitToPtes(cpu, k, kend, space.pageEnd, 'atomic');
+  const error = yield* rangeSplitToPtes(cpu, k, space.pageOffset, kstart, gfp);
+  return error !== 0 ? error : yield* rangeSplitToPtes(cpu, k, kend, space.pageEnd, gfp);
 }
 
 /** Far past the limit of single operations: TLBI VMALLE1IS. */
@@ -155,6 +169,7 @@ export function* panic(cpu: Cpu, k: Kernel, why: string): Op {
 export const REPAINT_6_18: RepaintText = {
   painter: (cpu) => cpu.id === 0, // the only CPU known to support BBML2 is the boot CPU, and that is CPU 0
   initFlag,
+  reserve,
   mapFlag,
   waitForSecondaries,
   split,

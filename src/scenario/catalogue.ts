@@ -1,6 +1,6 @@
 import { kfence, kfenceTwins } from './kfence.ts';
 import { lateCpu, lateCpuAdmitted } from './late-cpu.ts';
-import { heldUpCpu, repaint, twins } from './repaint.ts';
+import { heldUpCpu, preemptRt, repaint, twins } from './repaint.ts';
 import type { Scenario } from './scenario.ts';
 import { splitLeaf, splitTwins } from './split.ts';
 
@@ -8,6 +8,7 @@ import { splitLeaf, splitTwins } from './split.ts';
 export const catalogue: readonly Scenario[] = [
   repaint,
   heldUpCpu,
+  preemptRt,
   ...twins,
   lateCpu,
   lateCpuAdmitted,

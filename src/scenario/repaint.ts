@@ -12,6 +12,7 @@ import { type Kernel, type KernelText, mark } from '../kernel/kernel.ts';
 import type { RepaintText } from '../kernel/repaint.ts';
 import { waitWhileSet } from '../kernel/repaint.ts';
 import { briefWork } from './brief-work.ts';
+import { PREALLOCATED } from '../kernel/repaint-preallocated.ts';
 import { heldUp } from './held-up.ts';
 import { leastAble } from './least-able.ts';
 import { outOfTables } from './out-of-tables.ts';
@@ -23,6 +24,27 @@ export const repaint = defineScenario({
   name: 'repaint',
   summary: 'the boot CPU may split blocks in place, others may not: stop, park in the idmap, repaint to pages, go on',
   board: 'asymmetric-8',
+});
+
+/**
+ * Where spinlocks sleep, zone->lock does: the good text of 6.18 allocates in the stopped machine, and must not. Reported by Yeoreum
+ * Yun (December 2025, 20251212161832.2067134-3).
+ */
+export const preemptRtAllocation = defineScenario({
+  name: 'repaint/preempt-rt-allocation',
+  summary:
+    'under PREEMPT_RT the boot CPU allocates a table while all CPUs stand: GFP_ATOMIC sleeps on zone->lock there',
+  board: 'tiny-2',
+  expect: 'context',
+  kernel: { preemptRt: true },
+});
+
+export const preemptRt = defineScenario({
+  name: 'preempt-rt',
+  summary: 'under PREEMPT_RT the tables of the repaint are allocated before the machine is stopped',
+  board: 'tiny-2',
+  kernel: { preemptRt: true },
+  text: (good) => ({ ...good, repaint: { ...good.repaint, ...PREALLOCATED } }),
 });
 
 /** The same on a worse day: what befalls it is no fault of its text. */
@@ -214,4 +236,5 @@ export const twins: readonly Scenario[] = [
   bootCpuDoesNotWait,
   outOfMemory,
   earlyReturn,
+  preemptRtAllocation,
 ];
