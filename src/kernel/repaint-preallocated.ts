@@ -8,7 +8,7 @@ import type { Kernel } from './kernel.ts';
 import { addrEnd, entriesAfter, entryOffset } from './pagewalk.ts';
 import { pgtableAlloc } from './pgalloc.ts';
 import { isTableEntry, PTE_ADDRESS, PTE_VALID } from './pgtable-prot.ts';
-import { type RepaintText, splitAllButImage } from './repaint.ts';
+import { REPAINT_6_18, type RepaintText, splitAllButImage } from './repaint.ts';
 import { tableVa } from './split.ts';
 
 /**
@@ -47,7 +47,8 @@ function* tablesFor(cpu: Cpu, k: Kernel, table: number, level: number, start: nu
   return tables;
 }
 
-export const PREALLOCATED: Pick<RepaintText, 'reserve' | 'split'> = {
+export const REPAINT_PREALLOCATED: RepaintText = {
+  ...REPAINT_6_18,
   reserve,
   split: (cpu, k) => splitAllButImage(cpu, k, 'reserved'),
 };

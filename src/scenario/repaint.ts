@@ -13,6 +13,7 @@ import type { RepaintText } from '../kernel/repaint.ts';
 import { waitWhileSet } from '../kernel/repaint.ts';
 import { briefWork } from './brief-work.ts';
 import { PREALLOCATED } from '../kernel/repaint-preallocated.ts';
+import { REPAINT_PREALLOCATED } from '../kernel/repaint-preallocated.ts';
 import { heldUp } from './held-up.ts';
 import { leastAble } from './least-able.ts';
 import { outOfTables } from './out-of-tables.ts';
@@ -34,7 +35,7 @@ export const preemptRtAllocation = defineScenario({
   name: 'repaint/preempt-rt-allocation',
   summary:
     'under PREEMPT_RT the boot CPU allocates a table while all CPUs stand: GFP_ATOMIC sleeps on zone->lock there',
-  board: 'tiny-2',
+  board: 'asymmetric-8',
   expect: 'context',
   kernel: { preemptRt: true },
 });
@@ -42,9 +43,9 @@ export const preemptRtAllocation = defineScenario({
 export const preemptRt = defineScenario({
   name: 'preempt-rt',
   summary: 'under PREEMPT_RT the tables of the repaint are allocated before the machine is stopped',
-  board: 'tiny-2',
+  board: 'asymmetric-8',
   kernel: { preemptRt: true },
-  text: (good) => ({ ...good, repaint: { ...good.repaint, ...PREALLOCATED } }),
+  text: (good) => ({ ...good, repaint: REPAINT_PREALLOCATED }),
 });
 
 /** The same on a worse day: what befalls it is no fault of its text. */
