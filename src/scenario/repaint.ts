@@ -11,7 +11,7 @@ import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag } from '../kernel/idmap.t
 import { type Kernel, type KernelText, mark } from '../kernel/kernel.ts';
 import type { RepaintText } from '../kernel/repaint.ts';
 import { waitWhileSet } from '../kernel/repaint.ts';
-import { PREALLOCATED, REPAINT_PREALLOCATED } from '../kernel/repaint-preallocated.ts';
+import { REPAINT_PREALLOCATED } from '../kernel/repaint-preallocated.ts';
 import { briefWork } from './brief-work.ts';
 import { heldUp } from './held-up.ts';
 import { leastAble } from './least-able.ts';
