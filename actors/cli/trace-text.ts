@@ -1,6 +1,7 @@
 import { formatSize } from '../../src/arch/address.ts';
 import { faultOf } from '../../src/arch/fault.ts';
 import { BARRIERS } from '../../src/hardware/barrier.ts';
+import { UPDATE_DIRTY } from '../../src/hardware/hafdbs.ts';
 import type { Memory } from '../../src/hardware/memory.ts';
 import { REGISTERS } from '../../src/hardware/system-register.ts';
 import { type Place, placeOf } from '../../src/hardware/table-word.ts';
@@ -48,6 +49,8 @@ export function recordText(record: TraceRecord, { k, memory }: TraceContext): st
       return `TLB ${detail === 0 ? 'conflict abort' : 'amalgamation'} at ${placeName(k, address)}`;
     case 'speculative-fill':
       return `walker fills ${formatSize(2 ** detail)} ${placeName(k, address)}`;
+    case 'hardware-update':
+      return `walker makes ${placeName(k, address)} ${detail === UPDATE_DIRTY ? 'dirty' : 'young'}`;
     case 'allocate':
       return address < 0 ? 'allocate table: -ENOMEM' : `allocate table ${physicalName(k, address)}`;
     case 'warn':

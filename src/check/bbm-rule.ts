@@ -1,3 +1,4 @@
+import { differInUseOnly, READ_ONLY } from '../arch/dirty-state.ts';
 import { type BbmClass, bbmClasses } from '../hardware/board.ts';
 
 /**
@@ -54,9 +55,21 @@ export function changeOf(before: bigint, after: bigint, level: number, contents:
   const changed = (before ^ after) & ~IGNORED;
   if (changed === 0n) return 'none';
   if ((changed & (KIND | ADDRESS)) !== 0n) return 'full';
+  if (isUsers(before & after) && differInUseOnly(before, after))
+    return (after & READ_ONLY) === 0n ? 'none' : 'permission';
   if ((changed & CONTIGUOUS) === 0n) return (after & CONTIGUOUS) === 0n ? 'permission' : 'member';
   return changed === CONTIGUOUS ? 'contiguous' : 'full';
 }
+
+/**
+ * Of what EL0 may use, the dirty state is no permission, in contiguous groups neither: who finds the page clean makes it dirty.
+ * Of the kernel's own pages nobody keeps it, so that read-only means what it says, with DBM or without.
+ */
+function isUsers(leaf: bigint): boolean {
+  return (leaf & AP_EL0) !== 0n;
+}
+
+const AP_EL0 = 1n << 6n;
 
 /** A leaf where it stands: `va` is the first address it translates. */
 export interface Leaf {

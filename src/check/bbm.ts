@@ -15,7 +15,7 @@ import {
 import { inPlaceText } from './in-place.ts';
 import { bytesAt, type Entry, entriesUnder, isReached, leavesOf, sameTables } from './leaves.ts';
 import {
-  ANY_ASID,
+  asidOfRoot,
   firstToFindItFull,
   mayHoldBroken,
   NO_ASID,
@@ -124,15 +124,10 @@ function noteOld(cpu: Cpu, place: Place, before: bigint, after: bigint, replaced
 
   function note(first: Entry, runEnd: number): boolean {
     const table = isTable(first.descriptor, first.level);
-    const asid = table || (first.descriptor & NG) !== 0n ? asidOf(cpu, rootPa) : NO_ASID;
+    const asid = table || (first.descriptor & NG) !== 0n ? asidOfRoot(cpu, rootPa) : NO_ASID;
     const { descriptor, level: at, va: start } = first;
     return noteChange(cpu, { kind, isTable: table, start, end: runEnd, level: at, before: descriptor, rootPa, asid });
   }
-}
-
-/** The ASID under which this CPU caches what it walks from the root, if it walks from there. */
-function asidOf({ regime0, regime1 }: Cpu, rootPa: number): number {
-  return [regime0, regime1].find((regime) => regime?.root === rootPa)?.asid ?? ANY_ASID;
 }
 
 function reportFull(watch: Watch, cpu: Cpu): void {

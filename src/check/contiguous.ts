@@ -1,14 +1,16 @@
-import { alignDown } from '../arch/address.ts';
+import { alignDown, isAligned } from '../arch/address.ts';
+import { differInUseOnly } from '../arch/dirty-state.ts';
 import { contiguousRun, levelBytes } from '../arch/granule.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { read } from '../hardware/memory.ts';
+import { type Memory, read } from '../hardware/memory.ts';
 import { isTableAt } from '../hardware/table-word.ts';
 import { entryName } from '../kernel/entry-text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { entryOffset } from '../kernel/pagewalk.ts';
 import { PTE_ADDRESS, PTE_CONT, PTE_VALID } from '../kernel/pgtable-prot.ts';
-import { kernelTree, rangeEnd, ranges } from '../kernel/ptdump.ts';
-import { atRest, type Property } from './violation.ts';
+import { kernelTree, type LeafRange, leaves, rangeEnd, ranges, type Tree } from '../kernel/ptdump.ts';
+import { userTrees } from './trees.ts';
+import { atRest, type Property, type Violation } from './violation.ts';
 import { describeDescriptor, formatSpan } from './wording.ts';
 
 /**
@@ -30,12 +32,13 @@ export const contiguous: Property = {
         'contiguous',
         `${name}: of the contiguous group ${formatSpan(odd.va, odd.end)} some entries have changed and some not: a TLB may hold all of it as any of them says`,
         odd.lines,
-        REMEDY,
+        start < 0 ? REMEDY : USER_REMEDY,
       );
     },
   }),
-  atRest: (machine, k) =>
-    ranges(machine.memory, kernelTree(k.space, k.symbols.swapperPgDir))
+  atRest: (machine, k) => [
+    ...userTrees(machine.memory, k).flatMap((tree) => raggedGroups(machine.memory, tree, k)),
+    ...ranges(machine.memory, kernelTree(k.space, k.symbols.swapperPgDir))
       .filter((range) => {
         if (!range.contiguous) return false;
         const group = contiguousRun(k.space.granule, range.level);
@@ -52,7 +55,34 @@ export const contiguous: Property = {
           'split_contpte() and split_contpmd() (6.18) clear the bit on every entry of the group',
         ),
       ),
+  ],
 };
+
+/** Of user processes: members may differ in Access flag and dirty state, which hardware sets in any of them. */
+function raggedGroups(memory: Memory, tree: Tree, { space }: Kernel): Violation[] {
+  const entries = contiguousRun(space.granule, 3);
+  const bytes = entries * space.granule.pageBytes;
+  const pages = [...leaves(memory, tree)].filter((leaf) => leaf.contiguous && leaf.level === 3);
+  const groups = Map.groupBy(pages, ({ va }) => alignDown(va, bytes));
+  return [...groups].flatMap(([start, members]) => {
+    const [first] = members as [LeafRange];
+    const belongs = ({ va, pa, descriptor }: LeafRange): boolean =>
+      pa - va === first.pa - first.va && differInUseOnly(descriptor, first.descriptor);
+    if (members.length === entries && isAligned(first.pa, bytes) && members.every(belongs)) return [];
+    const odd = members.find((member) => !belongs(member)) ?? first;
+    return [
+      atRest(
+        'contiguous',
+        `${formatSpan(start, start + bytes)} has the contiguous bit, but is no whole group`,
+        [first, odd].map(({ va, descriptor }) => `PTE  ${describeDescriptor(descriptor, 3, va, space)}`),
+        USER_REMEDY,
+      ),
+    ];
+  });
+}
+
+const USER_REMEDY =
+  'contpte_try_unfold_partial() first (6.18): the bit comes off the whole group before a part of it changes';
 
 const REMEDY =
   'split_contpte() first: the bit comes off the whole group before a part of it changes (split_kernel_leaf_mapping(), 6.18); where that may not be done in place, a map without contiguous groups (NO_CONT_MAPPINGS)';
@@ -64,8 +94,9 @@ interface OddGroup {
 }
 
 /** The contiguous group around `va`, if it is one in part, or not all alike; as memory holds it. */
-function oddGroupAt({ memory }: Cpu, { space, symbols }: Kernel, va: number): OddGroup | undefined {
-  let table = symbols.swapperPgDir;
+function oddGroupAt({ memory, regime0 }: Cpu, { space, symbols }: Kernel, va: number): OddGroup | undefined {
+  if (va >= 0 && regime0 === undefined) return undefined;
+  let table = va < 0 ? symbols.swapperPgDir : regime0!.root;
   for (let level = space.startLevel as 0 | 1 | 2 | 3; ; level++) {
     const entry = entryOffset(space, level, table, va);
     const value = read(memory, entry);
@@ -80,11 +111,16 @@ function oddGroupAt({ memory }: Cpu, { space, symbols }: Kernel, va: number): Od
     const groupMember = members.find((each) => (each & (PTE_VALID | PTE_CONT)) === (PTE_VALID | PTE_CONT));
     if (groupMember === undefined) return undefined;
     const at = alignDown(va, bytes * count);
-    const odd = members.findIndex((each) => ((each ^ groupMember) & ~PTE_ADDRESS) !== 0n);
+    const odd = members.findIndex((each) => !belongTogether(each, groupMember, va));
     if (odd < 0) return undefined;
     const lines = [members.indexOf(groupMember), odd].map(
       (i) => `${entryName(level, space.startLevel)}  ${describeDescriptor(members[i]!, level, at + i * bytes, space)}`,
     );
     return { va: at, end: at + bytes * count, lines };
   }
+}
+
+function belongTogether(one: bigint, other: bigint, va: number): boolean {
+  if (va >= 0) return differInUseOnly(one, other);
+  return ((one ^ other) & ~PTE_ADDRESS) === 0n;
 }

@@ -1,7 +1,7 @@
 import { formatPa } from '../arch/address.ts';
-import { FRAME_ROOT, FRAME_TABLE, frameOf, framePa, type Memory } from '../hardware/memory.ts';
-import type { Kernel } from '../kernel/kernel.ts';
-import { kernelTree, reachableTables } from '../kernel/ptdump.ts';
+import { FRAME_TABLE, frameOf, framePa } from '../hardware/memory.ts';
+import { reachableTables } from '../kernel/ptdump.ts';
+import { trees } from './trees.ts';
 import { atRest, type Property } from './violation.ts';
 
 /** Every allocated table page hangs somewhere, and every table that hangs somewhere is allocated. */
@@ -10,7 +10,7 @@ export const leak: Property = {
   says: 'at rest, the page-table pages that are allocated are those that hang in some tree',
   mood: 'always',
   atRest: ({ memory }, k) => {
-    const reachable = new Set(roots(memory).flatMap((root) => [...tablesOf(memory, k, root)]));
+    const reachable = new Set(trees(memory, k).flatMap((tree) => [...reachableTables(memory, tree)]));
     const lost: string[] = [];
     for (let frame = memory.imageFrames; frame < memory.imageFrames + memory.poolFrames; frame++) {
       const pa = framePa(memory, frame);
@@ -33,16 +33,3 @@ export const leak: Property = {
     ];
   },
 };
-
-/** The root tables of all trees: each hangs from itself. */
-function roots(memory: Memory): number[] {
-  const frames = Array.from({ length: memory.imageFrames + memory.poolFrames }, (_, frame) => frame);
-  return frames
-    .filter((frame) => memory.frameMeta[frame * 4 + FRAME_ROOT] === frame + 1)
-    .map((frame) => framePa(memory, frame));
-}
-
-function tablesOf(memory: Memory, k: Kernel, root: number): Set<number> {
-  const side = memory.frameVa[frameOf(memory, root)]! < 0 ? 1 : 0;
-  return reachableTables(memory, { ...kernelTree(k.space, root), side });
-}

@@ -19,6 +19,7 @@ export const linearMap: Property = {
   mood: 'always',
   observe: ({ report, kernel }) => ({
     promiseBroken(cpu, va, expected, found) {
+      if (va >= 0) return; // user-map.ts
       const got = found < 0 ? `faults (${faultText(-found, va)})` : `goes to ${formatPa(found)}`;
       const tables = walkLines(cpu.memory, kernel, kernel.symbols.swapperPgDir, va);
       report(cpu, 'linear-map', `${formatVa(va)} should go to ${formatPa(expected)}, but ${got}`, tables);

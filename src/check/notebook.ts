@@ -1,6 +1,7 @@
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Layout } from '../hardware/layout.ts';
 import { CONTROL_CHECK_LOCK, type Memory } from '../hardware/memory.ts';
+import { DIRTY_NOTES_BYTES } from './dirty-notes.ts';
 import { lockNotesBytes } from './lock-notes.ts';
 
 /**
@@ -48,7 +49,7 @@ const ROW_BYTES = 8 * 4 + ROW_WORDS * 4;
 
 function attach(memory: Memory, layout: Layout): Notebook {
   const { buffer } = memory;
-  const bytes = layout.checksBytes - lockNotesBytes(layout) - HEADER_WORDS * 4;
+  const bytes = layout.checksBytes - lockNotesBytes(layout) - DIRTY_NOTES_BYTES - HEADER_WORDS * 4;
   const capacity = Math.floor(bytes / ROW_BYTES / 8) * 8;
   const rows = layout.checks + HEADER_WORDS * 4;
   return {

@@ -34,6 +34,11 @@ import { type BROKEN, cut, type NewChange, type REPLACED, rowFor, TLBI_NONE } fr
 export const NO_ASID = -1;
 export const ANY_ASID = -2;
 
+/** The ASID under which this CPU caches what it walks from the root, if it walks from there. */
+export function asidOfRoot({ regime0, regime1 }: Cpu, rootPa: number): number {
+  return [regime0, regime1].find((regime) => regime?.root === rootPa)?.asid ?? ANY_ASID;
+}
+
 /** What TLBIs that were issued since have done about a note; only a completed `covered` strikes it out. */
 const TLBI_LOCAL = 1;
 const TLBI_BESIDES = 2;
@@ -134,12 +139,12 @@ function removed(
   };
 }
 
-/** The notes that overlap `[start, end)`. */
-export function pendingIn(cpu: Cpu, start: number, end: number): PendingChange[] {
+/** The notes that overlap `[start, end)`; `asid`: of what it may have cached, global entries too; undefined: of any. */
+export function pendingIn(cpu: Cpu, start: number, end: number, asid?: number): PendingChange[] {
   const notebook = notebookOf(cpu);
   if (notebook.header[USED] === 0) return [];
   return locked(notebook, cpu.relax, () =>
-    rowsIn(notebook, start, end).map((row) => {
+    rowsIn(notebook, start, end, asid).map((row) => {
       const word = row * ROW_WORDS;
       const { words } = notebook;
       return {
@@ -174,19 +179,26 @@ function underWay(cpu: Cpu, notebook: Notebook, row: number): boolean {
   return at >= notebook.end[row]!;
 }
 
-function rowsIn(notebook: Notebook, start: number, end: number): number[] {
+function rowsIn(
+  { header, words, start: starts, end: ends }: Notebook,
+  start: number,
+  end: number,
+  asid?: number,
+): number[] {
   const rows: number[] = [];
-  for (let row = 0; row < notebook.header[USED]!; row++)
-    if (notebook.words[row * ROW_WORDS + KIND] !== 0 && notebook.start[row]! < end && notebook.end[row]! > start)
-      rows.push(row);
+  for (let row = 0; row < header[USED]!; row++) {
+    if (words[row * ROW_WORDS + KIND] === 0 || starts[row]! >= end || ends[row]! <= start) continue;
+    const noted = words[row * ROW_WORDS + ASID]!;
+    if (asid === undefined || noted === asid || noted === NO_ASID || noted === ANY_ASID) rows.push(row);
+  }
   return rows;
 }
 
 /** The kernel says that nobody uses what is noted of `[start, end)` any more: whoever does from here on proves it wrong. */
-export function noteAnnounced(cpu: Cpu, start: number, end: number): void {
+export function noteAnnounced(cpu: Cpu, start: number, end: number, asid?: number): void {
   const notebook = notebookOf(cpu);
   locked(notebook, cpu.relax, () => {
-    for (const row of rowsIn(notebook, start, end)) notebook.words[row * ROW_WORDS + ANNOUNCED] = 1;
+    for (const row of rowsIn(notebook, start, end, asid)) notebook.words[row * ROW_WORDS + ANNOUNCED] = 1;
   });
 }
 

@@ -2,8 +2,9 @@ import { formatSize, formatVa } from '../arch/address.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { read } from '../hardware/memory.ts';
 import { placeOf } from '../hardware/table-word.ts';
+import { asidOf } from '../hardware/tlb-entry.ts';
 import { isCacheable } from './bbm-rule.ts';
-import { noteAnnounced, type PendingChange, pendingIn } from './pending.ts';
+import { asidOfRoot, noteAnnounced, type PendingChange, pendingIn } from './pending.ts';
 import { REPLACED } from './pending-row.ts';
 import type { Property } from './violation.ts';
 import { describeEntry, formatSpan, tlbiSoFar } from './wording.ts';
@@ -17,11 +18,11 @@ export const stale: Property = {
   says: 'once the kernel has announced that old translations of a range are gone, they are, and no access uses one',
   mood: 'always',
   observe: ({ report, kernel }) => ({
-    announced(cpu, name, start, end) {
-      const changes = pendingIn(cpu, start, end);
-      const buffered = bufferedIn(cpu, start, end);
+    announced(cpu, name, start, end, asid) {
+      const changes = pendingIn(cpu, start, end, asid);
+      const buffered = bufferedIn(cpu, start, end, asid);
       if (changes.length === 0 && buffered === 0) return;
-      if (changes.length > 0) noteAnnounced(cpu, start, end);
+      if (changes.length > 0) noteAnnounced(cpu, start, end, asid);
       const missing = buffered > 0 ? 'DSB ISHST' : changes.every(({ tlbi }) => tlbi === 'covered') ? 'DSB ISH' : 'TLBI';
       report(
         cpu,
@@ -36,7 +37,7 @@ export const stale: Property = {
     },
     withdrawnUse(cpu, va, way) {
       // Without a note that was announced, the entry was replaced again after the announcement: its flush is under way.
-      if (!pendingIn(cpu, va, va + 1).some(({ announced }) => announced)) return;
+      if (!pendingIn(cpu, va, va + 1, asidOf(cpu.tlb, way)).some(({ announced }) => announced)) return;
       report(
         cpu,
         'stale',
@@ -57,16 +58,24 @@ const WHY = {
 /** What was missing before what was `announced`. */
 function remedyFor(missing: keyof typeof WHY, announced: string): string {
   const caller = FLUSHED_BY[announced];
-  if (missing === 'DSB ISHST')
-    return 'a DSB ISHST before the announcement (flush_tlb_kernel_range(), 6.18, begins with one)';
-  if (missing === 'DSB ISH')
-    return 'a DSB ISH between the TLBI and the announcement (the end of flush_tlb_kernel_range(), 6.18)';
-  return `flush_tlb_kernel_range() over the range before the announcement (${caller === undefined ? '' : `${caller}, `}6.18)`;
+  const flush = USER_FLUSHES[announced] ?? 'flush_tlb_kernel_range()';
+  if (missing === 'DSB ISHST') return `a DSB ISHST before the announcement (${flush}, 6.18, begins with one)`;
+  if (missing === 'DSB ISH') return `a DSB ISH between the TLBI and the announcement (the end of ${flush}, 6.18)`;
+  const operand = flush === 'flush_tlb_kernel_range()' ? '' : ' with the ASID of its mm, and its level or none,';
+  return `${flush} over the range${operand} before the announcement (${caller === undefined ? '' : `${caller}, `}6.18)`;
 }
+
+/** What flushes user mappings that are then announced to be gone. */
+const USER_FLUSHES: Readonly<Record<string, string>> = {
+  wrprotect: '__flush_tlb_range()',
+  ptep_clear_flush: 'flush_tlb_page()',
+  'asid.reused': 'flush_tlb_mm()',
+};
 
 /** Who flushes what it then announces to be gone. */
 const FLUSHED_BY: Readonly<Record<string, string>> = {
   'repaint.released': 'linear_map_split_to_ptes()',
+  'asid.reused': 'new_context()',
   set_memory: '__change_memory_common()',
 };
 
@@ -90,7 +99,7 @@ function changeText({ start, end, unit, level, isTable, kind }: PendingChange): 
 }
 
 /** Stores of this CPU that no walker can see yet and that take something away in the range. */
-function bufferedIn(cpu: Cpu, start: number, end: number): number {
+function bufferedIn(cpu: Cpu, start: number, end: number, asid: number | undefined): number {
   const { memory, stores } = cpu;
   let count = 0;
   for (let i = 0; i < stores.count[0]!; i++) {
@@ -98,6 +107,7 @@ function bufferedIn(cpu: Cpu, start: number, end: number): number {
     if (stores.isFill[i] === 1) continue;
     const place = placeOf(memory, pa);
     if (place === undefined || place.va >= end || place.va + place.bytes <= start) continue;
+    if (asid !== undefined && asidOfRoot(cpu, place.rootPa) !== asid) continue;
     const old = read(memory, pa);
     if (isCacheable(old, place.level) && old !== stores.value[i]) count++;
   }

@@ -3,6 +3,7 @@ import { conflict } from './conflict.ts';
 import { context } from './context.ts';
 import { contiguous } from './contiguous.ts';
 import { bothSizesCached, staleUse } from './danger.ts';
+import { dirty } from './dirty.ts';
 import { leak } from './leak.ts';
 import { linearMap } from './linear-map.ts';
 import { lockOrder } from './lock-order.ts';
@@ -10,6 +11,7 @@ import { promise } from './promise.ts';
 import { spuriousFault } from './spurious-fault.ts';
 import { stale } from './stale.ts';
 import { tableLifetime } from './table-lifetime.ts';
+import { userMap } from './user-map.ts';
 import type { Property } from './violation.ts';
 import { warned } from './warn.ts';
 
@@ -23,7 +25,9 @@ export const standardProperties: readonly Property[] = [
   warned,
   promise,
   linearMap,
+  userMap,
   contiguous,
+  dirty,
   leak,
   context,
   lockOrder,

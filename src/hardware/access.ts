@@ -3,6 +3,7 @@ import { physicalAddressBits } from './board.ts';
 import * as counters from './counters.ts';
 import type { Cpu } from './cpu.ts';
 import { CPU_HAZARD, issued } from './dvm.ts';
+import { isAccessFlagFault, isWritableClean, makeDirty, makeYoung, mayBecomeDirty } from './hafdbs.ts';
 import { applyUpTo, catchUp, isBehind, isStaleUse, overtaken } from './maintenance.ts';
 import { classify, outcomeOf } from './multiple-match.ts';
 import type { Regime } from './regime.ts';
@@ -77,11 +78,34 @@ export function translateOnce(cpu: Cpu, va: number, right: number): number {
     if (pa !== CHOSEN) return pa;
     way = cpu.way;
   }
+  if ((rightsAt(cpu.tlb, way) & right) === 0) {
+    way = mayBecomeDirty(cpu, regime, way, right) ? dirtied(cpu, regime, va, right) : refusedBy(cpu, way);
+    if (way < 0) return way;
+  }
   cpu.way = way;
-  if ((rightsAt(cpu.tlb, way) & right) === 0) return -(PERMISSION_L0 + levelOf(cpu.tlb, way));
   if ((flagsOf(cpu.tlb, way) & FLAG_WITHDRAWN) !== 0) cpu.observer.withdrawnUse(cpu, va, way);
   if (isBehind(cpu) && isStaleUse(cpu, way)) cpu.counts[STALE_USES]!++;
   return translateBy(cpu.tlb, way, va);
+}
+
+function refusedBy(cpu: Cpu, way: number): number {
+  return -(PERMISSION_L0 + levelOf(cpu.tlb, way));
+}
+
+/**
+ * A store to a page that is writable and clean: hardware makes it dirty, in the descriptor as it stands in memory now, and
+ * goes on with what that says. The way it went to, or the negated fault code. DDI 0487, D8.5.5 "Hardware management of the
+ * dirty state".
+ */
+function dirtied(cpu: Cpu, regime: Regime, va: number, right: number): number {
+  for (;;) {
+    const fault = walkManaged(cpu, regime, va);
+    if (fault !== 0) return -fault;
+    if (!isWritableClean(cpu.walk)) break;
+    makeDirty(cpu);
+  }
+  const way = fill(cpu, regime, va, 0, false);
+  return (rightsAt(cpu.tlb, way) & right) === 0 ? refusedBy(cpu, way) : way;
 }
 
 /** The regime an access to `va` uses: between a write to TTBRn_EL1 and the next ISB the old one or the new one. */
@@ -96,14 +120,23 @@ function regimeFor(cpu: Cpu, va: number): Regime | undefined {
  * `extraFlags`: `FLAG_SPECULATIVE` for walks no program asked for.
  */
 export function walkAndFill(cpu: Cpu, regime: Regime, va: number, extraFlags: number): number {
-  const fault = walkCached(cpu, regime, va);
+  const fault = walkManaged(cpu, regime, va);
   return fault !== 0 ? -fault : fill(cpu, regime, va, extraFlags, false);
 }
 
 /** As `walkAndFill`, for a program's access that `lookup` has just missed. */
 export function refill(cpu: Cpu, regime: Regime, va: number): number {
-  const fault = walkCached(cpu, regime, va);
+  const fault = walkManaged(cpu, regime, va);
   return fault !== 0 ? -fault : fill(cpu, regime, va, 0, true);
+}
+
+/** As `walkCached`; where hardware manages the Access flag, it sets that of the leaf, and finds it set. */
+function walkManaged(cpu: Cpu, regime: Regime, va: number): number {
+  for (;;) {
+    const fault = walkCached(cpu, regime, va);
+    if (fault === 0 || regime.managesAccessFlag === 0 || !isAccessFlagFault(fault)) return fault;
+    makeYoung(cpu);
+  }
 }
 
 /** Walks from the deepest table the walk cache knows, and caches the last table of the walk. Returns the fault code. */

@@ -174,6 +174,7 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
       e0pd: model.features.e0pd,
       smallTables: false,
       epan: false,
+      hafdbs: model.features.hafdbs,
     }),
     sysregs: NO_REGISTERS,
     credit: 0,

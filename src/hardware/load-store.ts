@@ -95,6 +95,22 @@ export function* compareAndSwap(cpu: Cpu, va: number, expected: bigint, value: b
   return before;
 }
 
+/** SWP: stores `value`, returns what was there. Table pages: drains first, visible at once. */
+export function* swap(cpu: Cpu, va: number, value: bigint): Op<bigint> {
+  const stop = boundary(cpu, 'rmw', va);
+  if (stop !== undefined) yield stop;
+  const pa = writable(cpu, va);
+  if (pa < 0) yield* refused(cpu, va, pa);
+  drainEverything(cpu);
+  const before = exchange(cpu.memory, pa, value);
+  advance(cpu.progress);
+  leaveHazard(cpu);
+  cpu.step = note(cpu.trace, 'rmw', 1, va, value, pa);
+  if (isTableWord(cpu.memory, pa)) cpu.visible(pa, before, value);
+  else wake(cpu, pa);
+  return before;
+}
+
 /** Wakes whoever sleeps on the word at `pa`. */
 function wake(cpu: Cpu, pa: number): void {
   Atomics.notify(cpu.memory.int32, wordOf(cpu.memory, pa) * 2);

@@ -152,6 +152,7 @@ function audit(cpu: Cpu, r: DvmRecord): void {
   for (let way = 0; way < tlb.entries; way++) {
     const start = tagOf(tlb, way); // NaN, of a free way, compares with nothing
     if (!(start < r.end && start + sizeOf(tlb, way) > r.start)) continue;
+    if ((r.flags & TLBI_BY_ASID) !== 0 && asidOf(tlb, way) !== r.asid) continue;
     const cached = descriptorOf(tlb, way);
     if (read(memory, leafPaOf(tlb, way)) !== cached) addFlag(tlb, way, FLAG_WITHDRAWN);
   }

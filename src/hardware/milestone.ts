@@ -1,5 +1,5 @@
 import type { Cpu } from './cpu.ts';
-import { issue, TLBI_AUDIT } from './dvm.ts';
+import { issue, TLBI_AUDIT, TLBI_BY_ASID } from './dvm.ts';
 import { appendMark } from './mark-log.ts';
 import type { Promised } from './observer.ts';
 import { advance } from './progress.ts';
@@ -17,11 +17,12 @@ export function mark(cpu: Cpu, number: number): void {
 
 /**
  * The kernel's promise that from here on nobody uses translations of `[start, end)` that were replaced before. Not an
- * instruction of the machine: it is how a protocol states what its flush was for, so that the claim can be checked.
+ * instruction of the machine: it is how a protocol states what its flush was for, so that the claim can be checked. `asid`:
+ * the promise is of its translations only.
  */
-export function announce(cpu: Cpu, name: string, start: number, end: number): void {
-  cpu.observer.announced(cpu, name, start, end);
-  issue(cpu.dvm, cpu.id, TLBI_AUDIT, start, end, 0);
+export function announce(cpu: Cpu, name: string, start: number, end: number, asid?: number): void {
+  cpu.observer.announced(cpu, name, start, end, asid);
+  issue(cpu.dvm, cpu.id, asid === undefined ? TLBI_AUDIT : TLBI_AUDIT | TLBI_BY_ASID, start, end, asid ?? 0);
 }
 
 /**

@@ -1,7 +1,18 @@
+import { differInUseOnly } from '../arch/dirty-state.ts';
 import type { BbmClass } from './board.ts';
 import type { Choose } from './chooser.ts';
 import type { Tlb } from './tlb.ts';
-import { asidOf, FLAG_CONTIGUOUS, flagsOf, levelOf, memoryTypeOf, rightsAt, tagOf, translateBy } from './tlb-entry.ts';
+import {
+  asidOf,
+  descriptorOf,
+  FLAG_CONTIGUOUS,
+  flagsOf,
+  levelOf,
+  memoryTypeOf,
+  rightsAt,
+  tagOf,
+  translateBy,
+} from './tlb-entry.ts';
 
 /** In what the matching entries of the last lookup differ. */
 export type Difference =
@@ -29,10 +40,16 @@ export function classify(tlb: Tlb): Difference {
     if (memoryTypeOf(tlb, first) !== memoryTypeOf(tlb, way)) return 'other';
     if (asidOf(tlb, first) !== asidOf(tlb, way)) return 'other';
     if (levelOf(tlb, first) !== levelOf(tlb, way)) levels = true;
-    if ((flagsOf(tlb, way) & FLAG_CONTIGUOUS) === 0 || rightsAt(tlb, first) !== rightsAt(tlb, way)) oneRun = false;
+    if ((flagsOf(tlb, way) & FLAG_CONTIGUOUS) === 0 || !haveSameRights(tlb, first, way)) oneRun = false;
   }
   if (levels) return 'size';
   return oneRun ? 'none' : 'contiguous';
+}
+
+/** Members of one run need not agree on whether they are dirty: what is clean is not written before it is made dirty. */
+function haveSameRights(tlb: Tlb, one: number, other: number): boolean {
+  if (rightsAt(tlb, one) === rightsAt(tlb, other)) return true;
+  return differInUseOnly(descriptorOf(tlb, one), descriptorOf(tlb, other));
 }
 
 /** Outcomes a class may show, the tame one first. DDI 0487, D8.17 "Multiple matching entries" (RKFLJB, RNGLXZ, RFVQCK). */

@@ -44,12 +44,22 @@ export interface Observer {
   freedWalk(cpu: Cpu, va: number, pa: number): void;
   /** A synchronous exception, before anybody handles it. `code` as in arch/fault. */
   faultTaken(cpu: Cpu, va: number, code: number, right: number): void;
-  /** The kernel announces that nobody uses translations of `[start, end)` replaced before now. */
-  announced(cpu: Cpu, name: string, start: number, end: number): void;
   /** `by` says that a range is from here on as it was asked to make it, for every walker. */
   promised(cpu: Cpu, by: string, promised: Promised): void;
   /** A WARN of the kernel's function `by`: `why`, at `va`. */
   warned(cpu: Cpu, by: string, why: string, va: number): void;
+  /**
+   * The kernel announces that nobody uses translations of `[start, end)` replaced before now. `asid`: only those of this
+   * one; undefined: of all.
+   */
+  announced(cpu: Cpu, name: string, start: number, end: number, asid: number | undefined): void;
+  /** A store has gone through to the page at `va`, whose word lies at `pa`. No completion of a TLBI has overtaken it. */
+  pageWritten(cpu: Cpu, va: number, pa: number): void;
+  /**
+   * The kernel has taken back all translations of the pages `[pa, pa + bytes)`, or the right to write through them, and goes
+   * by their dirty state alone: `dirty` or not, whoever needs what they hold.
+   */
+  dirtyCollected(cpu: Cpu, pa: number, bytes: number, dirty: boolean): void;
   /** A program found that `va` translates to `found` (a physical address, or a negated fault code), not to `expected`. */
   promiseBroken(cpu: Cpu, va: number, expected: number, found: number): void;
   /** The kernel is about to take a lock, and may have to wait for it. */
@@ -73,6 +83,8 @@ export const nobody: Observer = {
   announced() {},
   promised() {},
   warned() {},
+  pageWritten() {},
+  dirtyCollected() {},
   promiseBroken() {},
   lockAcquire() {},
   lockRelease() {},

@@ -33,6 +33,8 @@ export interface RegimeFeatures {
   readonly smallTables: boolean;
   /** FEAT_PAN3: SCTLR_EL1.EPAN. */
   readonly epan: boolean;
+  /** FEAT_HAFDBS: 1, TCR_EL1.HA; 2, TCR_EL1.HD as well. */
+  readonly hafdbs: number;
 }
 
 /**
@@ -75,6 +77,9 @@ export interface Regime {
   readonly outerShareable: number;
   /** Of the TTBR that TCR_EL1.A1 selects, for both halves. */
   readonly asid: number;
+  /** 1: hardware sets the Access flag of what it uses, TCR_EL1.HA; and the dirty state too, TCR_EL1.HD. */
+  readonly managesAccessFlag: number;
+  readonly managesDirtyState: number;
 }
 
 /** How the fields of TCR_EL1 are called for each half. */
@@ -102,6 +107,7 @@ export function regimeFeatures(id: {
     e0pd: extract(id.ID_AA64MMFR2_EL1, ID_AA64MMFR2_EL1.E0PD) >= 1,
     smallTables: extract(id.ID_AA64MMFR2_EL1, ID_AA64MMFR2_EL1.ST) >= 1,
     epan: extract(id.ID_AA64MMFR1_EL1, ID_AA64MMFR1_EL1.PAN) >= 3,
+    hafdbs: extract(id.ID_AA64MMFR1_EL1, ID_AA64MMFR1_EL1.HAFDBS),
   };
 }
 
@@ -176,6 +182,8 @@ export function regimeOf(registers: TranslationRegisters, side: Side, features: 
     mairHigh: Number(BigInt.asIntN(32, registers.MAIR_EL1 >> 32n)),
     outerShareable: outerShareable(registers.MAIR_EL1),
     asid: asidOf(registers),
+    managesAccessFlag: features.hafdbs >= 1 ? extract(tcr, TCR_EL1.HA) : 0,
+    managesDirtyState: features.hafdbs >= 2 ? extract(tcr, TCR_EL1.HA) & extract(tcr, TCR_EL1.HD) : 0,
   };
 }
 

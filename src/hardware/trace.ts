@@ -44,6 +44,7 @@ export const TRACE_KINDS = [
   'alarm',
   'rmw',
   'warn',
+  'hardware-update',
 ] as const;
 export type TraceKind = (typeof TRACE_KINDS)[number];
 const KIND = Object.fromEntries(TRACE_KINDS.map((name, index) => [name, index])) as Record<TraceKind, number>;

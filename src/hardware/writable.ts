@@ -13,12 +13,12 @@ export const writeRight = (cpu: Cpu): number => (cpu.pan ? RIGHT_EL1_WRITE_PAN :
 
 /**
  * Translates for a write and enters the hazard that a DSB elsewhere waits for; the caller leaves it. Returns the physical
- * address; a negative number means that the CPU cannot go on: `refused` says how it ends.
+ * address; a negative number means that the CPU cannot go on: `refused` says how it ends. `right`: the one it needs.
  */
-export function writable(cpu: Cpu, va: number): number {
+export function writable(cpu: Cpu, va: number, right = writeRight(cpu)): number {
   for (;;) {
     catchUp(cpu);
-    const pa = translateOnce(cpu, va, writeRight(cpu));
+    const pa = translateOnce(cpu, va, right);
     if (pa < 0) {
       if (overtaken(cpu)) continue;
       return pa;

@@ -88,7 +88,7 @@ function* cpuSetup(cpu: Cpu, k: Kernel): Op {
   yield* tlbi(cpu, 'vmalle1');
   yield* dsb(cpu, 'nsh');
   yield* msr(cpu, 'MAIR_EL1', MAIR_EL1_SET);
-  yield* msr(cpu, 'TCR_EL1', tcrEl1(k));
+  yield* msr(cpu, 'TCR_EL1', tcrEl1(k, cpu.model.features.hafdbs));
   yield* msr(cpu, 'TTBR0_EL1', ttbr(k.symbols.reservedPgDir));
   yield* msr(cpu, 'TTBR1_EL1', ttbr(k.symbols.swapperPgDir));
   yield* isb(cpu);

@@ -18,8 +18,12 @@ import { localFlushTlbAll } from './tlbflush.ts';
  * take TTBR1 away from under itself. Linux: create_idmap(), arch/arm64/mm/mmu.c; arch/arm64/include/asm/mmu_context.h.
  */
 
-/** TCR_EL1 as Linux sets it: both halves with the kernel's VA size and granule, 48 bits of output address. */
-export function tcrEl1(k: Kernel): bigint {
+/**
+ * TCR_EL1 as Linux sets it: both halves with the kernel's VA size and granule, 48 bits of output address. The ASID is that
+ * of TTBR1 (A1). `hafdbs`: what this CPU can manage by itself, the Access flag (__cpu_setup) and the dirty state
+ * (cpu_enable_hw_dbm()): each CPU that can does, whatever others can.
+ */
+export function tcrEl1(k: Kernel, hafdbs = 0): bigint {
   const { granule, vaBits } = k.space;
   return pack(TCR_EL1, {
     T0SZ: 64 - vaBits,
@@ -37,6 +41,8 @@ export function tcrEl1(k: Kernel): bigint {
     AS: 1,
     TBI0: 1,
     TBI1: 1,
+    HA: hafdbs >= 1 ? 1 : 0,
+    HD: hafdbs >= 2 ? 1 : 0,
   });
 }
 

@@ -5,6 +5,7 @@ import { mark as markNumber } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
 import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
 import type { KernelConfig } from './config.ts';
+import type { ContpteText } from './contpte.ts';
 import type { EarlyText } from './early.ts';
 import type { ExecmemText } from './execmem.ts';
 import { kfenceAllocPool, kfenceLatePool } from './kfence.ts';
@@ -13,6 +14,7 @@ import type { LazyMmuText } from './lazy-mmu.ts';
 import type { LinearMapText } from './linear-map.ts';
 import { LOCK_NAMES } from './lock-class.ts';
 import { MARK, type Mark } from './marks.ts';
+import type { MmText } from './mm.ts';
 import type { PageattrText } from './pageattr.ts';
 import type { RepaintText } from './repaint.ts';
 import type { SetMemoryText } from './set-memory.ts';
@@ -20,6 +22,7 @@ import type { SplitText } from './split-leaf.ts';
 import { STATIC_KEYS } from './static-key.ts';
 import type { TableFreeText } from './table-free.ts';
 import { newTask } from './task.ts';
+import type { UserTlbflushText } from './user-tlbflush.ts';
 import type { VmallocText } from './vmalloc.ts';
 
 /**
@@ -52,6 +55,9 @@ export interface KernelText {
   readonly setMemory: SetMemoryText;
   readonly kprobes: KprobesText;
   readonly execmem: ExecmemText;
+  readonly mm: MmText;
+  readonly userTlbflush: UserTlbflushText;
+  readonly contpte: ContpteText;
   /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
   readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
 }
@@ -119,6 +125,9 @@ export const VARIABLES = [
   'cpus_refused',
   'cpus_finished',
   'panic_cpu',
+  'mmlist',
+  'asid_last',
+  'asid_free',
   ...LOCK_NAMES,
   ...STATIC_KEYS,
 ] as const;

@@ -6,6 +6,7 @@
  */
 export const LOCK_CLASSES = {
   'init_mm.page_table_lock': 'spinlock', // mm/init-mm.c
+  'mm->page_table_lock': 'spinlock', // kernel/fork.c: of each user mm its own
   'init_mm.mmap_lock': 'rwsem', // mm/init-mm.c
   free_vmap_area_lock: 'spinlock', // mm/vmalloc.c
   'vn->busy.lock': 'spinlock', // mm/vmalloc.c: struct vmap_node, since 6.9

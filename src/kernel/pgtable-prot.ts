@@ -9,6 +9,8 @@ export const MT_NORMAL_TAGGED = 1n;
 
 export const PTE_VALID = maskOf(ENTRY.VALID);
 export const PTE_TYPE_PAGE = maskOf(ENTRY.TYPE);
+/** AP[1]: EL0 may use it. */
+export const PTE_USER = 1n << 6n;
 export const PTE_RDONLY = 1n << 7n;
 export const PTE_SHARED = 3n << 8n;
 export const PTE_AF = maskOf(LEAF.AF);
@@ -17,6 +19,8 @@ export const PTE_WRITE = maskOf(LEAF.DBM);
 export const PTE_CONT = maskOf(LEAF.Contiguous);
 export const PTE_PXN = maskOf(LEAF.PXN);
 export const PTE_UXN = maskOf(LEAF.UXN);
+/** The software's own dirty bit, for entries that are not writable any more. */
+export const PTE_DIRTY = 1n << 55n;
 export const PTE_ATTRINDX = maskOf(LEAF.AttrIndx);
 export const PTE_ADDRESS = 0x0000_ffff_ffff_f000n;
 
@@ -52,6 +56,11 @@ export const PAGE_KERNEL_TAGGED: Prot = (PAGE_KERNEL & ~PTE_ATTRINDX) | (MT_NORM
 export function maybeNg({ kpti }: { readonly kpti?: boolean }, prot: Prot): Prot {
   return kpti === true ? prot | PTE_NG : prot;
 }
+
+/** Of user pages: writable, but read-only until somebody writes, which makes them dirty; and what cannot be written. */
+export const PAGE_SHARED: Prot =
+  PROT_DEFAULT | PTE_USER | PTE_RDONLY | PTE_NG | PTE_PXN | PTE_UXN | PTE_WRITE | (MT_NORMAL << 2n);
+export const PAGE_READONLY: Prot = PAGE_SHARED & ~PTE_WRITE;
 
 /** Linux: mk_pmd_sect_prot() and the like: the same protection for a block. */
 export function blockProt(prot: Prot): Prot {

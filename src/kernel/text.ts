@@ -1,4 +1,5 @@
 import { isSince, type Revision } from './config.ts';
+import { CONTPTE_6_18 } from './contpte.ts';
 import { verifyLocalCpuCaps } from './cpufeature.ts';
 import { NOBODY_EARLY } from './early.ts';
 import { EXECMEM_6_18 } from './execmem.ts';
@@ -6,12 +7,14 @@ import type { KernelText } from './kernel.ts';
 import { KPROBES_6_18 } from './kprobes.ts';
 import { LAZY_MMU_6_18 } from './lazy-mmu.ts';
 import { LINEAR_MAP_6_18 } from './linear-map.ts';
+import { MM_6_18 } from './mm.ts';
 import { PAGEATTR_6_18, PAGEATTR_7_1 } from './pageattr.ts';
 import { REPAINT_6_18 } from './repaint.ts';
 import { REPAINT_V4, REPAINT_V5 } from './repaint-posted.ts';
 import { SET_MEMORY_6_18, SET_MEMORY_6_19 } from './set-memory.ts';
 import { SPLIT_6_18, SPLIT_7_1, SPLIT_POSTED } from './split-leaf.ts';
 import { TABLE_FREE_6_18 } from './table-free.ts';
+import { USER_TLBFLUSH_6_18 } from './user-tlbflush.ts';
 import { VMALLOC_6_18 } from './vmalloc.ts';
 
 /** The good text of each revision. */
@@ -28,6 +31,9 @@ export function kernelText(revision: Revision): KernelText {
     setMemory: isSince(revision, '7.1') ? SET_MEMORY_6_19 : SET_MEMORY_6_18,
     kprobes: KPROBES_6_18,
     execmem: EXECMEM_6_18,
+    mm: MM_6_18,
+    userTlbflush: USER_TLBFLUSH_6_18,
+    contpte: CONTPTE_6_18,
     verifyLocalCpuCaps,
   };
 }

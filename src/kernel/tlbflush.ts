@@ -50,10 +50,13 @@ export function* flushTlbKernelPgtable(cpu: Cpu, va: number): Op {
   yield* isb(cpu); // nothing this CPU prefetched through the old table survives
 }
 
-/** Linux: __flush_tlb_range_limit_excess(). MAX_DVM_OPS is PTRS_PER_PTE; a range operation reaches 2^21 pages. */
-export function flushTlbRangeLimitExcess(cpu: Cpu, k: Kernel, pages: number): boolean {
+/**
+ * Linux: __flush_tlb_range_limit_excess(). MAX_DVM_OPS is PTRS_PER_PTE; a range operation reaches 2^21 pages. `stride`: pages
+ * from one operation to the next.
+ */
+export function flushTlbRangeLimitExcess(cpu: Cpu, k: Kernel, pages: number, stride = 1): boolean {
   if (cpu.model.features.tlbiRange) return pages > MAX_RANGE_PAGES;
-  return pages >= k.space.granule.entriesPerTable;
+  return pages >= k.space.granule.entriesPerTable * stride;
 }
 
 /** One operation of the sequence that covers a range: `pages` from `start` on. */

@@ -1,3 +1,4 @@
+import { contpte, contpteTwins, contpteWithoutBbml2 } from './contpte.ts';
 import { kfence, kfenceTwins } from './kfence.ts';
 import { lateCpu, lateCpuAdmitted } from './late-cpu.ts';
 import { heldUpCpu, preemptRt, repaint, twins } from './repaint.ts';
@@ -16,6 +17,9 @@ export const catalogue: readonly Scenario[] = [
   ...splitTwins,
   kfence,
   ...kfenceTwins,
+  contpte,
+  contpteWithoutBbml2,
+  ...contpteTwins,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {

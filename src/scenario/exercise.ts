@@ -38,7 +38,7 @@ export function moduleArea(k: Kernel): ModuleArea {
 }
 
 /** RAM that neither the kernel image nor the page tables take, as start and end. */
-function freeRam({ board, space }: Kernel): (readonly [number, number])[] {
+export function freeRam({ board, space }: Kernel): (readonly [number, number])[] {
   const tableBytes = tablePagesNeeded(board) * space.granule.pageBytes;
   const pool = poolPlace(board, tableBytes) ?? 0;
   return board.memory

@@ -52,6 +52,7 @@ const EVERYTHING: RegimeFeatures = {
   hpds: true,
   e0pd: true,
   smallTables: true,
+  hafdbs: 0,
   epan: true,
 };
 

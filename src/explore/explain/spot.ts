@@ -76,10 +76,10 @@ export function follow({ lanes }: Interleaver): Follower {
     const { observer } = lane.cpu;
     const { announced } = observer;
     Object.assign(observer, {
-      announced(cpu: Cpu, name: string, start: number, end: number) {
+      announced(cpu: Cpu, name: string, start: number, end: number, asid: number | undefined) {
         const op = follower.at?.(lane, announcementSpot(cpu, track, name));
         if (op !== undefined) for (const _ of op);
-        announced(cpu, name, start, end);
+        announced(cpu, name, start, end, asid);
       },
     });
   }
