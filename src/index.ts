@@ -44,7 +44,18 @@ export {
   forcePteMapping,
   systemSupportsBbml2Noabort,
 } from './kernel/cpufeature.ts';
-export { type ExecmemText, execmemForceRw, execmemRestoreRox } from './kernel/execmem.ts';
+export {
+  CODE,
+  type ExecmemText,
+  execmemForceRw,
+  execmemRestoreRox,
+  executeCode,
+  setDirectMapValid,
+  TRAPPING_INSTRUCTION,
+  writeCode,
+} from './kernel/execmem.ts';
+export { execmemAlloc, execmemAllocRw, execmemFree } from './kernel/execmem-alloc.ts';
+export { runExecmemWork } from './kernel/execmem-cache.ts';
 export type { Kernel, KernelText } from './kernel/kernel.ts';
 export { mark } from './kernel/kernel.ts';
 export type { KprobesText } from './kernel/kprobes.ts';

@@ -163,6 +163,7 @@ export function* smpCpusDone(cpu: Cpu, k: Kernel): Op {
   yield* linearMapMaybeSplitToPtes(cpu, k);
   yield* markLinearTextAliasRo(cpu, k);
   for (const target of k.board.lateCpus) yield* cpuUp(cpu, k, target);
+  yield* k.text.early.work(cpu, k, 'do_initcalls');
   yield* startSystem(cpu, k);
 }
 

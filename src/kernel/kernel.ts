@@ -1,13 +1,16 @@
 import type { Board, MemoryBank } from '../hardware/board.ts';
+import type { CodePages } from '../hardware/code-page.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Layout } from '../hardware/layout.ts';
 import { mark as markNumber } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
 import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
+import type { CollapseText } from './collapse.ts';
 import type { KernelConfig } from './config.ts';
 import type { ContpteText } from './contpte.ts';
 import type { EarlyText } from './early.ts';
 import type { ExecmemText } from './execmem.ts';
+import { execmemRam } from './execmem-ram.ts';
 import { kfenceAllocPool, kfenceLatePool } from './kfence.ts';
 import type { KprobesText } from './kprobes.ts';
 import type { LazyMmuText } from './lazy-mmu.ts';
@@ -37,6 +40,8 @@ export interface Kernel {
   readonly text: KernelText;
   /** The pool that an early KFENCE took from memblock, before the linear map is made. Physical. */
   readonly kfencePool: MemoryBank | undefined;
+  /** The pages that executable memory is made of; undefined: the board has no room for any. */
+  readonly execmemRam: CodePages | undefined;
   /** Where the page allocator will find the pool of a KFENCE that is enabled late. Physical. */
   readonly kfenceLatePool: MemoryBank | undefined;
   readonly percpu: PerCpu;
@@ -58,6 +63,7 @@ export interface KernelText {
   readonly mm: MmText;
   readonly userTlbflush: UserTlbflushText;
   readonly contpte: ContpteText;
+  readonly collapse: CollapseText;
   /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
   readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
 }
@@ -102,6 +108,8 @@ export interface Symbols {
   readonly dataPage: number;
   /** The list of vmalloc areas: see vm-area.ts. */
   readonly vmAreas: number;
+  /** The lists of the execmem cache: see execmem-areas.ts. */
+  readonly execmemAreas: number;
   /** A page of kernel data that nobody uses: a scenario's own variables. */
   readonly scenarioPage: number;
   readonly variables: Readonly<Record<Variable, number>>;
@@ -128,6 +136,8 @@ export const VARIABLES = [
   'mmlist',
   'asid_last',
   'asid_free',
+  'execmem_chunks',
+  'execmem_work',
   ...LOCK_NAMES,
   ...STATIC_KEYS,
 ] as const;
@@ -140,6 +150,8 @@ export const IMAGE_FRAME = {
   idmap: 2,
   idmapTables: 3,
   data: 12,
+  execmemAreas: 20,
+  execmemWords: 21,
   vmAreas: 22,
   scenario: 23,
 } as const;
@@ -166,6 +178,7 @@ export function symbolsOf(layout: Layout, space: AddressSpace): Symbols {
     idmapText: space.etext - pageBytes,
     dataPage,
     vmAreas: imageVa(space, frame(IMAGE_FRAME.vmAreas)),
+    execmemAreas: imageVa(space, frame(IMAGE_FRAME.execmemAreas)),
     scenarioPage: imageVa(space, frame(IMAGE_FRAME.scenario)),
     variables: Object.fromEntries(
       VARIABLES.map((name, index) => [name, data + index * VARIABLE_STRIDE_BYTES]),
@@ -181,15 +194,17 @@ export function variablePa(k: Pick<Kernel, 'symbols'>, variable: Variable): numb
 
 export function createKernel(board: Board, layout: Layout, config: KernelConfig, text: KernelText): Kernel {
   const space = addressSpaceOf(board);
+  const symbols = symbolsOf(layout, space);
   const kfencePool = config.kfence === 'early' ? kfenceAllocPool(board, layout) : undefined;
   return {
     board,
     // Linux: without room for its pool kfence_early_init is false, and KFENCE may only be enabled late.
     config: config.kfence === 'early' && kfencePool === undefined ? { ...config, kfence: 'late' } : config,
     space,
-    symbols: symbolsOf(layout, space),
+    symbols,
     text,
     kfencePool,
+    execmemRam: execmemRam(board, layout, layout.imagePa + IMAGE_FRAME.execmemWords * 2 ** layout.pageShift),
     kfenceLatePool: config.kfence === 'off' || kfencePool !== undefined ? undefined : kfenceLatePool(board, layout),
     percpu: {
       ...newTask(),

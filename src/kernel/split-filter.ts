@@ -45,6 +45,15 @@ export function* filter71(cpu: Cpu, k: Kernel, start: number): Op<number | undef
   return undefined;
 }
 
+/**
+ * The ROX-cache RFC, 2/6: vmalloc areas are split as well. Whether blocks may stand in the linear map does not matter there:
+ * all that counts is whether all CPUs can bear a split. (Assumed: the RFC's own condition is bbml2_no_abort.)
+ */
+export function* filterRoxRfc(cpu: Cpu, k: Kernel, start: number): Op<number | undefined> {
+  if (start < k.space.pageEnd) return yield* filter71(cpu, k, start);
+  return (yield* systemSupportsBbml2Noabort(cpu, k)) ? undefined : 0;
+}
+
 function tooEarly(cpu: Cpu, start: number, why: string): number {
   warn(cpu, 'split_kernel_leaf_mapping', `-EBUSY: ${why}`, start);
   return -EBUSY;

@@ -10,7 +10,7 @@ import { mutexLock, mutexUnlock } from './locks.ts';
 import { entryOffset } from './pagewalk.ts';
 import { isPresent, isTableEntry, PTE_ADDRESS, PTE_CONT } from './pgtable-prot.ts';
 import { childLeaf, rangeSplitToPtes, splitBlock, splitCont, tableAttributes, tableVa } from './split.ts';
-import { filter71, filter618, filterAsPosted, type SplitFilter } from './split-filter.ts';
+import { filter71, filter618, filterAsPosted, filterRoxRfc, type SplitFilter } from './split-filter.ts';
 
 /**
  * Leaf boundaries where somebody is about to change permissions. Linux: split_kernel_leaf_mapping(), arch/arm64/mm/mmu.c. Who
@@ -108,3 +108,4 @@ const common = { locked, ends: splitEnds, childLeaf, tableAttributes, rangeSplit
 export const SPLIT_POSTED: SplitText = { ...common, filter: filterAsPosted };
 export const SPLIT_6_18: SplitText = { ...common, filter: filter618 };
 export const SPLIT_7_1: SplitText = { ...common, filter: filter71 };
+export const SPLIT_ROX_RFC: SplitText = { ...common, filter: filterRoxRfc };

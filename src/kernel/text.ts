@@ -1,8 +1,9 @@
+import { COLLAPSE_ROX_RFC } from './collapse.ts';
 import { isSince, type Revision } from './config.ts';
 import { CONTPTE_6_18 } from './contpte.ts';
 import { verifyLocalCpuCaps } from './cpufeature.ts';
 import { NOBODY_EARLY } from './early.ts';
-import { EXECMEM_6_18 } from './execmem.ts';
+import { EXECMEM_6_18, EXECMEM_ROX_RFC } from './execmem.ts';
 import type { KernelText } from './kernel.ts';
 import { KPROBES_6_18 } from './kprobes.ts';
 import { LAZY_MMU_6_18 } from './lazy-mmu.ts';
@@ -11,29 +12,37 @@ import { MM_6_18 } from './mm.ts';
 import { PAGEATTR_6_18, PAGEATTR_7_1 } from './pageattr.ts';
 import { REPAINT_6_18 } from './repaint.ts';
 import { REPAINT_V4, REPAINT_V5 } from './repaint-posted.ts';
-import { SET_MEMORY_6_18, SET_MEMORY_6_19 } from './set-memory.ts';
-import { SPLIT_6_18, SPLIT_7_1, SPLIT_POSTED } from './split-leaf.ts';
+import { SET_MEMORY_6_18, SET_MEMORY_6_19, SET_MEMORY_ROX_RFC } from './set-memory.ts';
+import { SPLIT_6_18, SPLIT_7_1, SPLIT_POSTED, SPLIT_ROX_RFC } from './split-leaf.ts';
 import { TABLE_FREE_6_18 } from './table-free.ts';
 import { USER_TLBFLUSH_6_18 } from './user-tlbflush.ts';
 import { VMALLOC_6_18 } from './vmalloc.ts';
 
 /** The good text of each revision. */
 export function kernelText(revision: Revision): KernelText {
+  const rox = revision === 'rox-rfc';
   return {
     repaint: revision === 'v4' ? REPAINT_V4 : revision === 'v5' ? REPAINT_V5 : REPAINT_6_18,
-    split: isSince(revision, '7.1') ? SPLIT_7_1 : isSince(revision, '6.18') ? SPLIT_6_18 : SPLIT_POSTED,
+    split: rox
+      ? SPLIT_ROX_RFC
+      : isSince(revision, '7.1')
+        ? SPLIT_7_1
+        : isSince(revision, '6.18')
+          ? SPLIT_6_18
+          : SPLIT_POSTED,
     pageattr: isSince(revision, '7.1') ? PAGEATTR_7_1 : PAGEATTR_6_18,
     tableFree: TABLE_FREE_6_18,
     lazyMmu: LAZY_MMU_6_18,
     linearMap: LINEAR_MAP_6_18,
     early: NOBODY_EARLY,
     vmalloc: VMALLOC_6_18,
-    setMemory: isSince(revision, '7.1') ? SET_MEMORY_6_19 : SET_MEMORY_6_18,
+    setMemory: rox ? SET_MEMORY_ROX_RFC : isSince(revision, '7.1') ? SET_MEMORY_6_19 : SET_MEMORY_6_18,
     kprobes: KPROBES_6_18,
-    execmem: EXECMEM_6_18,
     mm: MM_6_18,
     userTlbflush: USER_TLBFLUSH_6_18,
     contpte: CONTPTE_6_18,
+    execmem: rox ? EXECMEM_ROX_RFC : EXECMEM_6_18,
+    collapse: COLLAPSE_ROX_RFC,
     verifyLocalCpuCaps,
   };
 }
