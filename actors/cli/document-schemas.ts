@@ -8,6 +8,7 @@ import { REVISIONS } from '../../src/kernel/config.ts';
 import { ENDINGS } from '../campaign/search-pool.ts';
 import { STRATEGY_NAMES } from '../campaign/strategies.ts';
 import { bytesByLeaf, count, head, hexadecimal, machine, verdict, violation } from './document-parts.ts';
+import { bugs, matrix } from './survey-schemas.ts';
 
 /**
  * What `--json` prints, command by command. A document may gain keys from version to version, so readers ignore those they
@@ -239,29 +240,6 @@ const replay = z.looseObject({
     .describe('with --trace'),
 });
 
-const matrix = z.looseObject({
-  ...head('matrix'),
-  config: z.looseObject({
-    scenario: z.string(),
-    seed: count,
-    schedules: count.min(1),
-    from: z.string(),
-    revisions: z.array(z.enum(REVISIONS)),
-  }),
-  verdict,
-  cells: z.array(
-    z.looseObject({
-      board: z.string().describe('with what there is about its kernel: realm, PREEMPT_RT'),
-      revision: z.enum(REVISIONS),
-      found: z.string().describe('good, the property that was violated, or inconclusive'),
-      message: z.string(),
-      schedules: count,
-      token: z.string().optional(),
-    }),
-  ),
-  durationMs: z.number().min(0),
-});
-
 const bench = z.looseObject({
   ...head('bench'),
   results: z.array(
@@ -282,6 +260,7 @@ export const documentSchemas = {
   explore,
   replay,
   matrix,
+  bugs,
   scenarios,
   boards,
   charts,

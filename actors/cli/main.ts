@@ -131,6 +131,30 @@ program
     exitCode = await replay(token, options);
   });
 
+const bugsCommand = program
+  .command('bugs')
+  .description('list the bugs that are known, or describe one; `bugs run` finds them')
+  .argument('[bug]', 'a name')
+  .option('--json', 'one JSON document on stdout, nothing else')
+  .action(async (name: string | undefined, options) => {
+    const { listBugs } = await import('./bugs.ts');
+    listBugs(name, options);
+  });
+
+bugsCommand
+  .command('run')
+  .description('find each bug by exploring, from many seeds, and put its fix to the same schedules')
+  .argument('[bugs...]', 'names; all if none is given')
+  .option('--seed <n>', 'the first seed (1)')
+  .option('--seeds <n>', 'how many (20)')
+  .option('--schedules <n>', 'most schedules from each seed, by each strategy (20000)')
+  .option('--jobs <n>', 'how many bugs at once; as many as there are cores, if not given')
+  .option('--json', 'one JSON document on stdout, nothing else')
+  .action(async (names: string[], _options, command: Command) => {
+    const { runBugs } = await import('./bugs.ts');
+    exitCode = await runBugs(names, command.optsWithGlobals());
+  });
+
 program
   .command('scenarios')
   .description('list the scenarios, good ones and bad twins')

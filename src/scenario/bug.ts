@@ -21,6 +21,8 @@ export interface Acted {
   readonly bad: Scenario;
   /** The same with the fix: violates nothing. */
   readonly fixed: Scenario;
+  /** Where a run has to begin for it to happen; by default where all CPUs are up. */
+  readonly from?: 'power-on';
 }
 
 /** It cannot. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Cure, EXPLAIN_BUDGET, type Explanation, explain } from '../../../src/explore/explain/explain.ts';
+import { EXPLAIN_BUDGET } from '../../../src/explore/explain/bench.ts';
+import { type Cure, type Explanation, explain } from '../../../src/explore/explain/explain.ts';
 import { type Shrunk, shrink } from '../../../src/explore/explain/shrink.ts';
 import { type Exploration, interleaverOf } from '../../../src/explore/interleaver.ts';
 import { randomly } from '../../../src/explore/strategy/random.ts';

@@ -1,0 +1,142 @@
+import { availableParallelism } from 'node:os';
+import { encodeToken, expectedOf } from '../../src/explore/token/token.ts';
+import type { Acted, Bug } from '../../src/scenario/bug.ts';
+import { bugNamed, bugs } from '../../src/scenario/bugs.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
+import type { Hunt, HuntPlan } from '../campaign/bug-hunt.ts';
+import { huntOnPool } from '../campaign/bug-pool.ts';
+import {
+  bugLines,
+  bugsDocument,
+  catalogueDocument,
+  catalogueLines,
+  type HuntedBug,
+  huntLine,
+  isAsItShouldBe,
+  summaryLines,
+} from './bugs-text.ts';
+import { didYouMean } from './closest.ts';
+import { resolvedLines, seedFrom, wholeNumber } from './configuration.ts';
+import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
+import { configureExplored, type Explored, MOST_POINTS, subjectOf } from './explore-configuration.ts';
+import { interrupted } from './interrupted.ts';
+import { statusLine } from './status-line.ts';
+import { styleFor } from './style.ts';
+import { usageError } from './usage-error.ts';
+
+/** `asymmu bugs`: what is known to go wrong, and each of it found once more. */
+
+export interface BugsOptions {
+  readonly json?: boolean;
+}
+
+/** Lists all bugs, or describes one. */
+export function listBugs(name: string | undefined, { json }: BugsOptions): void {
+  const style = styleFor(process.stdout);
+  const chosen = name === undefined ? bugs : [findBug(name)];
+  if (json) process.stdout.write(`${JSON.stringify(catalogueDocument(chosen), null, 2)}\n`);
+  else
+    for (const line of name === undefined ? catalogueLines(chosen, style) : bugLines(chosen[0]!, style))
+      process.stdout.write(`${line}\n`);
+}
+
+export interface RunBugsOptions extends BugsOptions {
+  readonly seed?: string;
+  readonly seeds?: string;
+  readonly schedules?: string;
+  readonly jobs?: string;
+}
+
+/** PCT's depth: as `explore` has it where nobody says. */
+const DEPTH = 3;
+/** A fix is put to at least so many schedules from each seed. */
+const LEAST_OF_A_FIX = 20;
+
+/** Finds bugs by exploring, each from many seeds. Returns the exit code: 0 when all were found by name and no fix violates anything. */
+export async function runBugs(names: readonly string[], options: RunBugsOptions): Promise<number> {
+  const chosen = names.length === 0 ? bugs : names.map(findBug);
+  const seed = seedFrom(options.seed ?? '1');
+  const seeds = positive('--seeds', options.seeds ?? '20');
+  const schedules = positive('--schedules', options.schedules ?? '20000');
+  const jobs = options.jobs === undefined ? availableParallelism() : positive('--jobs', options.jobs);
+  const style = styleFor(process.stdout);
+  const say = (line: string): void => {
+    if (!options.json) process.stdout.write(`${line}\n`);
+  };
+  const config = { bugs: chosen.length, seed, seeds, schedules, jobs };
+  for (const line of resolvedLines({ ...config, strategies: 'random, pct', depth: DEPTH }, style.width)) say(line);
+  say('');
+  const acted = chosen.flatMap((bug) => ('bad' in bug.act ? [{ bug, act: bug.act }] : []));
+  const ready = new Map<string, Ready>();
+  for (const { bug, act } of acted) ready.set(bug.name, await readyFor(bug, act, { seed, seeds, schedules }));
+  const stop = interrupted();
+  const progress = statusLine(options.json ? process.stderr : process.stdout);
+  const began = performance.now();
+  const done: HuntedBug[] = [];
+  const width = Math.max(...chosen.map(({ name }) => name.length));
+  try {
+    const tasks = acted.map(({ bug: { name } }) => ({ name, plan: ready.get(name)!.plan }));
+    progress.say(`0 of ${tasks.length}`);
+    await huntOnPool(tasks, jobs, stop.signal, (name, hunt) => {
+      const { bug, explored } = ready.get(name)!;
+      const one: HuntedBug = { bug, hunt, token: hunt && tokenOf(explored, hunt) };
+      done.push(one);
+      progress.clear();
+      for (const line of huntLine(one, width, style)) say(line);
+      progress.say(`${done.length} of ${tasks.length}`);
+    });
+  } finally {
+    progress.clear();
+    stop.dispose();
+  }
+  const durationMs = Math.round(performance.now() - began);
+  const left = chosen.filter(({ act }) => 'why' in act);
+  if (options.json) process.stdout.write(`${JSON.stringify(bugsDocument(config, done, left, durationMs), null, 2)}\n`);
+  else for (const line of summaryLines(done, left, durationMs, style)) say(line);
+  if (stop.signal.aborted) return EXIT_INCONCLUSIVE;
+  return done.length === acted.length && done.every(isAsItShouldBe) ? EXIT_GOOD : EXIT_VIOLATED;
+}
+
+/** A bug and how it is explored. */
+interface Ready {
+  readonly bug: Bug;
+  readonly explored: Explored;
+  readonly plan: HuntPlan;
+}
+
+async function readyFor(
+  bug: Bug,
+  { bad, fixed, from = undefined }: Acted,
+  budget: Pick<HuntPlan, 'seed' | 'seeds' | 'schedules'>,
+): Promise<Ready> {
+  const explored = await exploredFor(bad, from);
+  const { plan } = await exploredFor(fixed, from);
+  return { bug, explored, plan: { bad: explored.plan, fixed: plan, ...budget, least: LEAST_OF_A_FIX, depth: DEPTH } };
+}
+
+function exploredFor({ name }: Scenario, from: Acted['from']): Promise<Explored> {
+  return configureExplored(name, { from: from ?? 'brought-up', mostPoints: MOST_POINTS, charts: 'tables', seed: '1' });
+}
+
+function tokenOf(explored: Explored, { shown }: Hunt): string | undefined {
+  if (shown === undefined) return undefined;
+  const { hunter: strategy, seed, parameters, found } = shown;
+  const schedule = { kind: 'drawn', strategy, parameters, seed, index: found.index } as const;
+  return encodeToken({ subject: subjectOf(explored), schedule, expected: expectedOf(found.run) });
+}
+
+function findBug(name: string): Bug {
+  const bug = bugNamed(name);
+  if (bug !== undefined) return bug;
+  const guess = didYouMean(
+    name,
+    bugs.map((one) => one.name),
+  );
+  throw usageError(`unknown bug '${name}'${guess}; 'asymmu bugs' lists them`);
+}
+
+function positive(option: string, text: string): number {
+  const number = wholeNumber(option, text);
+  if (number < 1) throw usageError(`${option}: '${text}' is not a number from 1 on`);
+  return number;
+}
