@@ -27,14 +27,28 @@ export function recordText(record: TraceRecord, { k, memory }: TraceContext): st
       return `* ${MARKS[detail] ?? detail}`;
     case 'store':
       return `STR ${placeName(k, address)} = ${small(value)}`;
+    case 'load':
+      return entryAccess(
+        'LDR',
+        k,
+        `linear+0x${(address - k.space.memstart).toString(16)}`,
+        value,
+        placeOf(memory, extra),
+      );
     case 'rmw':
       return `LDADD ${placeName(k, address)} -> ${small(value)}`;
     case 'buffered':
-      return entryStore(k, address, value, placeOf(memory, extra));
+      return entryAccess('STR', k, placeName(k, address), value, placeOf(memory, extra));
     case 'filled-table':
       return fill(k, detail, extra, placeOf(memory, extra));
     case 'tlbi':
       return `TLBI ${tlbiText(k, record)}`;
+    case 'fetch':
+      return `execute ${value === 0n ? 'NOP' : 'B'} at ${placeName(k, address)}${detail === 1 ? ', as it was' : ''}`;
+    case 'dc-cvau':
+      return `DC CVAU ${placeName(k, address)}`;
+    case 'ic-ivau':
+      return `IC IVAU ${placeName(k, address)}`;
     case 'dsb':
       return `DSB ${BARRIERS[detail]?.toUpperCase()}`;
     case 'isb':
@@ -67,10 +81,11 @@ export function recordShape(record: TraceRecord, context: TraceContext): string 
   return recordText(record, context).replace(/0x[0-9a-f]+|\bCPU \d+/g, '');
 }
 
-function entryStore(k: Kernel, va: number, value: bigint, place: Place | undefined): string {
-  if (place === undefined) return `STR ${placeName(k, va)} = 0x${value.toString(16)}`;
+/** `name`: of the entry's own address. */
+function entryAccess(access: 'LDR' | 'STR', k: Kernel, name: string, value: bigint, place: Place | undefined): string {
+  if (place === undefined) return `${access} ${name} = 0x${value.toString(16)}`;
   const entry = `${entryName(place.level, k.space.startLevel)} ${placeName(k, place.va)}`;
-  return `STR ${entry}: ${entryText(value, place.level, place.va, k.space)}`;
+  return `${access} ${entry}: ${entryText(value, place.level, place.va, k.space)}`;
 }
 
 function fill(k: Kernel, count: number, pa: number, place: Place | undefined): string {

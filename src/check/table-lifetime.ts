@@ -1,5 +1,6 @@
 import { formatPa, formatVa } from '../arch/address.ts';
-import { FRAME_FREE, FRAME_GENERATION, frameOf } from '../hardware/memory.ts';
+import { tableGeneration } from '../hardware/frame.ts';
+import { FRAME_FREE, FRAME_GENERATION, frameOf, type Memory } from '../hardware/memory.ts';
 import type { Property } from './violation.ts';
 
 /** A page that has been given back may hold anything: whoever still walks it reads somebody else's data. */
@@ -15,9 +16,33 @@ export const tableLifetime: Property = {
         cpu,
         'table-lifetime',
         `a walk for ${formatVa(va)} read ${formatPa(pa)}, which is ${freed ? 'a freed table page' : 'no table page'}`,
-        freed ? [`the page has been freed ${cpu.memory.frameMeta[frame * 4 + FRAME_GENERATION]} times`] : [],
+        freed ? [freedTimes(cpu.memory, frame)] : [],
         'unlink the table, then __flush_tlb_kernel_pgtable() (TLBI VAAE1IS; DSB ISH; ISB), then free it',
+      );
+    },
+    tableRead(cpu, va, pa, generation) {
+      const frame = frameOf(cpu.memory, pa);
+      const now = tableGeneration(cpu.memory, frame);
+      if (generation >= 0 && now === generation) return;
+      const what = now < 0 ? 'a freed table page' : 'a table page that was freed and is another one by now';
+      report(
+        cpu,
+        'table-lifetime',
+        `a walk in software for ${formatVa(va)} read ${formatPa(pa)}, which is ${what}`,
+        [
+          frame < 0 ? 'nothing ever was a table there' : freedTimes(cpu.memory, frame),
+          generation < 0
+            ? 'it was no table when the walk read the way to it'
+            : 'it was a table when the walk read the way to it',
+        ],
+        'whoever frees has to wait for whoever walks: arm64_ptdump_lock_key on before the walk reads anything, init_mm.mmap_lock ' +
+          'held over all of it; and in pmd_free_pte_page(): clear, __flush_tlb_kernel_pgtable() with its DSB and ISB, the ' +
+          'static branch, the lock, and then free (6.18)',
       );
     },
   }),
 };
+
+function freedTimes({ frameMeta }: Memory, frame: number): string {
+  return `the page has been freed ${frameMeta[frame * 4 + FRAME_GENERATION]} times`;
+}

@@ -1,5 +1,6 @@
 import { buffered } from '../hardware/drain.ts';
 import { ahead, CPU_APPLIED, CPU_IRQ_PENDING, CPU_POWER, completed, type DvmRecord, issued } from '../hardware/dvm.ts';
+import { type TextMaintenance, textState } from '../hardware/instruction-memory.ts';
 import { CONTROL_ALLOC_CURSOR, CONTROL_PENDING_FILLS, type Memory } from '../hardware/memory.ts';
 import { runValue } from '../hardware/store-run.ts';
 import type { Machine } from '../hardware/system.ts';
@@ -15,6 +16,7 @@ import type { Lane } from './lane.ts';
 export function machineHash({ memory }: Machine, lanes: readonly Lane[]): number {
   const hash = new Hash();
   addMemory(hash, memory);
+  for (const part of textState(memory)) hash.addAll(part);
   for (const lane of lanes) addLane(hash, lane);
   return hash.value();
 }
@@ -44,6 +46,7 @@ function addLane(hash: Hash, lane: Lane): void {
   hash.add(ahead(issued(dvm), words[CPU_APPLIED]!));
   hash.add(ahead(issued(dvm), completed(dvm)));
   for (const records of [cpu.ownBroadcast, cpu.ownLocal]) hash.addText(records.map(recordText).join());
+  hash.addText(cpu.ownText.map(maintenanceText).join());
   hash.add(buffered(cpu));
   for (let i = 0; i < stores.count[0]!; i++) hash.addText(`${stores.pa[i]} ${stores.value[i]} ${stores.isFill[i]}`);
   for (const run of runs) hash.addText(`${run.pa} ${run.count} ${runValue(run, 0)} ${run.stepBytes}`);
@@ -56,6 +59,7 @@ function addLane(hash: Hash, lane: Lane): void {
     if (holdsTable(walkCache, i)) hash.addText(`${walkCache.tag[i]} ${walkCache.tablePa[i]} ${walkCache.kind[i]}`);
 }
 
+const maintenanceText = ({ operation, index, unified }: TextMaintenance): string => `${operation} ${index} ${unified}`;
 const recordText = ({ flags, start, end, asid }: DvmRecord): string => `${flags} ${start} ${end} ${asid}`;
 
 class Hash {

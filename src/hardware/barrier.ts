@@ -3,6 +3,7 @@ import { DSBS, ISBS } from './counters.ts';
 import type { Cpu } from './cpu.ts';
 import { drainEverything } from './drain.ts';
 import { complete, issued } from './dvm.ts';
+import { completeText, synchroniseFetches } from './instruction-cache.ts';
 import { applyRecord, applyUpTo } from './maintenance.ts';
 import type { Op } from './op.ts';
 import { synchroniseContext } from './system-register.ts';
@@ -14,7 +15,7 @@ export const BARRIERS: readonly Barrier[] = ['ish', 'ishst', 'nsh', 'nshst'];
 
 /**
  * DSB. Every form makes this CPU's stores visible. The forms for all accesses also complete its TLBIs: `ish` broadcast
- * and local ones, `nsh` the local ones.
+ * and local ones, `nsh` the local ones. Its cache maintenance is completed by `ish`.
  */
 export function* dsb(cpu: Cpu, barrier: Barrier): Op {
   const stop = boundary(cpu, 'dsb', 0);
@@ -32,14 +33,16 @@ export function* dsb(cpu: Cpu, barrier: Barrier): Op {
     cpu.observer.tlbisCompleted(cpu, cpu.ownBroadcast, true);
     cpu.ownBroadcast.length = 0;
   }
+  if (barrier === 'ish' && cpu.ownText.length > 0) completeText(cpu);
   cpu.step = note(cpu.trace, 'dsb', BARRIERS.indexOf(barrier), 0, 0n);
 }
 
-/** ISB: writes to translation registers take effect. */
+/** ISB: writes to translation registers take effect, and what follows is fetched anew. */
 export function* isb(cpu: Cpu): Op {
   const stop = boundary(cpu, 'isb', 0);
   if (stop !== undefined) yield stop;
   cpu.counts[ISBS]!++;
   synchroniseContext(cpu);
+  synchroniseFetches(cpu);
   note(cpu.trace, 'isb', 0, 0, 0n);
 }

@@ -16,6 +16,8 @@ export type Chance =
   | 'winner'
   | 'visibility'
   | 'context-sync'
+  /** Whether an instruction is executed as it was before it was changed. */
+  | 'fetch'
   | 'allocation'
   | 'interrupt'
   | 'noise'

@@ -1,5 +1,6 @@
 import type { Cpu } from './cpu.ts';
 import type { DvmRecord } from './dvm.ts';
+import type { TextMaintenance } from './instruction-memory.ts';
 import type { StoreRun } from './store-run.ts';
 import { recount } from './tlb.ts';
 import { recountTables } from './walk-cache.ts';
@@ -10,6 +11,7 @@ export interface CpuState {
   readonly runs: readonly StoreRun[];
   readonly ownBroadcast: readonly DvmRecord[];
   readonly ownLocal: readonly DvmRecord[];
+  readonly ownText: readonly TextMaintenance[];
 }
 
 const KEPT = [
@@ -39,6 +41,7 @@ export function saveCpu(cpu: Cpu): CpuState {
     runs: [...cpu.runs],
     ownBroadcast: cpu.ownBroadcast.map((record) => ({ ...record })),
     ownLocal: cpu.ownLocal.map((record) => ({ ...record })),
+    ownText: [...cpu.ownText],
   };
 }
 
@@ -48,6 +51,7 @@ export function restoreCpu(cpu: Cpu, state: CpuState): void {
   replace(cpu.runs, state.runs);
   replace(cpu.ownBroadcast, state.ownBroadcast);
   replace(cpu.ownLocal, state.ownLocal);
+  replace(cpu.ownText, state.ownText);
   recount(cpu.tlb);
   recountTables(cpu.walkCache);
 }

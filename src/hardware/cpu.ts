@@ -3,6 +3,7 @@ import type { Choose } from './chooser.ts';
 import { attachCounters } from './counters.ts';
 import { attachDvm, CPU_BBM, type Dvm, type DvmRecord, record } from './dvm.ts';
 import { clearPending } from './frame.ts';
+import type { TextMaintenance } from './instruction-memory.ts';
 import { CPU_DOUBLES, CPU_WORDS, type Layout } from './layout.ts';
 import { attachMarkLog, type MarkLog } from './mark-log.ts';
 import { FRAME_PENDING, type Memory, type WalkerPort, walkerPort } from './memory.ts';
@@ -85,6 +86,8 @@ export interface Cpu {
   /** TLBIs of this CPU that no DSB has completed: broadcast and local ones. */
   readonly ownBroadcast: DvmRecord[];
   readonly ownLocal: DvmRecord[];
+  /** Cache maintenance of this CPU for text that no DSB has completed. */
+  readonly ownText: TextMaintenance[];
   ownTicket: number;
   /** Virtual addresses of its last accesses: what its prefetcher finds interesting. */
   lastVa: number;
@@ -191,6 +194,7 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
     monitorValue: 0,
     ownBroadcast: [],
     ownLocal: [],
+    ownText: [],
     ownTicket: 0,
     lastVa: 0,
     step: 0,

@@ -94,6 +94,12 @@ export function placeTable(memory: Memory, pa: number, level: number, va: number
   memory.frameMeta[frame * 4 + FRAME_ROOT] = 1 + frameOf(memory, rootPa);
 }
 
+/** How often the frame has been freed; -1 while it is no allocated table. */
+export function tableGeneration({ frameState, frameMeta }: Memory, frame: number): number {
+  if (frame < 0 || Atomics.load(frameState, frame) !== FRAME_TABLE) return -1;
+  return Atomics.load(frameMeta, frame * 4 + FRAME_GENERATION);
+}
+
 /** Marks that `cpu` filled the frame with plain stores that need not be visible to walkers yet. */
 export function setPending(memory: Memory, frame: number, cpu: number): void {
   const before = Atomics.exchange(memory.frameMeta, frame * 4 + FRAME_PENDING, cpu + 1);

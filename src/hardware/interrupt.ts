@@ -1,5 +1,6 @@
 import type { Cpu } from './cpu.ts';
 import { CPU_IRQ_PENDING } from './dvm.ts';
+import { synchroniseFetches } from './instruction-cache.ts';
 import { CPU_WORDS } from './layout.ts';
 
 /** Interrupts a CPU can have pending, as bits of its pending word. */
@@ -13,9 +14,15 @@ export function interruptDue(cpu: Cpu): boolean {
   return !cpu.irqMasked && Atomics.load(cpu.words, CPU_IRQ_PENDING) !== 0;
 }
 
-/** Reads and clears what is pending. */
+/** Takes the exception, and reads and clears what is pending. What was fetched of the interrupted program is discarded. */
 export function acknowledge(cpu: Cpu): number {
+  synchroniseFetches(cpu);
   return Atomics.exchange(cpu.words, CPU_IRQ_PENDING, 0);
+}
+
+/** ERET: back to what was interrupted, which is fetched anew. */
+export function exceptionReturn(cpu: Cpu): void {
+  synchroniseFetches(cpu);
 }
 
 /** Makes interrupts pending on CPU `target`, and wakes it if it sleeps. */

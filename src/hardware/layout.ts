@@ -1,4 +1,5 @@
 import { type Board, kernelImageEnd } from './board.ts';
+import { instructionMemoryBytes } from './instruction-memory.ts';
 
 /**
  * Where everything of one machine lies in its one shared buffer. All offsets are in bytes and 64-byte aligned; nobody
@@ -32,6 +33,9 @@ export interface Layout {
   /** State of the checks that all CPUs share (pending invalidations). */
   readonly checks: number;
   readonly checksBytes: number;
+  /** Text that may change, and what CPUs have fetched of it (instruction-memory.ts). */
+  readonly text: number;
+  readonly textPa: number;
   readonly frameState: number;
   readonly frameMeta: number;
   readonly frameVa: number;
@@ -104,6 +108,7 @@ export function layoutOf(
   const hintRecords = 16;
   const hints = region(hintRecords * 8);
   const checks = region(checksBytes);
+  const text = region(instructionMemoryBytes(cpuCount));
   const frameState = region(frames * 4);
   const frameMeta = region(frames * FRAME_META_WORDS * 4);
   const frameVa = region(frames * 8);
@@ -134,6 +139,8 @@ export function layoutOf(
     hintRecords,
     checks,
     checksBytes,
+    text,
+    textPa: board.kernelImage.pa,
     frameState,
     frameMeta,
     frameVa,

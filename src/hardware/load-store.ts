@@ -3,6 +3,7 @@ import { boundary } from './boundary.ts';
 import type { Cpu } from './cpu.ts';
 import { drainEverything, drainRuns, drainSome, makeRoom } from './drain.ts';
 import { die } from './exception.ts';
+import { textIndex, textStored } from './instruction-memory.ts';
 import { catchUp, overtaken } from './maintenance.ts';
 import { compareExchange, exchange, fetchAdd, isTableWord, read, wordOf } from './memory.ts';
 import type { Op } from './op.ts';
@@ -57,6 +58,8 @@ export function* store(cpu: Cpu, va: number, value: bigint): Op {
     if (!cpu.controlled && cpu.choose(2, 'drain') === 1) drainSome(cpu);
   } else {
     exchange(cpu.memory, pa, value);
+    const index = textIndex(cpu.memory, pa);
+    if (index >= 0) textStored(cpu.memory, index, value);
     cpu.step = note(cpu.trace, 'store', 0, va, value, pa);
     leaveHazard(cpu);
     wake(cpu, pa);

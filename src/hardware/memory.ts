@@ -1,3 +1,4 @@
+import { attachInstructionMemory, type InstructionMemory, TEXT_WORDS } from './instruction-memory.ts';
 import type { Layout } from './layout.ts';
 
 /**
@@ -24,6 +25,10 @@ export interface Memory {
   readonly poolBytes: number;
   readonly poolWord: number;
   readonly poolFrames: number;
+  /** The first words of the kernel's text, which may change: stored through the fixmap, fetched by `fetchBranch`. */
+  readonly textPa: number;
+  readonly textWord: number;
+  readonly text: InstructionMemory;
   /** Per frame: what it is (`FRAME_FREE`, `FRAME_TABLE`, `FRAME_DATA`, `FRAME_FREEING`). */
   readonly frameState: Int32Array;
   /** Per frame four words: `FRAME_PENDING`, `FRAME_GENERATION`, `FRAME_LEVEL`, `FRAME_ROOT`. */
@@ -122,6 +127,9 @@ export function attachMemory(
     poolBytes: layout.poolFrames * pageBytes,
     poolWord: (layout.backing + layout.imageFrames * pageBytes) / 8,
     poolFrames: layout.poolFrames,
+    textPa: layout.textPa,
+    textWord: layout.text / 8,
+    text: attachInstructionMemory(buffer, layout.text / 8, layout.cpuCount),
     frameState: new Int32Array(buffer, layout.frameState, layout.frames),
     frameMeta: new Int32Array(buffer, layout.frameMeta, layout.frames * 4),
     frameVa: new Float64Array(buffer, layout.frameVa, layout.frames),
@@ -136,6 +144,8 @@ export function wordOf(memory: Memory, pa: number): number {
   if (offset >= 0 && offset < memory.poolBytes) return memory.poolWord + Math.floor(offset / 8);
   offset = pa - memory.imagePa;
   if (offset >= 0 && offset < memory.imageBytes) return memory.imageWord + Math.floor(offset / 8);
+  offset = pa - memory.textPa;
+  if (offset >= 0 && offset < TEXT_WORDS * 8) return memory.textWord + Math.floor(offset / 8);
   return -1;
 }
 

@@ -42,6 +42,11 @@ export interface Observer {
   withdrawnUse(cpu: Cpu, va: number, way: number): void;
   /** A walk for `va`, not overtaken by any completion, read the page at `pa`, which is not an allocated table. */
   freedWalk(cpu: Cpu, va: number, pa: number): void;
+  /**
+   * A walk in software for `va` has just read the entry at `pa`. `generation`: of the table that it is in, when the walk read
+   * the way to it; -1: it was no allocated table even then.
+   */
+  tableRead(cpu: Cpu, va: number, pa: number, generation: number): void;
   /** A synchronous exception, before anybody handles it. `code` as in arch/fault. */
   faultTaken(cpu: Cpu, va: number, code: number, right: number): void;
   /** `by` says that a range is from here on as it was asked to make it, for every walker. */
@@ -79,6 +84,7 @@ export const nobody: Observer = {
   multipleMatch() {},
   withdrawnUse() {},
   freedWalk() {},
+  tableRead() {},
   faultTaken() {},
   announced() {},
   promised() {},

@@ -20,6 +20,8 @@ export type PointKind =
   | 'mark'
   | 'burst'
   | 'fetch'
+  | 'dc-cvau'
+  | 'ic-ivau'
   /** Blocks until the 32-bit word `word` of the machine's buffer no longer holds `expected`. */
   | 'wait'
   /** An unmasked interrupt is pending: whoever drives the CPU may run its handler first. */

@@ -45,6 +45,9 @@ export const TRACE_KINDS = [
   'rmw',
   'warn',
   'hardware-update',
+  'fetch',
+  'dc-cvau',
+  'ic-ivau',
 ] as const;
 export type TraceKind = (typeof TRACE_KINDS)[number];
 const KIND = Object.fromEntries(TRACE_KINDS.map((name, index) => [name, index])) as Record<TraceKind, number>;

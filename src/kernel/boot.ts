@@ -1,7 +1,9 @@
+import { NOP } from '../arch/instruction.ts';
 import { dsb, isb } from '../hardware/barrier.ts';
 import { type Cpu, resetCpu } from '../hardware/cpu.ts';
 import { claimImageFrame, FRAME_DATA, FRAME_TABLE } from '../hardware/frame.ts';
-import { IPI_CALL_FUNC } from '../hardware/interrupt.ts';
+import { loadText, TEXT_WORDS } from '../hardware/instruction-memory.ts';
+import { exceptionReturn, IPI_CALL_FUNC } from '../hardware/interrupt.ts';
 import { sendIpi } from '../hardware/ipi.ts';
 import { load, loadAdd, store } from '../hardware/load-store.ts';
 import type { Memory } from '../hardware/memory.ts';
@@ -27,10 +29,11 @@ import { asThread } from './task.ts';
 export const CPU_IS_ONLINE = 1n;
 export const CPU_WAS_REFUSED = 2n;
 
-/** The boot loader: the image's pages are in memory, all variables zero. */
+/** The boot loader: the image's pages are in memory, all variables zero, and no static key is on. */
 export function loadKernelImage(memory: Memory): void {
   for (let frame = 0; frame < memory.imageFrames; frame++)
     claimImageFrame(memory, frame, frame < IMAGE_FRAME.data ? FRAME_TABLE : FRAME_DATA);
+  for (let index = 0; index < TEXT_WORDS; index++) loadText(memory, index, NOP);
 }
 
 /** What a CPU runs when it is powered on: up to the point where it is online, or refused. */
@@ -197,4 +200,5 @@ export function* stopper(cpu: Cpu, k: Kernel): Op {
 export function* handleInterrupt(cpu: Cpu, k: Kernel, softirq: Softirq | undefined): Op {
   if (softirq !== undefined) yield* doSoftirq(cpu, k, softirq);
   yield* stopper(cpu, k);
+  exceptionReturn(cpu);
 }

@@ -19,10 +19,12 @@ import { LOCK_NAMES } from './lock-class.ts';
 import { MARK, type Mark } from './marks.ts';
 import type { MmText } from './mm.ts';
 import type { PageattrText } from './pageattr.ts';
+import type { PatchingText } from './patching.ts';
+import type { PtdumpText } from './ptdump-walk.ts';
 import type { RepaintText } from './repaint.ts';
 import type { SetMemoryText } from './set-memory.ts';
 import type { SplitText } from './split-leaf.ts';
-import { STATIC_KEYS } from './static-key.ts';
+import { STATIC_KEYS } from './static-keys.ts';
 import type { TableFreeText } from './table-free.ts';
 import { newTask } from './task.ts';
 import type { UserTlbflushText } from './user-tlbflush.ts';
@@ -64,6 +66,8 @@ export interface KernelText {
   readonly userTlbflush: UserTlbflushText;
   readonly contpte: ContpteText;
   readonly collapse: CollapseText;
+  readonly patching: PatchingText;
+  readonly ptdump: PtdumpText;
   /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
   readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
 }

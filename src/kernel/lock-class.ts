@@ -19,6 +19,7 @@ export const LOCK_CLASSES = {
   text_mutex: 'mutex', // kernel/extable.c
   jump_label_mutex: 'mutex', // kernel/jump_label.c
   cpu_hotplug_lock: 'rwsem', // kernel/cpu.c: a percpu_rw_semaphore
+  mem_hotplug_lock: 'rwsem', // mm/memory_hotplug.c: a percpu_rw_semaphore
   stop_cpus_mutex: 'mutex', // kernel/stop_machine.c
   'execmem_cache.mutex': 'mutex', // mm/execmem.c
 } as const satisfies Record<string, LockKind>;

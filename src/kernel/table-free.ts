@@ -30,6 +30,8 @@ export interface TableFreeText {
   readonly flush: typeof flushTlbKernelPgtable;
   /** Returns when no dumper is about that has read a link which is no more. */
   readonly waitForDumpers: (cpu: Cpu, k: Kernel) => Op;
+  /** Waits until whoever holds init_mm.mmap_lock for writing has given it back. */
+  readonly passLock: (cpu: Cpu, k: Kernel) => Op;
 }
 
 /**
@@ -90,10 +92,14 @@ function* unlink(cpu: Cpu, k: Kernel, entry: number, va: number): Op {
  * before it took it. So the order is: clear, DSB, ISB, branch. Pairs with ptdump_walk_pgd(), and with its static_branch_inc().
  */
 function* waitForDumpers(cpu: Cpu, k: Kernel): Op {
-  if (!(yield* staticBranchUnlikely(cpu, k, 'arm64_ptdump_lock_key'))) return;
+  if (yield* staticBranchUnlikely(cpu, k, 'arm64_ptdump_lock_key')) yield* k.text.tableFree.passLock(cpu, k);
+}
+
+/** An empty critical section: who walked before the link was cleared has left, and who comes later does not find it. */
+function* passLock(cpu: Cpu, k: Kernel): Op {
   yield* downRead(cpu, k, 'init_mm.mmap_lock');
   yield* upRead(cpu, k, 'init_mm.mmap_lock');
 }
 
 /** Freeing tables as merged in 6.18. */
-export const TABLE_FREE_6_18: TableFreeText = { unlink, flush: flushTlbKernelPgtable, waitForDumpers };
+export const TABLE_FREE_6_18: TableFreeText = { unlink, flush: flushTlbKernelPgtable, waitForDumpers, passLock };

@@ -10,6 +10,8 @@ import { LAZY_MMU_6_18 } from './lazy-mmu.ts';
 import { LINEAR_MAP_6_18 } from './linear-map.ts';
 import { MM_6_18 } from './mm.ts';
 import { PAGEATTR_6_18, PAGEATTR_7_1 } from './pageattr.ts';
+import { PATCHING_6_18 } from './patching.ts';
+import { PTDUMP_6_18 } from './ptdump-walk.ts';
 import { REPAINT_6_18 } from './repaint.ts';
 import { REPAINT_V4, REPAINT_V5 } from './repaint-posted.ts';
 import { SET_MEMORY_6_18, SET_MEMORY_6_19, SET_MEMORY_ROX_RFC } from './set-memory.ts';
@@ -43,6 +45,8 @@ export function kernelText(revision: Revision): KernelText {
     contpte: CONTPTE_6_18,
     execmem: rox ? EXECMEM_ROX_RFC : EXECMEM_6_18,
     collapse: COLLAPSE_ROX_RFC,
+    patching: PATCHING_6_18,
+    ptdump: PTDUMP_6_18,
     verifyLocalCpuCaps,
   };
 }

@@ -1,12 +1,11 @@
 import { levelBytes } from '../arch/granule.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { load } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import { EINVAL } from './errno.ts';
 import type { Kernel } from './kernel.ts';
-import { addrEnd, entryOffset } from './pagewalk.ts';
-import { isTableEntry, PTE_ADDRESS } from './pgtable-prot.ts';
-import { tableVa } from './split.ts';
+import { addrEnd } from './pagewalk.ts';
+import { isTableEntry } from './pgtable-prot.ts';
+import { entryVa, linkOf, readEntry, swapperLink, type TableLink } from './table-link.ts';
 
 /** Walks over the kernel's tables by software. Linux: mm/pagewalk.c. */
 
@@ -47,13 +46,13 @@ export function* walkKernelPageTableRangeLockless(
   ops: WalkOps,
 ): Op<number> {
   if (start >= end) return -EINVAL;
-  return yield* walkTable(cpu, k, k.symbols.swapperPgDir, k.space.startLevel, start, end, ops);
+  return yield* walkTable(cpu, k, swapperLink(cpu, k), k.space.startLevel, start, end, ops);
 }
 
 function* walkTable(
   cpu: Cpu,
   k: Kernel,
-  table: number,
+  table: TableLink,
   level: number,
   start: number,
   end: number,
@@ -63,15 +62,14 @@ function* walkTable(
   const bytes = levelBytes(space.granule, level);
   for (let va = start, next: number; va < end; va = next) {
     next = addrEnd(space, level, va, end);
-    const entry = tableVa(k, table) + entryOffset(space, level, 0, va);
-    const value = yield* load(cpu, entry);
-    const visited: Visited = { level, entry, value, va, next, bytes };
+    const value = yield* readEntry(cpu, k, table, level, va);
+    const visited: Visited = { level, entry: entryVa(k, table, level, va), value, va, next, bytes };
     let error = 0;
     if (level === 3) error = yield* ops.pteEntry(visited);
     else if (value !== 0n) {
       if (level > 0) error = yield* ops.blockEntry(visited);
       if (error === 0 && isTableEntry(value))
-        error = yield* walkTable(cpu, k, Number(value & PTE_ADDRESS), level + 1, va, next, ops);
+        error = yield* walkTable(cpu, k, linkOf(cpu, value), level + 1, va, next, ops);
     }
     if (error !== 0) return error;
   }

@@ -1,6 +1,9 @@
 import { contpte, contpteTwins, contpteWithoutBbml2 } from './contpte.ts';
+import { hotRemoveScenarios } from './hot-remove.ts';
 import { kfence, kfenceTwins } from './kfence.ts';
 import { lateCpu, lateCpuAdmitted } from './late-cpu.ts';
+import { ptdump } from './ptdump.ts';
+import { ptdumpHarmless, ptdumpTwins } from './ptdump-twins.ts';
 import { heldUpCpu, preemptRt, repaint, twins } from './repaint.ts';
 import type { Scenario } from './scenario.ts';
 import { splitLeaf, splitTwins } from './split.ts';
@@ -20,6 +23,10 @@ export const catalogue: readonly Scenario[] = [
   contpte,
   contpteWithoutBbml2,
   ...contpteTwins,
+  ptdump,
+  ...ptdumpHarmless,
+  ...ptdumpTwins,
+  ...hotRemoveScenarios,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {

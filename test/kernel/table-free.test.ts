@@ -14,6 +14,7 @@ import { entryOffset } from '../../src/kernel/pagewalk.ts';
 import { PAGE_KERNEL, PTE_ADDRESS } from '../../src/kernel/pgtable-prot.ts';
 import { reachableTables } from '../../src/kernel/ptdump.ts';
 import { tableVa } from '../../src/kernel/split.ts';
+import { staticBranchInc } from '../../src/kernel/static-key.ts';
 import { pmdFreePtePage, pudFreePmdPage } from '../../src/kernel/table-free.ts';
 import { type Booted, bootCpu, complete } from './boot-cpu.ts';
 import { counted, recorded } from './recorded.ts';
@@ -74,6 +75,7 @@ describe('pmd_free_pte_page()', () => {
       operand(area),
       'dsb ish',
       'isb',
+      'fetch',
       'free',
     ]);
     expect(read(booted.memory, entry)).toBe(0n);
@@ -83,9 +85,9 @@ describe('pmd_free_pte_page()', () => {
   test('takes the lock for reading while somebody dumps, and gives it back', () => {
     const booted = unmapped([0]);
     const { cpu, k, area } = booted;
-    complete(store(cpu, k.symbols.variables.arm64_ptdump_lock_key, 1n));
+    complete(staticBranchInc(cpu, k, 'arm64_ptdump_lock_key'));
     const { did } = recorded(cpu, pmdFreePtePage(cpu, k, entryVa(booted, area, 2), area));
-    expect(did.slice(did.indexOf('isb'))).toEqual(['isb', 'rmw', 'rmw', 'free']);
+    expect(did.slice(did.indexOf('isb'))).toEqual(['isb', 'fetch', 'rmw', 'rmw', 'free']);
   });
 
   test('has nothing to free where there is no table', () => {
@@ -118,7 +120,7 @@ describe('pud_free_pmd_page()', () => {
   test('clears the PUD first, and waits for dumpers once', () => {
     const booted = unmapped([0, 1]);
     const { cpu, k, area, memory } = booted;
-    complete(store(cpu, k.symbols.variables.arm64_ptdump_lock_key, 1n));
+    complete(staticBranchInc(cpu, k, 'arm64_ptdump_lock_key'));
     const { did } = recorded(cpu, pudFreePmdPage(cpu, k, entryVa(booted, area, 1), area));
     expect(read(memory, entryPa(booted, area, 1))).toBe(0n);
     expect(did.filter((each) => each === 'rmw')).toHaveLength(2);

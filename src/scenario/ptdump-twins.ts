@@ -1,0 +1,274 @@
+import { encodeVaOperand } from '../arch/tlbi-operand.ts';
+import { dsb, isb } from '../hardware/barrier.ts';
+import type { Cpu } from '../hardware/cpu.ts';
+import { dcCvau, icIvau } from '../hardware/instruction-cache.ts';
+import { store } from '../hardware/load-store.ts';
+import type { Op } from '../hardware/op.ts';
+import { tlbi } from '../hardware/tlbi.ts';
+import type { Kernel, KernelText } from '../kernel/kernel.ts';
+import { setEntry } from '../kernel/lazy-mmu.ts';
+import { LOCK_NAMES } from '../kernel/lock-class.ts';
+import { downRead, downWrite, upRead, upWrite } from '../kernel/locks.ts';
+import type { PatchingText } from '../kernel/patching.ts';
+import { type PtdumpText, ptdumpWalk } from '../kernel/ptdump-walk.ts';
+import { staticBranchDec, staticBranchDisable, staticBranchEnable, staticBranchInc } from '../kernel/static-key.ts';
+import type { TableFreeText } from '../kernel/table-free.ts';
+import { flushTlbKernelPgtable } from '../kernel/tlbflush.ts';
+import { inTurns, letDumperGoOn, ptdumpScenario, vmallocFreeOnly } from './ptdump.ts';
+import { slot, vmallocArea } from './ptdump-area.ts';
+import type { Scenario, ScenarioDefinition } from './scenario.ts';
+
+/** What becomes of the ptdump protocol when one piece of it is left out: docs/ptdump.md has them in a table. */
+
+type Change = (good: KernelText) => KernelText;
+
+function twin(name: string, summary: string, change: Change, more: Partial<ScenarioDefinition> = {}): Scenario {
+  return ptdumpScenario({ name: `ptdump/${name}`, summary, expect: 'table-lifetime', ...more }, change);
+}
+
+const freeing =
+  (change: Partial<TableFreeText>): Change =>
+  (good) => ({ ...good, tableFree: { ...good.tableFree, ...change } });
+const patching =
+  (change: Partial<PatchingText>): Change =>
+  (good) => ({ ...good, patching: { ...good.patching, ...change } });
+const dumping =
+  (change: Partial<PtdumpText>): Change =>
+  (good) => ({ ...good, ptdump: { ...good.ptdump, ...change } });
+
+/** Whoever frees. */
+
+export const clearAfterFlush = twin(
+  'clear-after-flush',
+  'the walkers are flushed first, and only then is the entry cleared that leads to the table',
+  freeing({
+    *unlink(cpu, k, entry, va) {
+      yield* flushTlbKernelPgtable(cpu, va);
+      yield* setEntry(cpu, k, entry, 0n);
+    },
+  }),
+  vmallocFreeOnly,
+);
+
+export const flushWithoutDsb = twin(
+  'flush-without-dsb',
+  'the flush after the clear has no DSB: neither is the clear visible, nor the TLBI complete, when the table is freed',
+  freeing({
+    *flush(cpu, va) {
+      yield* tlbi(cpu, 'vaae1is', encodeVaOperand(va));
+      yield* isb(cpu);
+    },
+  }),
+  vmallocFreeOnly,
+);
+
+export const flushWithoutIsb = twin(
+  'flush-without-isb',
+  'the flush ends without an ISB: the branch may be the NOP that was fetched before a dumper turned the key on',
+  freeing({
+    *flush(cpu, va) {
+      yield* dsb(cpu, 'ishst');
+      yield* tlbi(cpu, 'vaae1is', encodeVaOperand(va));
+      yield* dsb(cpu, 'ish');
+    },
+  }),
+);
+
+export const freerTakesNoLock = twin(
+  'freer-takes-no-lock',
+  'whoever frees a table does not wait for the lock that a dumper holds',
+  freeing({ *passLock() {} }),
+);
+
+/** Whoever dumps. */
+
+export const dumperTakesNoLock = twin(
+  'dumper-takes-no-lock',
+  'a dumper turns the key on but does not take init_mm.mmap_lock: nobody waits for it',
+  dumping({
+    *guarded(cpu, k, walk) {
+      yield* staticBranchInc(cpu, k, 'arm64_ptdump_lock_key');
+      yield* downRead(cpu, k, 'mem_hotplug_lock');
+      yield* walk;
+      yield* upRead(cpu, k, 'mem_hotplug_lock');
+      yield* staticBranchDec(cpu, k, 'arm64_ptdump_lock_key');
+    },
+  }),
+);
+
+/** The lock, and around the walk whatever else. */
+function* locked(cpu: Cpu, k: Kernel, walk: Op): Op {
+  yield* downRead(cpu, k, 'mem_hotplug_lock');
+  yield* downWrite(cpu, k, 'init_mm.mmap_lock');
+  yield* walk;
+  yield* upWrite(cpu, k, 'init_mm.mmap_lock');
+  yield* upRead(cpu, k, 'mem_hotplug_lock');
+}
+
+export const noKey = twin(
+  'no-key',
+  'a dumper takes the lock but does not turn the key on: nobody looks at the lock',
+  dumping({ guarded: locked }),
+);
+
+/**
+ * A dumper is preempted when it has turned the key on, and on the same CPU another one comes and goes. What it does is the
+ * scenario's own `guarded` as well.
+ */
+function twoDumpers(text: KernelText): KernelText {
+  const given = inTurns(text);
+  return {
+    ...given,
+    ptdump: {
+      ...given.ptdump,
+      *beforeLock(cpu, k) {
+        const other = { ...k, text: { ...k.text, ptdump: { ...k.text.ptdump, ...undisturbed } } };
+        yield* ptdumpWalk(cpu, other, vmallocArea(k), slot(k, vmallocArea(k), 1), () => {});
+      },
+    },
+  };
+}
+
+const undisturbed: Pick<PtdumpText, 'beforeLock' | 'beforeDescent'> = { *beforeLock() {}, *beforeDescent() {} };
+
+export const twoDumpersOnOneCpu = ptdumpScenario({
+  name: 'ptdump/preempted',
+  summary: 'a dumper is preempted between key and lock, and another one dumps all there is: the key stays on',
+  circumstances: twoDumpers,
+});
+
+export const keyNotCounted = twin(
+  'key-not-counted',
+  'a dumper that has finished turns the key off under another: enable and disable instead of inc and dec',
+  dumping({
+    *guarded(cpu, k, walk) {
+      yield* staticBranchEnable(cpu, k, 'arm64_ptdump_lock_key');
+      yield* k.text.ptdump.beforeLock(cpu, k);
+      yield* locked(cpu, k, walk);
+      yield* staticBranchDisable(cpu, k, 'arm64_ptdump_lock_key');
+    },
+  }),
+  { circumstances: twoDumpers },
+);
+
+/** Whoever turns the key. */
+
+export const patchWithoutClean = twin(
+  'patch-without-dc-cvau',
+  'the new instruction is not cleaned to the point of unification: caches are filled with the old one again',
+  patching({
+    *cachesCleanInvalPou(cpu, va) {
+      yield* dsb(cpu, 'ish');
+      yield* icIvau(cpu, va);
+      yield* dsb(cpu, 'ish');
+      yield* isb(cpu);
+    },
+  }),
+);
+
+export const patchWithoutInvalidate = twin(
+  'patch-without-ic-ivau',
+  'the instruction caches are not invalidated: they may hold the old instruction for ever',
+  patching({
+    *cachesCleanInvalPou(cpu, va) {
+      yield* dcCvau(cpu, va);
+      yield* dsb(cpu, 'ish');
+      yield* isb(cpu);
+    },
+  }),
+);
+
+export const patchWithoutDsbBetween = twin(
+  'patch-without-dsb-between',
+  'no DSB between DC CVAU and IC IVAU: caches may be emptied, and filled with the old instruction, before the clean is done',
+  patching({
+    *cachesCleanInvalPou(cpu, va) {
+      yield* dcCvau(cpu, va);
+      yield* icIvau(cpu, va);
+      yield* dsb(cpu, 'ish');
+      yield* isb(cpu);
+    },
+  }),
+);
+
+export const patchWithoutDsbAfter = twin(
+  'patch-without-dsb-after',
+  'no DSB after IC IVAU: the dumper goes on while instruction caches still hold the old instruction',
+  patching({
+    *cachesCleanInvalPou(cpu, va) {
+      yield* dcCvau(cpu, va);
+      yield* dsb(cpu, 'ish');
+      yield* icIvau(cpu, va);
+      yield* isb(cpu);
+    },
+  }),
+);
+
+export const ptdumpTwins: readonly Scenario[] = [
+  clearAfterFlush,
+  flushWithoutDsb,
+  flushWithoutIsb,
+  freerTakesNoLock,
+  dumperTakesNoLock,
+  noKey,
+  keyNotCounted,
+  patchWithoutClean,
+  patchWithoutInvalidate,
+  patchWithoutDsbBetween,
+  patchWithoutDsbAfter,
+];
+
+/** Pieces that no freed table is read without. */
+
+export const patchWithoutIsb = twin(
+  'patch-without-isb',
+  'the dumper has no ISB after patching: it does not execute the branch, and its walk is ordered by the lock',
+  patching({
+    *cachesCleanInvalPou(cpu, va) {
+      yield* dcCvau(cpu, va);
+      yield* dsb(cpu, 'ish');
+      yield* icIvau(cpu, va);
+      yield* dsb(cpu, 'ish');
+    },
+  }),
+  { expect: 'good' },
+);
+
+export const keyAfterLock = twin(
+  'key-after-lock',
+  'the dumper takes the lock before it turns the key on: who missed the key has cleared before the walk begins',
+  dumping({
+    *guarded(cpu, k, walk) {
+      yield* downRead(cpu, k, 'mem_hotplug_lock');
+      yield* downWrite(cpu, k, 'init_mm.mmap_lock');
+      yield* staticBranchInc(cpu, k, 'arm64_ptdump_lock_key');
+      yield* walk;
+      yield* staticBranchDec(cpu, k, 'arm64_ptdump_lock_key');
+      yield* upWrite(cpu, k, 'init_mm.mmap_lock');
+      yield* upRead(cpu, k, 'mem_hotplug_lock');
+    },
+  }),
+  { expect: 'good' },
+);
+
+export const freerUnlocksByStore = twin(
+  'freer-unlocks-by-a-store',
+  'the freer gives the lock back by a plain store: its clear was ordered by the flush, before it took the lock',
+  freeing({
+    *passLock(cpu, k) {
+      yield* letDumperGoOn(cpu, k, 'init_mm.mmap_lock');
+      const word = k.symbols.variables['init_mm.mmap_lock'];
+      yield* downRead(cpu, k, 'init_mm.mmap_lock');
+      cpu.observer.lockRelease(cpu, { lockClass: LOCK_NAMES.indexOf('init_mm.mmap_lock'), va: word, shared: true });
+      yield* store(cpu, word, 0n); // nobody else reads, and a writer that waits looks again
+    },
+  }),
+  { expect: 'good' },
+);
+
+export const ptdumpHarmless: readonly Scenario[] = [
+  twoDumpersOnOneCpu,
+  patchWithoutIsb,
+  keyAfterLock,
+  freerUnlocksByStore,
+];
