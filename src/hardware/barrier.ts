@@ -3,7 +3,8 @@ import { DSBS, ISBS } from './counters.ts';
 import type { Cpu } from './cpu.ts';
 import { drainEverything } from './drain.ts';
 import { complete, issued } from './dvm.ts';
-import { completeText, synchroniseFetches } from './instruction-cache.ts';
+import { completeText } from './instruction-cache.ts';
+import { refetch } from './instruction-memory.ts';
 import { applyRecord, applyUpTo } from './maintenance.ts';
 import type { Op } from './op.ts';
 import { synchroniseContext } from './system-register.ts';
@@ -43,6 +44,6 @@ export function* isb(cpu: Cpu): Op {
   if (stop !== undefined) yield stop;
   cpu.counts[ISBS]!++;
   synchroniseContext(cpu);
-  synchroniseFetches(cpu);
+  refetch(cpu.memory, cpu.id);
   note(cpu.trace, 'isb', 0, 0, 0n);
 }

@@ -45,8 +45,3 @@ export function completeText(cpu: Cpu): void {
   for (const done of cpu.ownText) completeMaintenance(cpu.memory, done);
   cpu.ownText.length = 0;
 }
-
-/** The part of a context synchronisation event: an ISB, the entry to an exception, the return from one. */
-export function synchroniseFetches(cpu: Cpu): void {
-  refetch(cpu.memory, cpu.id);
-}

@@ -126,7 +126,7 @@ export function completeMaintenance(memory: Memory, done: TextMaintenance): void
   }
 }
 
-/** A context synchronisation event of the CPU: what it has fetched is discarded, and fetched again. */
+/** A context synchronisation event of the CPU (ISB, exception entry and return): what it has fetched is discarded. */
 export function refetch(memory: Memory, cpu: number): void {
   const { copies, copiesWord } = memory.text;
   for (let index = 0; index < TEXT_WORDS; index++) {

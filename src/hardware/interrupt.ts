@@ -1,6 +1,6 @@
 import type { Cpu } from './cpu.ts';
 import { CPU_IRQ_PENDING } from './dvm.ts';
-import { synchroniseFetches } from './instruction-cache.ts';
+import { refetch } from './instruction-memory.ts';
 import { CPU_WORDS } from './layout.ts';
 
 /** Interrupts a CPU can have pending, as bits of its pending word. */
@@ -16,13 +16,13 @@ export function interruptDue(cpu: Cpu): boolean {
 
 /** Takes the exception, and reads and clears what is pending. What was fetched of the interrupted program is discarded. */
 export function acknowledge(cpu: Cpu): number {
-  synchroniseFetches(cpu);
+  refetch(cpu.memory, cpu.id);
   return Atomics.exchange(cpu.words, CPU_IRQ_PENDING, 0);
 }
 
 /** ERET: back to what was interrupted, which is fetched anew. */
 export function exceptionReturn(cpu: Cpu): void {
-  synchroniseFetches(cpu);
+  refetch(cpu.memory, cpu.id);
 }
 
 /** Makes interrupts pending on CPU `target`, and wakes it if it sleeps. */
