@@ -2,13 +2,7 @@ import { translate } from './access.ts';
 import { boundary } from './boundary.ts';
 import type { Cpu } from './cpu.ts';
 import { die } from './exception.ts';
-import {
-  beginMaintenance,
-  completeMaintenance,
-  refetch,
-  type TextMaintenance,
-  textIndex,
-} from './instruction-memory.ts';
+import { beginMaintenance, completeMaintenance, type TextMaintenance, textIndex } from './instruction-memory.ts';
 import type { Op } from './op.ts';
 import { note } from './trace.ts';
 import { readRight } from './writable.ts';
