@@ -2,7 +2,7 @@ import { formatVa, vaFromBits } from '../../src/arch/address.ts';
 import { FIXMAP } from '../../src/hardware/access.ts';
 import { idmapFlag } from '../../src/kernel/idmap.ts';
 import { type Kernel, percpuVariable, VARIABLES } from '../../src/kernel/kernel.ts';
-import { VM_AREAS, vmAreaStart } from '../../src/kernel/vm-area.ts';
+import { VM_AREA_RECORD_BYTES, VM_AREAS, vmAreaStart } from '../../src/kernel/vm-area.ts';
 
 /** What a kernel engineer calls an address: `online[3]`, `swapper_pg_dir`, `linear+0x1e00000`; `vmalloc+0x...` from the first area on. */
 
@@ -41,6 +41,9 @@ function kernelName(k: Kernel, va: number): string | undefined {
   const word = va - percpuVariable(k, 0, 'online');
   if (word >= 0 && word < k.board.cpus.length * PERCPU_BYTES)
     return `${word % PERCPU_BYTES < 8 ? 'online' : 'stopWork'}[${Math.floor(word / PERCPU_BYTES)}]`;
+  const record = va - symbols.vmAreas;
+  if (record >= 0 && record < VM_AREAS * VM_AREA_RECORD_BYTES)
+    return `vmap_area[${Math.floor(record / VM_AREA_RECORD_BYTES)}]+${record % VM_AREA_RECORD_BYTES}`;
   if (va >= space.pageOffset && va < space.pageEnd) return `linear+0x${(va - space.pageOffset).toString(16)}`;
   if (va >= space.kimageVaddr && va < space.kimageVaddr + (space.end - space.text))
     return `image+0x${(va - space.kimageVaddr).toString(16)}`;

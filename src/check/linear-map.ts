@@ -9,6 +9,7 @@ import { type Kernel, variablePa } from '../kernel/kernel.ts';
 import { PTE_PXN, PTE_RDONLY, PTE_WRITE } from '../kernel/pgtable-prot.ts';
 import { kernelTree, type LeafRange, rangeEnd, ranges } from '../kernel/ptdump.ts';
 import { atRest, type Property, type Violation } from './violation.ts';
+import { isCovered, readOnlyAreas, type Span } from './vmalloc-leaves.ts';
 import { walkLines } from './walk-lines.ts';
 import { describeDescriptor, formatSpan } from './wording.ts';
 
@@ -29,7 +30,8 @@ export const linearMap: Property = {
     if (read(machine.memory, variablePa(k, 'system_state')) === 0n) return []; // never came up: other checks say why
     const tree = kernelTree(k.space, k.symbols.swapperPgDir);
     const linear = ranges(machine.memory, tree).filter(({ va }) => va < k.space.pageEnd);
-    const problems = [...linear.flatMap((range) => judge(k, range)), ...holes(k, linear)];
+    const readOnly = readOnlyAreas(machine.memory, k);
+    const problems = [...linear.flatMap((range) => judge(k, range, readOnly)), ...holes(k, linear)];
     return [...problems, ...unsplit(machine.memory, k, linear)].slice(0, 5);
   },
 };
@@ -39,7 +41,8 @@ function faultText(code: number, va: number): string {
   return fault === undefined ? String(code) : formatFault(fault);
 }
 
-function judge(k: Kernel, range: LeafRange): Violation[] {
+/** `readOnlyElsewhere`: pages of vmalloc areas whose aliases may be read-only. */
+function judge(k: Kernel, range: LeafRange, readOnlyElsewhere: readonly Span[]): Violation[] {
   const { space } = k;
   const problems: string[] = [];
   const pa = virtToPhys(space, range.va);
@@ -51,7 +54,8 @@ function judge(k: Kernel, range: LeafRange): Violation[] {
   const outside = end <= space.text || pa >= space.initBegin;
   const readOnly = (range.descriptor & PTE_RDONLY) !== 0n && (range.descriptor & PTE_WRITE) === 0n;
   if (inText && !readOnly) problems.push('maps kernel text or rodata writable');
-  if (outside && readOnly) problems.push('is read-only, though nobody made it so');
+  if (outside && readOnly && !isCovered({ start: pa, end }, readOnlyElsewhere))
+    problems.push('is read-only, though nobody made it so');
   if (!inText && !outside) problems.push('straddles the edge of the kernel alias');
   return problems.map((problem) =>
     atRest('linear-map', `${formatSpan(range.va, rangeEnd(range))} ${problem}`, [

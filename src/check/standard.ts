@@ -14,6 +14,7 @@ import { tableLifetime } from './table-lifetime.ts';
 import { userMap } from './user-map.ts';
 import type { Property } from './violation.ts';
 import { warned } from './warn.ts';
+import { writeXorExecute } from './write-xor-execute.ts';
 
 /** The properties every scenario is held to. `chart`, `deadlock`, `livelock` and `hung` are judged by whoever drives the CPUs. */
 export const standardProperties: readonly Property[] = [
@@ -26,6 +27,7 @@ export const standardProperties: readonly Property[] = [
   promise,
   linearMap,
   userMap,
+  writeXorExecute,
   contiguous,
   dirty,
   leak,

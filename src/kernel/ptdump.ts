@@ -83,16 +83,24 @@ interface Walker {
   readonly halves: Uint32Array;
   readonly onLeaves: RunVisitor;
   readonly onAbsent: RunVisitor | undefined;
+  /** Entries that translate nothing from here on are left out. */
+  readonly from: Address;
 }
 
 /**
  * Every valid leaf of the tree in VA order, in runs that never span two tables: 512 pages alike are one call, and
  * nothing is allocated. `onAbsent` is told of entries that translate nothing (invalid, or reserved at their level), with
- * `pa` -1, in runs of the same word. A table that no frame backs is passed over.
+ * `pa` -1, in runs of the same word. A table that no frame backs is passed over. `from`: what lies before is left out.
  */
-export function forEachRun(memory: Memory, tree: Tree, onLeaves: RunVisitor, onAbsent?: RunVisitor): void {
+export function forEachRun(
+  memory: Memory,
+  tree: Tree,
+  onLeaves: RunVisitor,
+  onAbsent?: RunVisitor,
+  from: Address = Number.NEGATIVE_INFINITY,
+): void {
   const word = new BigUint64Array(1);
-  const walker: Walker = { memory, tree, word, halves: new Uint32Array(word.buffer), onLeaves, onAbsent };
+  const walker: Walker = { memory, tree, word, halves: new Uint32Array(word.buffer), onLeaves, onAbsent, from };
   const first = startLevel(tree.granule, tree.vaBits);
   visitTable(walker, tree.rootPa, first, startEntries(tree.granule, tree.vaBits), startVa(tree), 0);
 }
@@ -127,7 +135,7 @@ function visitTable(
   if (first < 0) return;
   const bytes = levelBytes(tree.granule, level);
   const leafType = level === 3 ? TABLE_ENTRY : blockAllowed(tree.granule, level) ? BLOCK_ENTRY : NEVER;
-  let index = 0;
+  let index = Math.max(0, Math.floor((walker.from - firstVa) / bytes));
   while (index < entries) {
     word[0] = words[first + index]!;
     const lo = halves[0]!;
@@ -178,9 +186,14 @@ function outputOf(tree: Tree, lo: number, hi: number): Address {
 
 /**
  * The whole tree in VA order, neighbours merged, across tables as well; with `absent` also what is not mapped, as the
- * kernel's own dump lists it.
+ * kernel's own dump lists it. `from`: what lies before is left out.
  */
-export function ranges(memory: Memory, tree: Tree, absent = false): LeafRange[] {
+export function ranges(
+  memory: Memory,
+  tree: Tree,
+  absent = false,
+  from: Address = Number.NEGATIVE_INFINITY,
+): LeafRange[] {
   const merged: { -readonly [Field in keyof LeafRange]: LeafRange[Field] }[] = [];
   const append =
     (valid: boolean): RunVisitor =>
@@ -194,7 +207,7 @@ export function ranges(memory: Memory, tree: Tree, absent = false): LeafRange[] 
         merged.push({ va, pa, bytes, level, contiguous, descriptor, limits, count, valid });
       }
     };
-  forEachRun(memory, tree, append(true), absent ? append(false) : undefined);
+  forEachRun(memory, tree, append(true), absent ? append(false) : undefined, from);
   return merged;
 }
 

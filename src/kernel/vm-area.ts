@@ -42,7 +42,7 @@ const LAZY = 2n;
 const PURGING = 3n;
 
 /** A record of the list, in bytes. */
-const RECORD_BYTES = 64;
+export const VM_AREA_RECORD_BYTES = 64;
 const STATE = 0;
 const FLAGS = 8;
 const BYTES = 16;
@@ -65,7 +65,7 @@ function slotOf(space: AddressSpace, va: number): number {
   return slot >= 0 && slot < VM_AREAS ? slot : -1;
 }
 
-const record = (k: Kernel, slot: number): number => k.symbols.vmAreas + slot * RECORD_BYTES;
+const record = (k: Kernel, slot: number): number => k.symbols.vmAreas + slot * VM_AREA_RECORD_BYTES;
 
 /** Linux: alloc_vmap_area(): a window that is free, and nobody else's from now on; -1: there is none. */
 export function* allocVmapArea(cpu: Cpu, k: Kernel): Op<number> {
@@ -159,7 +159,7 @@ export function* giveBackVmapAreas(cpu: Cpu, k: Kernel, slots: readonly number[]
 export function vmAreasAt(memory: Memory, { space }: Pick<Kernel, 'space'>): VmStruct[] {
   const first = memory.imagePa + IMAGE_FRAME.vmAreas * memory.pageBytes;
   const areas = Array.from({ length: VM_AREAS }, (_, slot): VmStruct => {
-    const word = (at: number): number => Number(read(memory, first + slot * RECORD_BYTES + at));
+    const word = (at: number): number => Number(read(memory, first + slot * VM_AREA_RECORD_BYTES + at));
     return { slot, addr: vmAreaStart(space, slot), bytes: word(BYTES), flags: word(FLAGS), pa: word(PA) };
   });
   return areas.filter(({ bytes }) => bytes > 0);

@@ -7,6 +7,7 @@ import { ptdumpHarmless, ptdumpTwins } from './ptdump-twins.ts';
 import { heldUpCpu, preemptRt, repaint, twins } from './repaint.ts';
 import type { Scenario } from './scenario.ts';
 import { splitLeaf, splitTwins } from './split.ts';
+import { vmallocInTurns, vmallocTwins } from './vmalloc.ts';
 
 /** Every scenario that comes with asymmu, good ones and bad twins side by side. */
 export const catalogue: readonly Scenario[] = [
@@ -27,6 +28,8 @@ export const catalogue: readonly Scenario[] = [
   ...ptdumpHarmless,
   ...ptdumpTwins,
   ...hotRemoveScenarios,
+  vmallocInTurns,
+  ...vmallocTwins,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {
