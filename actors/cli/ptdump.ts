@@ -1,17 +1,9 @@
 import { formatPa, formatSize, formatVa } from '../../src/arch/address.ts';
 import type { Memory } from '../../src/hardware/memory.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
-import {
-  kernelTree,
-  type LeafRange,
-  rangeEnd,
-  ranges,
-  type SizeShare,
-  sizeShares,
-  type Tree,
-  tablePages,
-} from '../../src/kernel/ptdump.ts';
+import { kernelTree, type LeafRange, rangeEnd, ranges, type Tree, tablePages } from '../../src/kernel/ptdump.ts';
 import { formatPtdump, kernelMarkers } from '../../src/kernel/ptdump-format.ts';
+import { type SizeShare, sizeShares } from '../../src/kernel/ptdump-sizes.ts';
 import { repaint } from '../../src/scenario/repaint.ts';
 import { type BootedTo, bootInTurns } from './boot-in-turns.ts';
 import { type ConfigurationOptions, configure, resolved, resolvedLines } from './configuration.ts';

@@ -1,15 +1,7 @@
-import { type Address, formatSize, type Side } from '../arch/address.ts';
+import type { Address, Side } from '../arch/address.ts';
 import { ENTRY, OUTPUT, TABLE } from '../arch/descriptor.ts';
 import { halfMask, halfShift } from '../arch/field.ts';
-import {
-  blockAllowed,
-  contiguousRun,
-  type Granule,
-  type Level,
-  levelBytes,
-  startEntries,
-  startLevel,
-} from '../arch/granule.ts';
+import { blockAllowed, type Granule, type Level, levelBytes, startEntries, startLevel } from '../arch/granule.ts';
 import { type Memory, wordOf } from '../hardware/memory.ts';
 import type { AddressSpace } from './address-space.ts';
 import { PTE_CONT } from './pgtable-prot.ts';
@@ -239,42 +231,6 @@ export function part(range: LeafRange, start: number, count: number): LeafRange 
 /** Every valid leaf in VA order, each a range of one: for trees small enough to look at. */
 export function* leaves(memory: Memory, tree: Tree): Generator<LeafRange, void> {
   for (const range of ranges(memory, tree)) for (let i = 0; i < range.count; i++) yield part(range, i, 1);
-}
-
-/** Bytes that leaves of one kind map together. */
-export interface SizeShare {
-  /** `4K`, `64K cont`, `2M` ...: the leaf, or the run that contiguous leaves make. */
-  readonly name: string;
-  readonly level: Level;
-  readonly contiguous: boolean;
-  readonly bytes: number;
-}
-
-/** Bytes mapped by each kind of leaf between `from` and `to`, smallest kind first; kinds that map nothing are left out. */
-export function sizeShares(
-  memory: Memory,
-  tree: Tree,
-  from: Address = Number.NEGATIVE_INFINITY,
-  to: Address = Number.POSITIVE_INFINITY,
-): SizeShare[] {
-  const { granule } = tree;
-  const mapped = new Float64Array(8);
-  const contiguousHalf = Number(PTE_CONT >> 32n);
-  forEachRun(memory, tree, (va, _pa, level, _lo, hi, _limits, count) => {
-    const bytes = levelBytes(granule, level);
-    const kind = level * 2 + ((hi & contiguousHalf) === 0 ? 0 : 1);
-    mapped[kind]! += Math.max(0, Math.min(va + bytes * count, to) - Math.max(va, from));
-  });
-  return ([3, 2, 1, 0] as const)
-    .flatMap((level) => [
-      { name: formatSize(levelBytes(granule, level)), level, contiguous: false, bytes: mapped[level * 2]! },
-      { name: contiguousName(granule, level), level, contiguous: true, bytes: mapped[level * 2 + 1]! },
-    ])
-    .filter(({ bytes }) => bytes > 0);
-}
-
-function contiguousName(granule: Granule, level: Level): string {
-  return `${formatSize(levelBytes(granule, level) * contiguousRun(granule, level))} cont`;
 }
 
 export type TableVisitor = (pa: Address, level: Level, va: Address, limits: number) => void;

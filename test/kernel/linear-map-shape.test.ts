@@ -25,7 +25,8 @@ import {
   pgattrChangeIsSafe,
 } from '../../src/kernel/linear-map.ts';
 import { PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_ROX, PTE_CONT, PTE_NG } from '../../src/kernel/pgtable-prot.ts';
-import { type LeafRange, rangeEnd, ranges, sizeShares, tablePages } from '../../src/kernel/ptdump.ts';
+import { type LeafRange, rangeEnd, ranges, tablePages } from '../../src/kernel/ptdump.ts';
+import { sizeShares } from '../../src/kernel/ptdump-sizes.ts';
 import { type Booted, bootCpu, complete } from './boot-cpu.ts';
 
 const WITH_BBML2 = cpuModels['cortex-x4-r0p3'];

@@ -18,11 +18,11 @@ import {
   rangeEnd,
   ranges,
   reachableTables,
-  sizeShares,
   type Tree,
   tablePages,
 } from '../../src/kernel/ptdump.ts';
 import { formatPtdump, kernelMarkers } from '../../src/kernel/ptdump-format.ts';
+import { sizeShares } from '../../src/kernel/ptdump-sizes.ts';
 import { bootCpu, complete } from './boot-cpu.ts';
 
 const LOWEST = -(2 ** 48);
