@@ -1,5 +1,6 @@
 import { contpte, contpteTwins, contpteWithoutBbml2 } from './contpte.ts';
 import { hotRemoveScenarios } from './hot-remove.ts';
+import { debugPagealloc, innerLeaveDefers } from './debug-pagealloc.ts';
 import { kfence, kfenceTwins } from './kfence.ts';
 import { lateCpu, lateCpuAdmitted } from './late-cpu.ts';
 import { ptdump } from './ptdump.ts';
@@ -30,6 +31,8 @@ export const catalogue: readonly Scenario[] = [
   ...hotRemoveScenarios,
   vmallocInTurns,
   ...vmallocTwins,
+  debugPagealloc,
+  innerLeaveDefers,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {

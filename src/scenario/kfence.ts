@@ -1,5 +1,3 @@
-import type { Board } from '../hardware/board.ts';
-import { boardPresets } from '../hardware/board-presets.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { armTimer, IRQ_TIMER, interruptDue } from '../hardware/interrupt.ts';
 import { sendIpi } from '../hardware/ipi.ts';
@@ -20,6 +18,7 @@ import {
 import type { LazyMmuText } from '../kernel/lazy-mmu.ts';
 import { linearAliasRo, linearAliasRw } from '../kernel/pageattr.ts';
 import type { Softirq } from '../kernel/softirq.ts';
+import { ablePair } from './able-pair.ts';
 import { briefWork } from './brief-work.ts';
 import { checkLinearMap } from './check-linear-map.ts';
 import { moduleArea } from './exercise.ts';
@@ -30,16 +29,6 @@ import { defineScenario, type Program, type Scenario, type ScenarioDefinition } 
  * Interrupts that change page tables. KFENCE is enabled late, splits the block that its pages lie in, and from then on softirqs
  * take their object's page out of the linear map and put it back, on top of tasks that change permissions in lazy MMU mode.
  */
-
-const oneBlock = boardPresets.get('one-block')!;
-
-/** Where blocks may be split in place: both CPUs have BBML2. A tiny kernel, and one 2M block. */
-const ablePair: Board = {
-  ...oneBlock,
-  name: 'able-pair',
-  summary: 'two CPUs with BBML2 and tiny TLBs, a tiny kernel and one 2M block',
-  cpus: [oneBlock.cpus[0]!, oneBlock.cpus[0]!],
-};
 
 /** CPUs with an object and pages of their own; all others only read. */
 const BUSY_CPUS = 4;

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { randomly } from '../../src/explore/strategy/random.ts';
 import { RELEASED } from '../../src/kernel/config.ts';
+import { debugPagealloc, innerLeaveDefers } from '../../src/scenario/debug-pagealloc.ts';
 import { kfence, kfenceTwins } from '../../src/scenario/kfence.ts';
 import { expectCaught, expectGood, expectGoodWithin, explorer } from './explored.ts';
 
@@ -35,3 +36,16 @@ test.each([...RELEASED, 'rox-rfc'] as const)('kfence violates nothing in %s', (r
 });
 
 test.each(kfenceTwins)('$name comes to $expect, and to nothing else first', (twin) => expectCaught(twin));
+
+test('debug-pagealloc violates nothing', () => {
+  expectGood(debugPagealloc, 150);
+  expectGoodWithin(debugPagealloc, 1);
+});
+
+test('debug-pagealloc/inner-leave-defers comes to promise, and to nothing else first', () => {
+  expectCaught(innerLeaveDefers);
+});
+
+test('v4, as posted, would split for debug_pagealloc in softirqs', () => {
+  expectCaught({ ...debugPagealloc, kernel: { ...debugPagealloc.kernel, revision: 'v4' }, expect: 'context' });
+});

@@ -31,7 +31,7 @@ const CONFIGS: readonly Partial<KernelConfig>[] = [
 ];
 
 /** The series as posted took a mutex in softirqs: what its kernels do is in test/scenario/kfence.test.ts. */
-const NOT_AS_POSTED = ['kfence'];
+const NOT_AS_POSTED = ['kfence', 'debug-pagealloc'];
 
 test.each(good.filter(isVariant))('nothing is violated by $name', async (scenario) => {
   const outcome = await run(scenario);
