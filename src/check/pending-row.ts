@@ -10,6 +10,7 @@ import {
   LEVEL,
   MIXED,
   type Notebook,
+  POSITION,
   ROOT,
   ROW_WORDS,
   shrink,
@@ -39,11 +40,19 @@ export interface NewChange {
   readonly asid: number;
 }
 
-/** The row that the change is joined to, else a new one, else -1. The caller has locked the notebook. */
-export function rowFor(memory: Memory, notebook: Notebook, change: NewChange): number {
+/**
+ * The row that the change is joined to, else a new one, else -1. The caller has locked the notebook. `position`: of the DVM log,
+ * now. Only notes of one position are joined: what was issued in between is good for the earlier one, whether or not whoever
+ * issued it has come to say so.
+ */
+export function rowFor(memory: Memory, notebook: Notebook, change: NewChange, position: number): number {
   const { words, header } = notebook;
   for (let row = 0; row < header[USED]!; row++)
-    if (isAlike(memory, notebook, row, change) && join(notebook, row, change.start, change.end, change.before, 0)) {
+    if (
+      words[row * ROW_WORDS + POSITION] === position &&
+      isAlike(memory, notebook, row, change) &&
+      join(notebook, row, change.start, change.end, change.before, 0)
+    ) {
       closeGap(notebook, row);
       return row;
     }
@@ -60,6 +69,7 @@ export function rowFor(memory: Memory, notebook: Notebook, change: NewChange): n
   words[word + TLBI_SO_FAR] = TLBI_NONE;
   words[word + MIXED] = 0;
   words[word + ANNOUNCED] = 0;
+  words[word + POSITION] = position;
   words[word + KIND] = change.kind;
   if (change.kind === BROKEN) header[BROKEN_ROWS]! += 1;
   return row;
@@ -108,6 +118,7 @@ function closeGap(notebook: Notebook, row: number): void {
     if (other === row || words[at + TLBI_SO_FAR] !== TLBI_NONE || words[at + ANNOUNCED] !== 0) continue;
     if (
       words[at + KIND] !== words[word + KIND] ||
+      words[at + POSITION] !== words[word + POSITION] ||
       words[at + IS_TABLE] !== words[word + IS_TABLE] ||
       words[at + LEVEL] !== words[word + LEVEL] ||
       words[at + ROOT] !== words[word + ROOT] ||

@@ -61,9 +61,8 @@ export interface PendingChange extends NewChange {
 export function noteChange(cpu: Cpu, change: NewChange): boolean {
   const notebook = notebookOf(cpu);
   return locked(notebook, cpu.relax, () => {
-    const row = rowFor(cpu.memory, notebook, change);
+    const row = rowFor(cpu.memory, notebook, change, issued(cpu.dvm));
     if (row < 0) return false;
-    notebook.words[row * ROW_WORDS + POSITION] = issued(cpu.dvm);
     notebook.words[row * ROW_WORDS + CPU] = cpu.id;
     notebook.step[row] = cpu.step;
     return true;

@@ -180,3 +180,24 @@ test('whoever waits for the notebook relaxes until it is free', () => {
   expect(pendingIn(cpu, va, va + PAGE)).toHaveLength(1);
   expect(Atomics.load(control, CONTROL_CHECK_LOCK)).toBe(0);
 });
+
+test('a neighbour that is broken after the TLBI, and before that is noted, keeps nobody from its completion', () => {
+  const rig = rigOf({ classes: ['level3', 'level3'] });
+  const [cpu, other] = rig.cpus as [Cpu, Cpu];
+  const va = rig.k.space.pageOffset + 2 ** 30;
+  const entries = [0, 1].map((i) => entryAt(rig, va + i * PAGE, 3));
+  for (const [i, entry] of entries.entries()) put(rig, entry, page(i * PAGE));
+  const slow: Cpu = {
+    ...cpu,
+    observer: {
+      ...cpu.observer,
+      tlbiIssued: (self, record) => {
+        change(other, entries[1]!, 0n);
+        cpu.observer.tlbiIssued(self, record);
+      },
+    },
+  };
+  change(slow, entries[0]!, 0n);
+  flush(slow, 'vaale1is', va);
+  expect(pendingIn(slow, va, va + 2 * PAGE)).toMatchObject([{ start: va + PAGE, end: va + 2 * PAGE, cpu: other.id }]);
+});
