@@ -1,6 +1,6 @@
 import { contpte, contpteTwins, contpteWithoutBbml2 } from './contpte.ts';
-import { hotRemoveScenarios } from './hot-remove.ts';
 import { debugPagealloc, innerLeaveDefers } from './debug-pagealloc.ts';
+import { hotRemoveScenarios } from './hot-remove.ts';
 import { kfence, kfenceTwins } from './kfence.ts';
 import { lateCpu, lateCpuAdmitted } from './late-cpu.ts';
 import { ptdump } from './ptdump.ts';
