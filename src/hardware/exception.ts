@@ -12,8 +12,9 @@ export function* halt(cpu: Cpu, reason: string): Op {
   }
 }
 
-/** An exception that nobody handles: the CPU never runs again. */
+/** An exception that nobody handles: the CPU never runs again. Throws a RangeError for what is no address at all. */
 export function* die(cpu: Cpu, va: number, code: number, right: number): Op<never> {
+  if (!Number.isInteger(va)) throw new RangeError(`${va} is not an address`);
   cpu.counts[FAULTS]!++;
   cpu.step = note(cpu.trace, 'fault', code, va, BigInt(right));
   cpu.observer.faultTaken(cpu, va, code, right);

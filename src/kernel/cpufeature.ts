@@ -79,13 +79,13 @@ export const CAP_ABSENT = 2n;
 /** Linux: update_cpu_capabilities(SCOPE_LOCAL_CPU) with "match all early CPUs": one CPU that does not match clears it. */
 export function* updateCpuCapabilities(cpu: Cpu, k: Kernel): Op {
   const { cpu_hwcaps_bbml2_noabort: cap } = k.symbols.variables;
-  if (!cpuSupportsBbml2Noabort(cpu.model, k.config.revision)) yield* store(cpu, cap, CAP_ABSENT);
+  if (!k.text.cpuSupportsBbml2Noabort(cpu.model, k.config.revision)) yield* store(cpu, cap, CAP_ABSENT);
   else if ((yield* load(cpu, cap)) === CAP_UNKNOWN) yield* store(cpu, cap, CAP_PRESENT);
 }
 
 /** Linux: verify_local_cpu_caps(): a late CPU must have what the system relies on. */
 export function* verifyLocalCpuCaps(cpu: Cpu, k: Kernel): Op<boolean> {
-  return !(yield* systemSupportsBbml2Noabort(cpu, k)) || cpuSupportsBbml2Noabort(cpu.model, k.config.revision);
+  return !(yield* systemSupportsBbml2Noabort(cpu, k)) || k.text.cpuSupportsBbml2Noabort(cpu.model, k.config.revision);
 }
 
 /** Linux: setup_system_features(): from here on the answer is fixed. */
@@ -116,6 +116,6 @@ export function* forcePteMappingNow(cpu: Cpu, k: Kernel): Op<boolean> {
  */
 export function forcePteMapping(cpu: Cpu, k: Kernel): boolean {
   if (k.config.debugPagealloc) return true;
-  if (cpuSupportsBbml2Noabort(cpu.model, k.config.revision)) return false;
+  if (k.text.cpuSupportsBbml2Noabort(cpu.model, k.config.revision)) return false;
   return canSetDirectMap(k.config);
 }

@@ -1,4 +1,4 @@
-import type { Board, MemoryBank } from '../hardware/board.ts';
+import type { Board, CpuModel, MemoryBank } from '../hardware/board.ts';
 import type { CodePages } from '../hardware/code-page.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Layout } from '../hardware/layout.ts';
@@ -6,7 +6,7 @@ import { mark as markNumber } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
 import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
 import type { CollapseText } from './collapse.ts';
-import type { KernelConfig } from './config.ts';
+import type { KernelConfig, Revision } from './config.ts';
 import type { ContpteText } from './contpte.ts';
 import type { EarlyText } from './early.ts';
 import type { ExecmemText } from './execmem.ts';
@@ -68,6 +68,8 @@ export interface KernelText {
   readonly collapse: CollapseText;
   readonly patching: PatchingText;
   readonly ptdump: PtdumpText;
+  /** Linux: cpu_supports_bbml2_noabort(): does a CPU of this model qualify? */
+  readonly cpuSupportsBbml2Noabort: (model: Pick<CpuModel, 'midr' | 'bbm'>, revision: Revision) => boolean;
   /** Linux: verify_local_cpu_caps(): may this late CPU come up? */
   readonly verifyLocalCpuCaps: (cpu: Cpu, k: Kernel) => Op<boolean>;
 }

@@ -1,7 +1,7 @@
 import { COLLAPSE_ROX_RFC } from './collapse.ts';
 import { isSince, type Revision } from './config.ts';
 import { CONTPTE_6_18 } from './contpte.ts';
-import { verifyLocalCpuCaps } from './cpufeature.ts';
+import { cpuSupportsBbml2Noabort, verifyLocalCpuCaps } from './cpufeature.ts';
 import { NOBODY_EARLY } from './early.ts';
 import { EXECMEM_6_18, EXECMEM_ROX_RFC } from './execmem.ts';
 import type { KernelText } from './kernel.ts';
@@ -47,6 +47,7 @@ export function kernelText(revision: Revision): KernelText {
     collapse: COLLAPSE_ROX_RFC,
     patching: PATCHING_6_18,
     ptdump: PTDUMP_6_18,
+    cpuSupportsBbml2Noabort,
     verifyLocalCpuCaps,
   };
 }

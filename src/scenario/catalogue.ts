@@ -1,6 +1,7 @@
 import { contpte, contpteTwins, contpteWithoutBbml2 } from './contpte.ts';
 import { debugPagealloc, innerLeaveDefers } from './debug-pagealloc.ts';
 import { hotRemoveScenarios } from './hot-remove.ts';
+import { idRegisterIgnored, idRegisterTrusted } from './id-register.ts';
 import { kfence, kfenceTwins } from './kfence.ts';
 import { lateCpu, lateCpuAdmitted } from './late-cpu.ts';
 import { ptdump } from './ptdump.ts';
@@ -19,6 +20,8 @@ export const catalogue: readonly Scenario[] = [
   lateCpu,
   lateCpuAdmitted,
   splitLeaf,
+  idRegisterIgnored,
+  idRegisterTrusted,
   ...splitTwins,
   kfence,
   ...kfenceTwins,

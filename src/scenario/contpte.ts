@@ -8,6 +8,7 @@ import { cpuSwitchMm, type Mm, mmAlloc, mmlistAdd, mmNumber, pteAllocMap } from 
 import { makeWritable, mapPages, pageMkclean, writeProtect } from '../kernel/user-pages.ts';
 import { briefWork } from './brief-work.ts';
 import { checkLinearMap } from './check-linear-map.ts';
+import { inTurn } from './in-turn.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from './scenario.ts';
 import { folioPte, readPage, USER_VA, usedPages, writePage } from './user-folio.ts';
 
@@ -115,20 +116,14 @@ const user = (times: number): Program =>
     yield* use(cpu, k, mm, times);
   };
 
-const then = (first: Program, second: Program): Program =>
-  function* (cpu, k) {
-    yield* first(cpu, k);
-    yield* second(cpu, k);
-  };
-
 const CYCLES = 5;
 /** Accesses of each user: on threads, and where each is a point. */
 const TIMES = 1000;
 const BRIEF_TIMES = 6;
 
 const race: Pick<Scenario, 'programs' | 'briefPrograms'> = {
-  programs: (cpu) => then(cpu === 0 ? changer : user(TIMES), checkLinearMap),
-  briefPrograms: (cpu) => then(cpu === 0 ? briefChanger : user(BRIEF_TIMES), briefWork),
+  programs: (cpu) => inTurn(cpu === 0 ? changer : user(TIMES), checkLinearMap),
+  briefPrograms: (cpu) => inTurn(cpu === 0 ? briefChanger : user(BRIEF_TIMES), briefWork),
 };
 
 export const contpte = defineScenario({

@@ -12,6 +12,7 @@ import { splitKernelLeafMapping } from '../kernel/split-leaf.ts';
 import { briefWork } from './brief-work.ts';
 import { checkLinearMap } from './check-linear-map.ts';
 import { moduleArea } from './exercise.ts';
+import { inTurn } from './in-turn.ts';
 import { armMeeting, meet } from './meeting.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from './scenario.ts';
 
@@ -54,12 +55,6 @@ function* readAround(cpu: Cpu, k: Kernel): Op {
   for (const page of [3, 4, 9, 15, 2]) yield* load(cpu, first + page * pageBytes);
 }
 
-const then = (first: Program, second: Program): Program =>
-  function* (cpu, k) {
-    yield* first(cpu, k);
-    yield* second(cpu, k);
-  };
-
 /** The check begins with changes of its own, in the same pages: who changes a range has to own it, so all others are done. */
 function* changeAndWait(cpu: Cpu, k: Kernel): Op {
   armMeeting(cpu, k, CHANGERS);
@@ -68,8 +63,8 @@ function* changeAndWait(cpu: Cpu, k: Kernel): Op {
 }
 
 const race: Pick<Scenario, 'programs' | 'briefPrograms'> = {
-  programs: (cpu) => (cpu < CHANGERS ? then(changeAndWait, checkLinearMap) : checkLinearMap),
-  briefPrograms: (cpu) => then(cpu < CHANGERS ? change : readAround, briefWork),
+  programs: (cpu) => (cpu < CHANGERS ? inTurn(changeAndWait, checkLinearMap) : checkLinearMap),
+  briefPrograms: (cpu) => inTurn(cpu < CHANGERS ? change : readAround, briefWork),
 };
 
 export const splitLeaf = defineScenario({
@@ -103,8 +98,8 @@ export const noSplitLock = twin({
   name: 'no-split-lock',
   summary: 'two CPUs split one block without pgtable_split_lock: the second table takes the place of the first',
   expect: 'leak',
-  programs: (cpu) => (cpu < CHANGERS ? then(splitTogether, briefWork) : checkLinearMap),
-  briefPrograms: (cpu) => then(cpu < CHANGERS ? split : readAround, briefWork),
+  programs: (cpu) => (cpu < CHANGERS ? inTurn(splitTogether, briefWork) : checkLinearMap),
+  briefPrograms: (cpu) => inTurn(cpu < CHANGERS ? split : readAround, briefWork),
   text: (good: KernelText) => ({
     ...good,
     split: {
@@ -137,7 +132,7 @@ const allTogether: Program = function* (cpu, k) {
 
 /** On threads a reader may come to grief before the change itself has been judged: here all wait until it is made. */
 const changeBeforeReads = (cpu: number): Program =>
-  then(cpu === 0 ? then(change, allTogether) : allTogether, checkLinearMap);
+  inTurn(cpu === 0 ? inTurn(change, allTogether) : allTogether, checkLinearMap);
 
 export const splitUnchecked = twin({
   name: 'bbml2-unchecked',

@@ -3,7 +3,6 @@ import { standardProperties } from '../../src/check/standard.ts';
 import { checkedBoard } from '../../src/hardware/board-check.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { REVISIONS } from '../../src/kernel/config.ts';
-import type { KernelText } from '../../src/kernel/kernel.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 import { catalogue, scenarioNamed } from '../../src/scenario/catalogue.ts';
 import { heldUpCpu, outOfMemory, repaint } from '../../src/scenario/repaint.ts';
@@ -57,8 +56,8 @@ describe('the catalogue', () => {
 });
 
 /** The replaceable sentences as they stand in the source. */
-function sentences({ verifyLocalCpuCaps, ...texts }: KernelText): string[] {
-  return [...Object.values(texts).flatMap((part) => Object.values(part)), verifyLocalCpuCaps].map(String);
+function sentences(part: object): string[] {
+  return Object.values(part).flatMap((one) => (typeof one === 'object' ? sentences(one) : [String(one)]));
 }
 
 describe('in one thread, in an order that a seed decides', () => {
