@@ -10,10 +10,11 @@ export { type Exploration, type Interleaved, type Interleaver, interleaverOf } f
 export { Diverged, replaying, TAME } from './explore/replay.ts';
 // All CPUs in one thread: who decides, and what came of it
 export { bounded, type PreemptionBounds } from './explore/strategy/bounded.ts';
-export { type Bounds, type Exhaustive, exhaustive, NO_BOUNDS } from './explore/strategy/exhaustive.ts';
+export { type Bounds, exhaustive, NO_BOUNDS } from './explore/strategy/exhaustive.ts';
 export { type Pct, pct, pctBound, stepsOf } from './explore/strategy/pct.ts';
 export { randomly, uniform } from './explore/strategy/random.ts';
 export { type Searched, type Strategy, search } from './explore/strategy/search.ts';
+export type { Exhaustive } from './explore/strategy/tree-search.ts';
 export { decodeToken, type Token, UnreadableToken } from './explore/token/token.ts';
 // The hardware: boards, CPUs, instructions
 export { dsb, isb } from './hardware/barrier.ts';

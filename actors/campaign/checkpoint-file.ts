@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { DANGERS } from '../../src/explore/coverage/discovery.ts';
 import type { Interleaver } from '../../src/explore/interleaver.ts';
 import { TAME } from '../../src/explore/replay.ts';
-import type { Checkpoint } from '../../src/explore/strategy/exhaustive.ts';
+import type { Checkpoint } from '../../src/explore/strategy/tree-search.ts';
 import { digestOfData, digestOfNumbers } from '../../src/explore/token/digest.ts';
 import type { SearchPlan } from './search-plan.ts';
 

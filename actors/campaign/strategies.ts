@@ -1,11 +1,12 @@
 import type { Collector } from '../../src/explore/coverage/coverage.ts';
 import type { Interleaver } from '../../src/explore/interleaver.ts';
 import { bounded } from '../../src/explore/strategy/bounded.ts';
-import { type Checkpoint, exhaustive } from '../../src/explore/strategy/exhaustive.ts';
+import { exhaustive } from '../../src/explore/strategy/exhaustive.ts';
 import { novel } from '../../src/explore/strategy/novel.ts';
 import { pct, pctBound, stepsOf } from '../../src/explore/strategy/pct.ts';
 import { uniform } from '../../src/explore/strategy/random.ts';
 import type { Strategy } from '../../src/explore/strategy/search.ts';
+import type { Checkpoint } from '../../src/explore/strategy/tree-search.ts';
 
 /** The strategies by name: what each depends on, how it is made, what it is worth. One line here plugs one in. */
 

@@ -1,7 +1,8 @@
 import { type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import { bounded, type PreemptionBounds } from '../../src/explore/strategy/bounded.ts';
-import { type Bounds, type Exhaustive, exhaustive, NO_BOUNDS } from '../../src/explore/strategy/exhaustive.ts';
+import { type Bounds, exhaustive, NO_BOUNDS } from '../../src/explore/strategy/exhaustive.ts';
 import { search } from '../../src/explore/strategy/search.ts';
+import type { Exhaustive } from '../../src/explore/strategy/tree-search.ts';
 import { dsb } from '../../src/hardware/barrier.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';

@@ -1,9 +1,9 @@
-import type { Chance } from '../../hardware/chooser.ts';
 import { ACTS, actOf, CUT, cpuOfActor, type Decide, type Ready, STEP } from '../decide.ts';
 import type { Interleaver } from '../interleaver.ts';
-import type { Bounds, Checkpoint, Exhaustive } from './exhaustive.ts';
+import type { Bounds } from './exhaustive.ts';
 import { type Footprint, trackerOf } from './footprint.ts';
 import { historyHash } from './history-hash.ts';
+import { type ChanceNode, type Checkpoint, chanceNode, type Exhaustive, tally } from './tree-search.ts';
 
 /** How far a preemption-bounded search goes. */
 export interface PreemptionBounds extends Omit<Bounds, 'reduction'> {
@@ -30,11 +30,6 @@ interface ActNode {
   touched: Footprint | undefined;
 }
 
-interface ChanceNode {
-  readonly limit: number;
-  answer: number;
-}
-
 type Node = ActNode | ChanceNode;
 
 const isAct = (node: Node): node is ActNode => 'actors' in node;
@@ -53,9 +48,7 @@ export function bounded(interleaver: Interleaver, bounds: PreemptionBounds, from
   let last = 0;
   let current: ActNode | undefined;
   let fresh = 0;
-  let complete = from?.complete ?? 0;
-  let redundant = (from?.schedules ?? 0) - complete;
-  let finished = from?.finished ?? false;
+  const { finish, soFar, ...counts } = tally(from);
 
   const decide: Decide = {
     always: true,
@@ -74,7 +67,7 @@ export function bounded(interleaver: Interleaver, bounds: PreemptionBounds, from
     chance(bound, kind) {
       let node = stack[depth++] as ChanceNode | undefined;
       if (node === undefined) {
-        node = { limit: limitOf(bound, kind), answer: 0 };
+        node = chanceNode(bound, kind, used.chances < bounds.chances);
         stack.push(node);
       }
       if (node.answer > 0) used.chances++;
@@ -85,9 +78,10 @@ export function bounded(interleaver: Interleaver, bounds: PreemptionBounds, from
 
   return {
     name: 'bounded',
+    ...counts,
     decide() {
-      if (finished || (stack.length > 0 && !turn())) {
-        finished = true;
+      if (counts.finished() || (stack.length > 0 && !turn())) {
+        finish();
         tracker.end();
         return undefined;
       }
@@ -108,27 +102,14 @@ export function bounded(interleaver: Interleaver, bounds: PreemptionBounds, from
       if (node.touched === undefined) node.touched = tracker.acted(actor);
       history.act(actor, node.touched);
     },
-    ran({ cut }) {
-      if (cut) redundant++;
-      else complete++;
-    },
-    complete: () => complete,
-    redundant: () => redundant,
-    finished: () => finished,
     checkpoint: () => ({
       strategy: 'bounded',
-      schedules: complete + redundant,
-      complete,
-      finished,
+      ...soFar(),
       // What acts have touched is seen again when they are run again.
       stack: stack.map((node) => (isAct(node) ? { ...node, touched: undefined } : { ...node })),
       visited: visited.map(listed),
     }),
   };
-
-  function limitOf(bound: number, kind: Chance): number {
-    return kind === 'place' || used.chances >= bounds.chances ? 1 : bound;
-  }
 
   function grow({ actors, cpus, count }: Ready): ActNode | undefined {
     if (wasHere()) return undefined;

@@ -1,8 +1,7 @@
-import type { Chance } from '../../hardware/chooser.ts';
 import { ACTS, actOf, CUT, type Decide, type Ready, STEP } from '../decide.ts';
 import type { Interleaver } from '../interleaver.ts';
 import { dependent, type Footprint, footprintOf, trackerOf, union } from './footprint.ts';
-import type { Strategy } from './search.ts';
+import { type ChanceNode, type Checkpoint, chanceNode, type Exhaustive, tally } from './tree-search.ts';
 
 /** How far an exhaustive search goes. What equivalent schedules have in common is counted, so that no class is half searched. */
 export interface Bounds {
@@ -15,29 +14,6 @@ export interface Bounds {
 }
 
 export const NO_BOUNDS: Bounds = { hardwareActs: Number.POSITIVE_INFINITY, chances: Number.POSITIVE_INFINITY };
-
-export interface Exhaustive extends Strategy {
-  /** Schedules run to their end. Of `dfs` each is a class of its own: no two differ only in the order of independent acts. */
-  readonly complete: () => number;
-  /** Schedules begun and cut, because another one tells the same story. */
-  readonly redundant: () => number;
-  /** Everything within the bounds has been run. */
-  readonly finished: () => boolean;
-  /** Between two schedules: all that it takes to go on another day, as JSON can hold it. */
-  readonly checkpoint: () => Checkpoint;
-}
-
-/** An exhaustive search that was left off. What it holds is for the search alone that wrote it. */
-export interface Checkpoint {
-  readonly strategy: 'dfs' | 'bounded';
-  /** Next schedule's number, and how many of those before were run to the end. */
-  readonly schedules: number;
-  readonly complete: number;
-  readonly finished: boolean;
-  readonly stack: readonly object[];
-  /** Of `bounded`: by the CPU that went last, a key and what had been used up, in turns. */
-  readonly visited?: readonly (readonly number[])[];
-}
 
 /** A place in the tree of all schedules where somebody acts. */
 interface ActNode {
@@ -59,11 +35,6 @@ interface ActNode {
   readonly hardwareActs: number;
   /** No CPU can go on: what has been stored leaves, within any bound. */
   readonly forced: boolean;
-}
-
-interface ChanceNode {
-  readonly limit: number;
-  answer: number;
 }
 
 type Node = ActNode | ChanceNode;
@@ -88,9 +59,7 @@ export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS,
   /** The acts of this run, and from which position on they have not been run before. */
   const path: ActNode[] = [];
   let fresh = 0;
-  let complete = from?.complete ?? 0;
-  let redundant = (from?.schedules ?? 0) - complete;
-  let finished = from?.finished ?? false;
+  const { finish, soFar, ...counts } = tally(from);
 
   const decide: Decide = {
     always: true,
@@ -106,7 +75,7 @@ export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS,
     chance(bound, kind) {
       let node = stack[depth++] as ChanceNode | undefined;
       if (node === undefined) {
-        node = { limit: limitOf(bound, kind), answer: 0 };
+        node = chanceNode(bound, kind, chances < bounds.chances);
         stack.push(node);
       }
       if (node.answer > 0) chances++;
@@ -116,9 +85,10 @@ export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS,
 
   return {
     name: 'dfs',
+    ...counts,
     decide() {
-      if (finished || (stack.length > 0 && !turn())) {
-        finished = true;
+      if (counts.finished() || (stack.length > 0 && !turn())) {
+        finish();
         tracker.end();
         return undefined;
       }
@@ -139,25 +109,12 @@ export function exhaustive(interleaver: Interleaver, bounds: Bounds = NO_BOUNDS,
       node.touched = node.touched === undefined ? footprint : union(node.touched, footprint);
       findRaces(path, node, depend, mayAct);
     },
-    ran({ cut }) {
-      if (cut) redundant++;
-      else complete++;
-    },
-    complete: () => complete,
-    redundant: () => redundant,
-    finished: () => finished,
     checkpoint: () => ({
       strategy: 'dfs',
-      schedules: complete + redundant,
-      complete,
-      finished,
+      ...soFar(),
       stack: stack.map((node) => (isAct(node) ? frozen(node) : { ...node })),
     }),
   };
-
-  function limitOf(bound: number, kind: Chance): number {
-    return kind === 'place' || chances >= bounds.chances ? 1 : bound;
-  }
 
   /** A new place, where somebody who is not asleep acts; undefined if everybody is. */
   function grow({ actors, cpus, count }: Ready): ActNode | undefined {

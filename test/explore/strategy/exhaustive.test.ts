@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Interleaver } from '../../../src/explore/interleaver.ts';
 import { bounded } from '../../../src/explore/strategy/bounded.ts';
-import { type Checkpoint, exhaustive, NO_BOUNDS } from '../../../src/explore/strategy/exhaustive.ts';
+import { exhaustive, NO_BOUNDS } from '../../../src/explore/strategy/exhaustive.ts';
 import { search } from '../../../src/explore/strategy/search.ts';
+import type { Checkpoint } from '../../../src/explore/strategy/tree-search.ts';
 import { loadAdd } from '../../../src/hardware/load-store.ts';
 import {
   adder,
