@@ -6,7 +6,7 @@ import { maskOf } from './field.ts';
  * writable, the read-only bit, which then says that it is clean.
  */
 export const AF = maskOf(LEAF.AF);
-export const DBM = maskOf(LEAF.DBM);
+const DBM = maskOf(LEAF.DBM);
 /** AP[2]. */
 export const READ_ONLY = 1n << 7n;
 

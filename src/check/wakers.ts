@@ -16,6 +16,7 @@ const WAKERS: readonly (readonly [RegExp, string])[] = [
   ],
   [/^CPU \d+ to come online$/, 'a CPU that comes up says so, by complete(&cpu_running) in secondary_start_kernel()'],
   [/^process \d+ to be there$/, 'who makes a process lets others find it, by list_add() to init_mm.mmlist (copy_mm())'],
+  [/^mm_users to reach 0$/, 'each process that ends gives the mm back, by mmput() in exit_mm()'],
   [/^CPU \d+ to be off$/, 'a CPU that was refused powers itself off, by PSCI CPU_OFF in cpu_die_early()'],
 ];
 

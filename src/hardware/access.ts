@@ -3,7 +3,7 @@ import { physicalAddressBits } from './board.ts';
 import * as counters from './counters.ts';
 import type { Cpu } from './cpu.ts';
 import { CPU_HAZARD, issued } from './dvm.ts';
-import { isAccessFlagFault, isWritableClean, makeDirty, makeYoung, mayBecomeDirty } from './hafdbs.ts';
+import { isAccessFlagFault, isWritableClean, makeDirty, makeYoung, wouldMakeDirty } from './hafdbs.ts';
 import { applyUpTo, catchUp, isBehind, isStaleUse, overtaken } from './maintenance.ts';
 import { classify, outcomeOf } from './multiple-match.ts';
 import type { Regime } from './regime.ts';
@@ -79,7 +79,7 @@ export function translateOnce(cpu: Cpu, va: number, right: number): number {
     way = cpu.way;
   }
   if ((rightsAt(cpu.tlb, way) & right) === 0) {
-    way = mayBecomeDirty(cpu, regime, way, right) ? dirtied(cpu, regime, va, right) : refusedBy(cpu, way);
+    way = wouldMakeDirty(cpu, regime, way, right) ? dirtied(cpu, regime, va, right) : refusedBy(cpu, way);
     if (way < 0) return way;
   }
   cpu.way = way;

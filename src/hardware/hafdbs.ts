@@ -1,12 +1,12 @@
 import { LEAF } from '../arch/descriptor.ts';
-import { AF, DBM, READ_ONLY } from '../arch/dirty-state.ts';
+import { AF, READ_ONLY } from '../arch/dirty-state.ts';
 import { faultCode } from '../arch/fault.ts';
 import { halfMask } from '../arch/field.ts';
 import { RIGHT_EL0_WRITE, RIGHT_EL1_WRITE, RIGHT_EL1_WRITE_PAN } from '../arch/permission.ts';
 import type { Cpu } from './cpu.ts';
 import { compareExchange } from './memory.ts';
 import type { Regime } from './regime.ts';
-import { descriptorOf } from './tlb-entry.ts';
+import { mayBecomeDirty } from './tlb-entry.ts';
 import { note } from './trace.ts';
 import type { Walk } from './walker.ts';
 
@@ -34,8 +34,8 @@ export function isAccessFlagFault(fault: number): boolean {
 }
 
 /** The store that entry `way` refuses may be let through once the page is dirty. */
-export function mayBecomeDirty({ tlb }: Cpu, regime: Regime, way: number, right: number): boolean {
-  return regime.managesDirtyState === 1 && (right & WRITES) !== 0 && (descriptorOf(tlb, way) & DBM) !== 0n;
+export function wouldMakeDirty({ tlb }: Cpu, regime: Regime, way: number, right: number): boolean {
+  return regime.managesDirtyState === 1 && (right & WRITES) !== 0 && mayBecomeDirty(tlb, way);
 }
 
 export function isWritableClean({ low, high }: Walk): boolean {

@@ -8,6 +8,7 @@ import {
   FLAG_CONTIGUOUS,
   flagsOf,
   levelOf,
+  mayBecomeDirty,
   memoryTypeOf,
   rightsAt,
   tagOf,
@@ -46,9 +47,13 @@ export function classify(tlb: Tlb): Difference {
   return oneRun ? 'none' : 'contiguous';
 }
 
-/** Members of one run need not agree on whether they are dirty: what is clean is not written before it is made dirty. */
+/**
+ * Members of one run need not agree on whether they are dirty: what is clean is not written before it is made dirty. Whether
+ * they may become so they must agree on.
+ */
 function haveSameRights(tlb: Tlb, one: number, other: number): boolean {
-  if (rightsAt(tlb, one) === rightsAt(tlb, other)) return true;
+  if (rightsAt(tlb, one) === rightsAt(tlb, other) && mayBecomeDirty(tlb, one) === mayBecomeDirty(tlb, other))
+    return true;
   return differInUseOnly(descriptorOf(tlb, one), descriptorOf(tlb, other));
 }
 

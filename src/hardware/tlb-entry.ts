@@ -1,3 +1,5 @@
+import { LEAF } from '../arch/descriptor.ts';
+import { halfMask } from '../arch/field.ts';
 import { POWER } from '../arch/power.ts';
 import { TLB_ENTRY_BYTES } from './layout.ts';
 
@@ -22,6 +24,7 @@ const KIND = 1;
 const LOW = 2;
 const HIGH = 3;
 const ENTRY_BYTES = STRIDE * (8 + 4);
+const HIGH_DBM = halfMask(LEAF.DBM);
 
 /** `KIND`: log2 of the bytes in bits 5:0, the rights byte in 15:8, then AttrIndx, SH, the level, and the flags. */
 const SHIFT_MASK = 63;
@@ -126,6 +129,11 @@ export function filledStepOf(tlb: TlbEntries, way: number): number {
 /** The descriptor the entry was made from. */
 export function descriptorOf({ words }: TlbEntries, way: number): bigint {
   return (BigInt(words[way * STRIDE + HIGH]! >>> 0) << 32n) | BigInt(words[way * STRIDE + LOW]! >>> 0);
+}
+
+/** The descriptor has DBM: what is read-only in it is clean, where hardware manages the dirty state. */
+export function mayBecomeDirty({ words }: TlbEntries, way: number): boolean {
+  return (words[way * STRIDE + HIGH]! & HIGH_DBM) !== 0;
 }
 
 /** `GLOBAL`, or the ASID the entry is for. */

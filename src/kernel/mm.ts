@@ -43,6 +43,7 @@ export const MM_6_18: MmText = { flushBeforeReuse: flushTlbAsid };
 const PGD = 0;
 const CONTEXT_ID = 8;
 const MMLIST_NEXT = 16;
+const MM_USERS = 24;
 const PAGE_TABLE_LOCK = 64;
 
 /** Linear address of the lock that guards all its page tables: CONFIG_SPLIT_PTE_PTLOCKS is off. */
@@ -50,8 +51,8 @@ export function pageTableLock(mm: Mm): number {
   return mm.va + PAGE_TABLE_LOCK;
 }
 
-/** Linux: mm_alloc(), pgd_alloc(), init_new_context(): nothing is mapped, and nobody knows of it yet. */
-export function* mmAlloc(cpu: Cpu, k: Kernel): Op<Mm> {
+/** Linux: mm_alloc(), pgd_alloc(), init_new_context(): nothing is mapped, and nobody knows of it yet. `users`: mm_users. */
+export function* mmAlloc(cpu: Cpu, k: Kernel, users = 1): Op<Mm> {
   const va = physToVirt(k.space, yield* someFrame(cpu, allocateFrame(cpu.memory, FRAME_DATA)));
   const pgd = yield* someFrame(cpu, yield* pgtableAlloc(cpu, k, 'kernel'));
   yield* clearPage(cpu, physToVirt(k.space, pgd));
@@ -60,6 +61,7 @@ export function* mmAlloc(cpu: Cpu, k: Kernel): Op<Mm> {
   yield* dsb(cpu, 'ishst'); // the zeroes of the pgd are visible before anybody's TTBR0 holds it
   yield* store(cpu, va + PGD, BigInt(pgd));
   yield* store(cpu, va + CONTEXT_ID, BigInt(asid));
+  yield* store(cpu, va + MM_USERS, BigInt(users));
   yield* store(cpu, va + PAGE_TABLE_LOCK, 0n);
   return { va, pgd, asid };
 }
@@ -95,6 +97,20 @@ function* mmAt(cpu: Cpu, va: number): Op<Mm> {
   return { va, pgd, asid: Number(yield* load(cpu, va + CONTEXT_ID)) };
 }
 
+/** Linux: mmput(), but for what the last one does: that is for who calls `waitForUsers`. */
+export function* mmput(cpu: Cpu, mm: Mm): Op {
+  yield* loadAdd(cpu, mm.va + MM_USERS, -1n);
+}
+
+/** Returns when nobody runs in the mm any more. */
+export function* waitForUsers(cpu: Cpu, mm: Mm): Op {
+  for (;;) {
+    const users = yield* load(cpu, mm.va + MM_USERS);
+    if (users === 0n) return;
+    yield* relaxWhile(cpu, mm.va + MM_USERS, users, 'mm_users to reach 0');
+  }
+}
+
 /**
  * Linux: new_context(). ASIDs in turn; one that was given back comes first. Linux gives none back: when all are used up it
  * begins a new generation, and each CPU drops everything before it runs in that. Here the one ASID is flushed instead.
@@ -124,7 +140,7 @@ export function* cpuSwitchMm(cpu: Cpu, k: Kernel, { pgd, asid }: Mm): Op {
   yield* isb(cpu);
 }
 
-/** Linux: cpu_set_reserved_ttbr0(): a kernel thread, which has no address space of its own. */
+/** Linux: cpu_set_reserved_ttbr0(): no walk finds the tables any more. What is cached under the ASID, which stays, is found. */
 export function* cpuSetReservedTtbr0(cpu: Cpu, k: Kernel): Op {
   yield* msr(cpu, 'TTBR0_EL1', ttbr(k.symbols.reservedPgDir));
   yield* isb(cpu);

@@ -1,11 +1,12 @@
 import type { Cpu } from '../hardware/cpu.ts';
+import { swap } from '../hardware/load-store.ts';
 import { announce } from '../hardware/milestone.ts';
 import type { Op } from '../hardware/op.ts';
 import { ptepGetAndClear, setPtes, wrprotectPtes } from './contpte.ts';
 import type { Kernel } from './kernel.ts';
 import { spinLock, spinUnlock } from './locks.ts';
 import { type Mm, pageTableLock } from './mm.ts';
-import { pteDirty, pteMkclean, pteMkwrite, ptePa } from './pte.ts';
+import { pteDirty, pteMkclean, pteMkwrite, ptePa, pteValid } from './pte.ts';
 import { flushTlbPage } from './user-tlbflush.ts';
 
 /**
@@ -36,6 +37,23 @@ export function* writeProtect(cpu: Cpu, k: Kernel, mm: Mm, va: number, ptep: num
   yield* withPageTableLock(cpu, k, mm, wrprotectPtes(cpu, k, mm, va, ptep, nr));
   yield* k.text.userTlbflush.afterWrprotect(cpu, k, mm, va, end, pageBytes, 3, { noWalkCache: true });
   announce(cpu, 'wrprotect', va, end, mm.asid);
+}
+
+/**
+ * Linux: clear_full_ptes() when the whole mm goes (zap_present_folio_ptes()). Nothing is flushed: nobody runs in it, and its
+ * ASID is not given to anybody before that is (tlb_flush(), arch/arm64/include/asm/tlb.h).
+ */
+export function* clearFullPtes(cpu: Cpu, k: Kernel, mm: Mm, va: number, ptep: number, nr: number): Op {
+  yield* withPageTableLock(cpu, k, mm, clearPtes(cpu, k, mm, va, ptep, nr));
+}
+
+function* clearPtes(cpu: Cpu, k: Kernel, mm: Mm, va: number, ptep: number, nr: number): Op {
+  const { pageBytes } = k.space.granule;
+  yield* k.text.contpte.tryUnfoldPartial(cpu, k, mm, va, ptep, nr);
+  for (let i = 0; i < nr; i++) {
+    const pte = yield* swap(cpu, ptep + 8 * i, 0n);
+    if (pteValid(pte)) cpu.observer.dirtyCollected(cpu, ptePa(pte), pageBytes, pteDirty(pte));
+  }
 }
 
 /** Linux: change_pte_range() of mprotect(PROT_READ | PROT_WRITE), one page: more rights need no flush (pte_needs_flush()). */

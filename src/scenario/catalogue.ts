@@ -1,3 +1,4 @@
+import { asidNotFlushed, asidReuse } from './asid-reuse.ts';
 import { contpte, contpteTwins, contpteWithoutBbml2 } from './contpte.ts';
 import { debugPagealloc, innerLeaveDefers } from './debug-pagealloc.ts';
 import { hotRemoveScenarios } from './hot-remove.ts';
@@ -36,6 +37,8 @@ export const catalogue: readonly Scenario[] = [
   ...vmallocTwins,
   debugPagealloc,
   innerLeaveDefers,
+  asidReuse,
+  asidNotFlushed,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {

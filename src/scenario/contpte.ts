@@ -3,6 +3,7 @@ import { boardPresets } from '../hardware/board-presets.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Op } from '../hardware/op.ts';
 import { contPtes } from '../kernel/contpte.ts';
+import { systemSupportsBbml2Noabort } from '../kernel/cpufeature.ts';
 import type { Kernel, KernelText } from '../kernel/kernel.ts';
 import { cpuSwitchMm, type Mm, mmAlloc, mmlistAdd, mmNumber, pteAllocMap } from '../kernel/mm.ts';
 import { makeWritable, mapPages, pageMkclean, writeProtect } from '../kernel/user-pages.ts';
@@ -79,6 +80,18 @@ function* protectOne(cpu: Cpu, k: Kernel, changed: Changed): Op {
   yield* makeWritable(cpu, k, ...placeOf(k, changed, PROTECTED));
 }
 
+/**
+ * Where BBML2 allows it, a whole group is protected, and stays one: until the flush its members disagree. Page by page it gets
+ * its rights back, and is whole again with the last. Linux does this on all CPUs; on those of level 0 it is misprogramming
+ * like any other (DDI 0487, RNGLXZ), so that here nobody asks for it there.
+ */
+function* protectAll(cpu: Cpu, k: Kernel, changed: Changed): Op {
+  if (!(yield* systemSupportsBbml2Noabort(cpu, k))) return;
+  yield* makeWritable(cpu, k, ...placeOf(k, changed, contPtes(k) - 1)); // folds
+  yield* writeProtect(cpu, k, ...placeOf(k, changed, 0), contPtes(k));
+  for (let page = 0; page < contPtes(k); page++) yield* makeWritable(cpu, k, ...placeOf(k, changed, page));
+}
+
 /** The group becomes whole, and a page of it is written and then written to disk. */
 function* cleanOne(cpu: Cpu, k: Kernel, changed: Changed): Op {
   yield* makeWritable(cpu, k, ...placeOf(k, changed, contPtes(k) - 1)); // folds
@@ -102,11 +115,14 @@ function* changer(cpu: Cpu, k: Kernel): Op {
   for (let i = 0; i < CYCLES; i++) {
     yield* protectOne(cpu, k, changed);
     yield* cleanOne(cpu, k, changed);
+    yield* protectAll(cpu, k, changed);
   }
 }
 
 function* briefChanger(cpu: Cpu, k: Kernel): Op {
-  yield* protectOne(cpu, k, yield* startProcesses(cpu, k));
+  const changed = yield* startProcesses(cpu, k);
+  yield* protectOne(cpu, k, changed);
+  yield* protectAll(cpu, k, changed);
 }
 
 const user = (times: number): Program =>
