@@ -1,7 +1,10 @@
 import type { Violation } from '../../src/check/violation.ts';
 import { search } from '../../src/explore/strategy/search.ts';
+import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
+import type { Acted } from '../../src/scenario/bug.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
-import { type ExplorationPlan, explorerOf } from './exploration.ts';
+import { type ExplorationPlan, explorerOf, MOST_POINTS } from './exploration.ts';
+import { exploredBoard } from './explored-board.ts';
 import type { FoundRun } from './range.ts';
 import { STRATEGIES, type StrategyOptions } from './strategies.ts';
 
@@ -22,6 +25,27 @@ export interface HuntPlan {
   /** The fix is put to as many schedules as the bug took, from each seed, and to at least so many. */
   readonly least: number;
   readonly depth: number;
+}
+
+/** PCT's depth: as `explore` has it where nobody says. */
+const DEPTH = 3;
+/** A fix is put to at least so many schedules from each seed. */
+const LEAST_OF_A_FIX = 20;
+
+/** How a bug is hunted. */
+export function huntPlan(
+  { bad, fixed, from }: Acted,
+  budget: Pick<HuntPlan, 'seed' | 'seeds' | 'schedules'>,
+): HuntPlan {
+  const explored = (scenario: Scenario): ExplorationPlan => ({
+    reference: { name: scenario.name },
+    board: exploredBoard(scenario),
+    kernel: { ...DEFAULT_CONFIG, ...scenario.kernel },
+    from: from ?? 'brought-up',
+    mostPoints: MOST_POINTS,
+    charts: 'tables',
+  });
+  return { bad: explored(bad), fixed: explored(fixed), ...budget, least: LEAST_OF_A_FIX, depth: DEPTH };
 }
 
 /** What one strategy came to. */

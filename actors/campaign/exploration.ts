@@ -24,6 +24,9 @@ export interface ExplorationPlan {
   readonly charts: 'tables' | 'actors';
 }
 
+/** A run of more points than this is given up: the repaint has some 300 on four CPUs, a late CPU's readers some 40,000. */
+export const MOST_POINTS = 100_000;
+
 /** What is explored, without charts. */
 export function explorationOf(
   { reference, board, kernel, from, mostPoints }: ExplorationPlan,

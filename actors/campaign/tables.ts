@@ -2,13 +2,15 @@ import { search } from '../../src/explore/strategy/search.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
+import { bugs } from '../../src/scenario/bugs.ts';
 import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
+import { hunt, huntPlan } from './bug-hunt.ts';
 import { type ExplorationPlan, explorerOf } from './exploration.ts';
 import { FILLERS, schedulesToFill } from './filled-cells.ts';
 import { STRATEGIES, type StrategyName, type StrategyOptions } from './strategies.ts';
 
-/** The tables of docs/exploring.md: measured, and the same wherever and whenever they are. */
+/** The tables of docs/: measured, and the same wherever and whenever they are. */
 
 const SEEDS = 20;
 const MOST_SCHEDULES = 10_000;
@@ -110,7 +112,40 @@ export function markdown(head: readonly string[], rows: readonly (readonly strin
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
-export const TABLES: Readonly<Record<'twins' | 'finished' | 'filled', () => string>> = {
+/** Every bug that can be acted out: what catches it, and after how many schedules. */
+export function bugRows(): string[][] {
+  return bugs.flatMap(({ name, revision, act }) => {
+    if ('why' in act) return [];
+    const { random, pct, fixed } = hunt(
+      huntPlan(act, { seed: 1, seeds: SEEDS, schedules: 20_000 }),
+      act.bad,
+      act.fixed,
+    );
+    if (fixed.violation !== undefined) throw new Error(`the fix of ${name} violates ${fixed.violation.property}`);
+    for (const property of [...random.properties, ...pct.properties])
+      if (property !== act.bad.expect) throw new Error(`${name}: caught by ${property}, not by ${act.bad.expect}`);
+    const took = [random, pct].map((one) => spread(one.took.map((count) => count ?? Number.POSITIVE_INFINITY)));
+    return [[`\`${name}\``, revision, `\`${act.bad.expect}\``, ...took, `\`${act.fixed.name}\``]];
+  });
+}
+
+/** Those that cannot be, and why. */
+export function unactedRows(): string[][] {
+  return bugs.flatMap(({ name, wrong, act }) => ('why' in act ? [[`\`${name}\``, wrong, act.why]] : []));
+}
+
+export type TableName = 'twins' | 'finished' | 'filled' | 'bugs' | 'unacted';
+
+/** Where each table stands. */
+export const TABLE_FILES: Readonly<Record<TableName, string>> = {
+  twins: 'docs/exploring.md',
+  finished: 'docs/exploring.md',
+  filled: 'docs/exploring.md',
+  bugs: 'docs/bugs.md',
+  unacted: 'docs/bugs.md',
+};
+
+export const TABLES: Readonly<Record<TableName, () => string>> = {
   twins: () => markdown(['twin', 'caught by', 'random, 4 CPUs', 'PCT, d = 3, 4 CPUs', 'bounded, 2 CPUs'], twinRows()),
   finished: () =>
     markdown(
@@ -118,6 +153,8 @@ export const TABLES: Readonly<Record<'twins' | 'finished' | 'filled', () => stri
       finishedRows(),
     ),
   filled: () => markdown(['strategy', ...FILLED.map((cells) => `${cells} cells`)], filledRows()),
+  bugs: () => markdown(['bug', 'kernels', 'caught by', 'random', 'PCT, d = 3', 'good with the fix'], bugRows()),
+  unacted: () => markdown(['bug', 'what goes wrong', 'why not'], unactedRows()),
 };
 
 /** `text` with the table between its marks replaced. */

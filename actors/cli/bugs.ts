@@ -2,8 +2,7 @@ import { availableParallelism } from 'node:os';
 import { encodeToken, expectedOf } from '../../src/explore/token/token.ts';
 import type { Acted, Bug } from '../../src/scenario/bug.ts';
 import { bugNamed, bugs } from '../../src/scenario/bugs.ts';
-import type { Scenario } from '../../src/scenario/scenario.ts';
-import type { Hunt, HuntPlan } from '../campaign/bug-hunt.ts';
+import { HUNTERS, type Hunt, type HuntPlan, huntPlan } from '../campaign/bug-hunt.ts';
 import { huntOnPool } from '../campaign/bug-pool.ts';
 import {
   bugLines,
@@ -18,7 +17,7 @@ import {
 import { didYouMean } from './closest.ts';
 import { resolvedLines, seedFrom, wholeNumber } from './configuration.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
-import { configureExplored, type Explored, MOST_POINTS, subjectOf } from './explore-configuration.ts';
+import { configureExplored, type Explored, subjectOf } from './explore-configuration.ts';
 import { interrupted } from './interrupted.ts';
 import { statusLine } from './status-line.ts';
 import { styleFor } from './style.ts';
@@ -47,11 +46,6 @@ export interface RunBugsOptions extends BugsOptions {
   readonly jobs?: string;
 }
 
-/** PCT's depth: as `explore` has it where nobody says. */
-const DEPTH = 3;
-/** A fix is put to at least so many schedules from each seed. */
-const LEAST_OF_A_FIX = 20;
-
 /** Finds bugs by exploring, each from many seeds. Returns the exit code: 0 when all were found by name and no fix violates anything. */
 export async function runBugs(names: readonly string[], options: RunBugsOptions): Promise<number> {
   const chosen = names.length === 0 ? bugs : names.map(findBug);
@@ -63,8 +57,8 @@ export async function runBugs(names: readonly string[], options: RunBugsOptions)
   const say = (line: string): void => {
     if (!options.json) process.stdout.write(`${line}\n`);
   };
-  const config = { bugs: chosen.length, seed, seeds, schedules, jobs };
-  for (const line of resolvedLines({ ...config, strategies: 'random, pct', depth: DEPTH }, style.width)) say(line);
+  const config = { bugs: chosen.length, strategies: HUNTERS.join(', '), seed, seeds, schedules, jobs };
+  for (const line of resolvedLines(config, style.width)) say(line);
   say('');
   const acted = chosen.flatMap((bug) => ('bad' in bug.act ? [{ bug, act: bug.act }] : []));
   const ready = new Map<string, Ready>();
@@ -104,18 +98,11 @@ interface Ready {
   readonly plan: HuntPlan;
 }
 
-async function readyFor(
-  bug: Bug,
-  { bad, fixed, from = undefined }: Acted,
-  budget: Pick<HuntPlan, 'seed' | 'seeds' | 'schedules'>,
-): Promise<Ready> {
-  const explored = await exploredFor(bad, from);
-  const { plan } = await exploredFor(fixed, from);
-  return { bug, explored, plan: { bad: explored.plan, fixed: plan, ...budget, least: LEAST_OF_A_FIX, depth: DEPTH } };
-}
-
-function exploredFor({ name }: Scenario, from: Acted['from']): Promise<Explored> {
-  return configureExplored(name, { from: from ?? 'brought-up', mostPoints: MOST_POINTS, charts: 'tables', seed: '1' });
+async function readyFor(bug: Bug, act: Acted, budget: Pick<HuntPlan, 'seed' | 'seeds' | 'schedules'>): Promise<Ready> {
+  const plan = huntPlan(act, budget);
+  const { from, mostPoints, charts } = plan.bad;
+  const explored = await configureExplored(act.bad.name, { from, mostPoints, charts, seed: String(budget.seed) });
+  return { bug, explored, plan };
 }
 
 function tokenOf(explored: Explored, { shown }: Hunt): string | undefined {

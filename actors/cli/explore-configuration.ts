@@ -1,19 +1,15 @@
 import { digestOfData } from '../../src/explore/token/digest.ts';
 import type { Setting, Subject } from '../../src/explore/token/token.ts';
 import { SETTINGS } from '../../src/explore/token/token.ts';
-import { type Board, MiB } from '../../src/hardware/board.ts';
-import { boardPresets, cramped } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import type { Board } from '../../src/hardware/board.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import type { ExplorationPlan } from '../campaign/exploration.ts';
+import { exploredBoard, smallOf } from '../campaign/explored-board.ts';
 import type { ScenarioReference } from '../thread/protocol.ts';
 import { type Configuration, type ConfigurationOptions, configure, resolved } from './configuration.ts';
 import { usageError } from './usage-error.ts';
 
 /** What an exploration runs on: a board that a schedule fits on a screen of, unless somebody asked for another. */
-
-/** A run of more points than this is given up: the repaint has some 300 on four CPUs, a late CPU's readers some 40,000. */
-export const MOST_POINTS = 100_000;
 
 /** A configuration that is explored. */
 export interface Explored extends Configuration {
@@ -31,7 +27,7 @@ export interface ExploredOptions extends ConfigurationOptions {
 /** Turns what the user typed into what is explored; throws usage errors. */
 export async function configureExplored(name: string, options: ExploredOptions): Promise<Explored> {
   const { from, mostPoints, charts } = options;
-  const shape = options.small ? smallOf : undefined;
+  const shape = options.small ? shapeOf : undefined;
   const configuration = await configure(name, options, options.small ? undefined : usualBoard, shape);
   const { reference, board, kernel } = configuration;
   return {
@@ -41,40 +37,18 @@ export async function configureExplored(name: string, options: ExploredOptions):
   };
 }
 
-const FEW_CPUS = 4;
-
-/**
- * The catalogue's scenarios are written for boards to be run on threads. Here every page is a point, so where only the mix of
- * CPUs matters, one block and four CPUs are enough; a module says what it wants.
- */
+/** A module says what it wants. */
 function usualBoard(scenario: Scenario, { module }: ScenarioReference): string | Board {
-  const own = typeof scenario.board === 'string' ? boardPresets.get(scenario.board) : undefined;
-  if (module !== undefined || own === undefined) return scenario.board;
-  if (own.lateCpus.length > 0) return smallOf(own);
-  const resized = resizeBoard(oneBlock, { cpus: FEW_CPUS });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
-  return resized.board;
+  return module === undefined ? exploredBoard(scenario) : scenario.board;
 }
 
-const oneBlock = boardPresets.get('one-block')!;
-
-/** The board's mix of CPUs, at most four, with small TLBs; a tiny kernel and two 2M blocks of memory in one bank. */
-function smallOf(board: Board): Board {
-  if (board.granule !== '4K') throw usageError(`--small: ${board.name} has the ${board.granule} granule, not 4K`);
-  const { base } = oneBlock.memory[0]!;
-  const few = resizeBoard(
-    {
-      ...oneBlock,
-      name: `small ${board.name}`,
-      summary: `the CPUs of ${board.name}, at most four; a tiny kernel and two 2M blocks`,
-      memory: [{ base, bytes: 4 * MiB }],
-      cpus: board.cpus.map(cramped),
-      lateCpus: board.lateCpus,
-    },
-    { cpus: Math.min(board.cpus.length, FEW_CPUS) },
-  );
-  if (!few.ok) throw usageError(`--small: ${few.problems.join('; ')}`);
-  return few.board;
+function shapeOf(board: Board): Board {
+  try {
+    return smallOf(board);
+  } catch (thrown) {
+    if (thrown instanceof RangeError) throw usageError(`--small: ${thrown.message}`);
+    throw thrown;
+  }
 }
 
 /** What is not the board that the scenario names. */

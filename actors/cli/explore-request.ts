@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { MOST_POINTS } from '../campaign/exploration.ts';
 import { MOST_SCHEDULES } from '../campaign/search-plan.ts';
 import { STRATEGIES, STRATEGY_NAMES, type StrategyName, type StrategyOptions } from '../campaign/strategies.ts';
 import { type ConfigurationOptions, wholeNumber } from './configuration.ts';
-import { configureExplored, MOST_POINTS } from './explore-configuration.ts';
+import { configureExplored } from './explore-configuration.ts';
 import type { ExploreRequest } from './explore-report.ts';
 import { durationMs } from './soak.ts';
 import { usageError } from './usage-error.ts';

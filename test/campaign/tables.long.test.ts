@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { TABLES, withTable } from '../../actors/campaign/tables.ts';
+import { TABLE_FILES, TABLES, withTable } from '../../actors/campaign/tables.ts';
 
-const DOCUMENT = readFileSync(new URL('../../docs/exploring.md', import.meta.url), 'utf8');
-
-it.each(['finished', 'filled'] as const)('docs/exploring.md holds what is measured now: %s', (name) => {
-  expect(withTable(DOCUMENT, name, TABLES[name]())).toBe(DOCUMENT);
+it.each(['finished', 'filled', 'bugs'] as const)('the docs hold what is measured now: %s', (name) => {
+  const document = readFileSync(new URL(`../../${TABLE_FILES[name]}`, import.meta.url), 'utf8');
+  expect(withTable(document, name, TABLES[name]())).toBe(document);
 });

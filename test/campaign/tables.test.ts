@@ -4,9 +4,14 @@ import { TABLES, withTable } from '../../actors/campaign/tables.ts';
 
 const DOCUMENT = readFileSync(new URL('../../docs/exploring.md', import.meta.url), 'utf8');
 
-describe('the tables of docs/exploring.md', () => {
+describe('the tables of docs/', () => {
   it('hold what is measured now: how soon the twins are caught', { timeout: 120_000 }, () => {
     expect(withTable(DOCUMENT, 'twins', TABLES.twins())).toBe(DOCUMENT);
+  });
+
+  it('hold what cannot be acted out, and why', () => {
+    const text = readFileSync(new URL('../../docs/bugs.md', import.meta.url), 'utf8');
+    expect(withTable(text, 'unacted', TABLES.unacted())).toBe(text);
   });
 
   it('are noticed where they are not what is measured, and where there is no place for them', () => {

@@ -1,0 +1,44 @@
+import { type Board, MiB } from '../../src/hardware/board.ts';
+import { boardPresets, cramped } from '../../src/hardware/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
+
+/** Boards that the explorer likes: a schedule of theirs fits on a screen. */
+
+const FEW_CPUS = 4;
+const oneBlock = boardPresets.get('one-block')!;
+
+/**
+ * The board that a scenario of the catalogue is explored on. They are written for boards to be run on threads; here every page
+ * is a point, so where only the mix of CPUs matters, one block and four CPUs are enough. A board of its own making it keeps.
+ */
+export function exploredBoard(scenario: Scenario): Board {
+  if (typeof scenario.board !== 'string') return scenario.board;
+  const own = boardPresets.get(scenario.board)!;
+  if (own.lateCpus.length > 0) return smallOf(own);
+  const resized = resizeBoard(oneBlock, { cpus: FEW_CPUS });
+  if (!resized.ok) throw new Error(resized.problems.join('; '));
+  return resized.board;
+}
+
+/**
+ * The board's mix of CPUs, at most four, with small TLBs; a tiny kernel and two 2M blocks of memory in one bank. Throws a
+ * RangeError for a board that this makes no sense for.
+ */
+export function smallOf(board: Board): Board {
+  if (board.granule !== '4K') throw new RangeError(`${board.name} has the ${board.granule} granule, not 4K`);
+  const { base } = oneBlock.memory[0]!;
+  const few = resizeBoard(
+    {
+      ...oneBlock,
+      name: `small ${board.name}`,
+      summary: `the CPUs of ${board.name}, at most four; a tiny kernel and two 2M blocks`,
+      memory: [{ base, bytes: 4 * MiB }],
+      cpus: board.cpus.map(cramped),
+      lateCpus: board.lateCpus,
+    },
+    { cpus: Math.min(board.cpus.length, FEW_CPUS) },
+  );
+  if (!few.ok) throw new RangeError(few.problems.join('; '));
+  return few.board;
+}
