@@ -9,6 +9,8 @@ import { ptdump } from './ptdump.ts';
 import { ptdumpHarmless, ptdumpTwins } from './ptdump-twins.ts';
 import { heldUpCpu, preemptRt, repaint, twins } from './repaint.ts';
 import type { Scenario } from './scenario.ts';
+import { setMemory } from './set-memory.ts';
+import { setMemoryTwins } from './set-memory-twins.ts';
 import { splitLeaf, splitTwins } from './split.ts';
 import { vmallocInTurns, vmallocTwins } from './vmalloc.ts';
 
@@ -39,6 +41,8 @@ export const catalogue: readonly Scenario[] = [
   innerLeaveDefers,
   asidReuse,
   asidNotFlushed,
+  setMemory,
+  ...setMemoryTwins,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {

@@ -14,9 +14,9 @@ const NEWS = 8;
 const USES = 16;
 const word = ({ symbols }: Kernel, which: number): number => symbols.scenarioPage + which;
 
-/** The `turn`th turn begins, counted from 1. `news`: a number that the others need to know, not negative. */
+/** The `turn`th turn begins, counted from 1. `news`: a number that the others need to know. */
 export function* handOver(cpu: Cpu, k: Kernel, turn: number, news: number): Op {
-  yield* store(cpu, word(k, NEWS), BigInt(news));
+  yield* store(cpu, word(k, NEWS), BigInt.asUintN(64, BigInt(news)));
   yield* store(cpu, word(k, TURN), BigInt(turn));
 }
 
@@ -29,7 +29,7 @@ export function* awaitUses(cpu: Cpu, k: Kernel, turn: number): Op {
 /** Returns when this turn has begun: its news. */
 export function* awaitTurn(cpu: Cpu, k: Kernel, turn: number): Op<number> {
   yield* awaitWord(cpu, k, TURN, BigInt(turn), 'CPU 0 to hand something over');
-  return Number(yield* load(cpu, word(k, NEWS)));
+  return Number(BigInt.asIntN(64, yield* load(cpu, word(k, NEWS))));
 }
 
 /** This CPU is done with what it was given. */
