@@ -15,9 +15,9 @@ export const vmallocBugs: readonly Bug[] = [
   {
     name: 'table-replaced-walk-cache-not-flushed',
     wrong:
-      'a block takes the place of an empty table, which is freed, while walk caches still lead to it: a walk reads translations from a page that is somebody else\'s',
+      "a block takes the place of an empty table, which is freed, while walk caches still lead to it: a walk reads translations from a page that is somebody else's",
     source: 'reported for ioremap() by Chintan Pandya, 2018; ec28bb9c9b08',
-    revision: 'before 4.18',
+    revision: 'until 2018',
     fix: '__flush_tlb_kernel_pgtable(), which reaches table entries, between the clear and the free',
     act: { bad: tableStaysInWalkCaches, fixed: vmallocInTurns },
   },
@@ -40,7 +40,7 @@ export const vmallocBugs: readonly Bug[] = [
   {
     name: 'kprobe-alias-writable',
     wrong:
-      'a kprobe\'s page is allocated read-only and executable, so that nobody makes its linear alias read-only: code that can be written to',
+      "a kprobe's page is allocated read-only and executable, so that nobody makes its linear alias read-only: code that can be written to",
     source: '195a1b7d8388 (kprobes: call set_memory_rox() for kprobe page)',
     revision: 'before 6.18',
     fix: 'allocated writable, and set_memory_rox()',
@@ -48,7 +48,8 @@ export const vmallocBugs: readonly Bug[] = [
   },
   {
     name: 'huge-area-not-refused',
-    wrong: 'set_memory_ro() of a part of a block that may not be split warns and fails, when the linear aliases have changed already',
+    wrong:
+      'set_memory_ro() of a part of a block that may not be split warns and fails, when the linear aliases have changed already',
     source: 'fcf8dda8cc48 (arm64: pageattr: explicitly bail out when changing permissions for vmalloc_huge mappings)',
     revision: 'before 6.16',
     fix: '-EINVAL for areas with VM_ALLOW_HUGE_VMAP, before anything has changed',
@@ -56,15 +57,17 @@ export const vmallocBugs: readonly Bug[] = [
   },
   {
     name: 'page-index-of-tagged-address',
-    wrong: 'the number of a page of an area is worked out from one address with a KASAN tag and one without: some other page changes',
+    wrong:
+      'the number of a page of an area is worked out from one address with a KASAN tag and one without: some other page changes',
     source: 'a06494adb7ef (arm64: mm: use untagged address to calculate page index), itself fixed later',
-    revision: '6.19-rc',
+    revision: 'around 6.19',
     fix: 'both addresses without their tags',
     act: { why: 'addresses have no tags here: a virtual address is a number below 2^53' },
   },
   {
     name: 'writable-window-left-open',
-    wrong: 'code that was made writable to be patched becomes executable again and not read-only: it can be written to, here and through its linear alias',
+    wrong:
+      'code that was made writable to be patched becomes executable again and not read-only: it can be written to, here and through its linear alias',
     source: 'execmem_force_rw(), mm/execmem.c; seen with the first ROX cache, and with the RFC for arm64',
     revision: 'never merged',
     fix: 'execmem_restore_rox() on every way out: set_memory_rox()',
@@ -72,15 +75,17 @@ export const vmallocBugs: readonly Bug[] = [
   },
   {
     name: 'live-contiguous-permission-change',
-    wrong: 'a page of a live contiguous group changes its permissions: until the others follow, a CPU without BBML1 may hold the group twice',
+    wrong:
+      'a page of a live contiguous group changes its permissions: until the others follow, a CPU without BBML1 may hold the group twice',
     source: '0bfc445dec9d (the second try of contiguous kernel mappings, reverted)',
-    revision: '4.10-rc',
+    revision: 'merged and reverted',
     fix: 'what changes its permissions later has no contiguous entries, or they are taken apart first',
     act: { bad: pageOfGroupNotRefused, fixed: setMemory },
   },
   {
     name: 'page-of-live-group-by-itself',
-    wrong: 'a page of a contiguous group is unmapped, flushed and mapped again by itself: the other entries still stand for the whole group, and both match',
+    wrong:
+      'a page of a contiguous group is unmapped, flushed and mapped again by itself: the other entries still stand for the whole group, and both match',
     source: 'XPFO on arm64 (Laura Abbott): TLB conflict aborts on hardware',
     revision: 'never merged',
     fix: 'NO_CONT_MAPPINGS where single pages come and go',
