@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { encodeToken, expectedOf } from '../../src/explore/token/token.ts';
 import type { Acted, Bug } from '../../src/scenario/bug.ts';
 import { bugNamed, bugs } from '../../src/scenario/bugs.ts';
 import { HUNTERS, type Hunt, type HuntPlan, huntPlan } from '../campaign/bug-hunt.ts';
-import { huntOnPool } from '../campaign/bug-pool.ts';
+import type { HuntTask } from '../campaign/bug-worker.ts';
+import { eachOnPool } from '../campaign/each-on-pool.ts';
 import {
   bugLines,
   bugsDocument,
@@ -17,7 +17,8 @@ import {
 import { didYouMean } from './closest.ts';
 import { resolvedLines, seedFrom, wholeNumber } from './configuration.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
-import { configureExplored, type Explored, subjectOf } from './explore-configuration.ts';
+import { configureExplored, type Explored } from './explore-configuration.ts';
+import { tokenOf } from './explore-found.ts';
 import { interrupted } from './interrupted.ts';
 import { statusLine } from './status-line.ts';
 import { styleFor } from './style.ts';
@@ -71,13 +72,19 @@ export async function runBugs(names: readonly string[], options: RunBugsOptions)
   try {
     const tasks = acted.map(({ bug: { name } }) => ({ name, plan: ready.get(name)!.plan }));
     progress.say(`0 of ${tasks.length}`);
-    await huntOnPool(tasks, jobs, stop.signal, (name, hunt) => {
-      const { bug, explored } = ready.get(name)!;
-      const one: HuntedBug = { bug, hunt, token: hunt && tokenOf(explored, hunt) };
-      done.push(one);
-      progress.clear();
-      for (const line of huntLine(one, width, style)) say(line);
-      progress.say(`${done.length} of ${tasks.length}`);
+    await eachOnPool<HuntTask, Hunt>({
+      worker: 'bug-worker',
+      tasks,
+      jobs,
+      signal: stop.signal,
+      onResult({ name }, hunt) {
+        const { bug, explored } = ready.get(name)!;
+        const one: HuntedBug = { bug, hunt, token: hunt && tokenFor(explored, hunt) };
+        done.push(one);
+        progress.clear();
+        for (const line of huntLine(one, width, style)) say(line);
+        progress.say(`${done.length} of ${tasks.length}`);
+      },
     });
   } finally {
     progress.clear();
@@ -105,11 +112,10 @@ async function readyFor(bug: Bug, act: Acted, budget: Pick<HuntPlan, 'seed' | 's
   return { bug, explored, plan };
 }
 
-function tokenOf(explored: Explored, { shown }: Hunt): string | undefined {
+function tokenFor(explored: Explored, { shown }: Hunt): string | undefined {
   if (shown === undefined) return undefined;
   const { hunter: strategy, seed, parameters, found } = shown;
-  const schedule = { kind: 'drawn', strategy, parameters, seed, index: found.index } as const;
-  return encodeToken({ subject: subjectOf(explored), schedule, expected: expectedOf(found.run) });
+  return tokenOf(explored, { kind: 'drawn', strategy, parameters, seed, index: found.index }, found.run);
 }
 
 function findBug(name: string): Bug {

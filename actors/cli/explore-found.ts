@@ -1,5 +1,6 @@
 import type { RunSize } from '../../src/explore/explain/account.ts';
 import type { Explanation } from '../../src/explore/explain/explain.ts';
+import type { Interleaved } from '../../src/explore/interleaver.ts';
 import { replaying } from '../../src/explore/replay.ts';
 import { encodeToken, expectedOf, type Schedule, writtenBy } from '../../src/explore/token/token.ts';
 import { explorerOf } from '../campaign/exploration.ts';
@@ -43,10 +44,11 @@ export function asFound(request: ExploreRequest, parameters: readonly number[], 
     : { kind: 'written', answers: run.decisions.answers };
   const decide = numbered ? make(interleaver, seed, parameters).decide(index)! : replaying(run.decisions);
   const shown = madeAgain(explored, interleaver, decide, run);
-  return { ...shown, index, token: tokenOf(explored, schedule, shown) };
+  return { ...shown, index, token: tokenOf(explored, schedule, shown.run) };
 }
 
-function tokenOf(explored: Explored, schedule: Schedule, { run }: Shown): string {
+/** What makes the run again. */
+export function tokenOf(explored: Explored, schedule: Schedule, run: Interleaved): string {
   return encodeToken({ subject: subjectOf(explored), schedule, expected: expectedOf(run) });
 }
 
@@ -70,7 +72,7 @@ export async function madeSmall(
     return asItWas('no options lead to the smaller board');
   const again = madeAgain(smaller, explorerOf(smaller.plan, smaller.scenario), writtenBy(answers));
   if (again.violations[0]?.property !== property) return asItWas('the charts object to the smaller run');
-  const token = tokenOf(smaller, { kind: 'written', answers }, again);
+  const token = tokenOf(smaller, { kind: 'written', answers }, again.run);
   const shown = { ...again, index: found.index, token, shrunk: { before, after, runs } };
   return explanation === undefined ? shown : { ...shown, explanation };
 }

@@ -1,31 +1,23 @@
-import type { SearchResult } from '../campaign/search-pool.ts';
-import type { Cell, Situation } from './matrix.ts';
+import type { Cell } from './matrix.ts';
 import type { Style } from './style.ts';
 import { wrap } from './wrap.ts';
 
 /** Revisions by boards, as a table; under it what was violated, and how to see it. */
 
-/** What a search says in a cell. */
-export function cellText({ ended, found, schedules }: SearchResult): Pick<Cell, 'found' | 'message' | 'schedules'> {
-  const violation = found[0]?.run.violations[0];
-  if (violation !== undefined) return { found: violation.property, message: violation.message, schedules };
-  return { found: ended === 'schedules' ? 'good' : 'inconclusive', message: '', schedules };
-}
-
 /** Lines to print. Cells that are missing were not run. */
 export function matrixLines(
   cells: readonly Cell[],
-  situations: readonly Situation[],
+  boards: readonly string[],
   revisions: readonly string[],
   style: Style,
 ): string[] {
   const cellAt = (board: string, revision: string): Cell | undefined =>
     cells.find((cell) => cell.board === board && cell.revision === revision);
-  const first = Math.max(...situations.map(({ name }) => name.length)) + 2;
+  const first = Math.max(...boards.map((name) => name.length)) + 2;
   const widths = revisions.map(
-    (revision) => Math.max(revision.length, ...situations.map(({ name }) => textOf(cellAt(name, revision)).length)) + 2,
+    (revision) => Math.max(revision.length, ...boards.map((name) => textOf(cellAt(name, revision)).length)) + 2,
   );
-  const rows = situations.map(({ name }) => {
+  const rows = boards.map((name) => {
     const line = revisions.map((revision, column) => {
       const cell = cellAt(name, revision);
       return paintFor(cell, style)(textOf(cell)) + ' '.repeat(widths[column]! - textOf(cell).length);

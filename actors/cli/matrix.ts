@@ -1,14 +1,16 @@
-import { availableParallelism } from 'node:os';
+import type { Searched } from '../../src/explore/strategy/search.ts';
 import { REVISIONS } from '../../src/kernel/config.ts';
-import { searchOnPool } from '../campaign/search-pool.ts';
-import { type ConfigurationOptions, resolvedLines, wholeNumber } from './configuration.ts';
+import type { CellTask } from '../campaign/cell-worker.ts';
+import { eachOnPool } from '../campaign/each-on-pool.ts';
+import { type ConfigurationOptions, resolvedLines, seedFrom } from './configuration.ts';
 import { version } from './document.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
 import { explorationProblem } from './exploration-problem.ts';
-import { asFound } from './explore-found.ts';
-import { type ExploreOptions, requested } from './explore-request.ts';
+import { tokenOf } from './explore-found.ts';
+import type { ExploreRequest } from './explore-report.ts';
+import { requested } from './explore-request.ts';
 import { interrupted } from './interrupted.ts';
-import { cellText, matrixLines } from './matrix-text.ts';
+import { matrixLines } from './matrix-text.ts';
 import { statusLine } from './status-line.ts';
 import { styleFor } from './style.ts';
 import { usageError } from './usage-error.ts';
@@ -62,68 +64,83 @@ export interface MatrixOptions extends ConfigurationOptions {
 
 /** Returns the exit code: 1 where any cell is violated, 3 where one is inconclusive. */
 export async function matrix(scenario: string, options: MatrixOptions): Promise<number> {
-  const situations = situationsFor(options.boards);
-  const revisions = options.revision === undefined ? REVISIONS : [options.revision];
-  const schedules = options.schedules ?? '100';
-  const { seed, reference } = (await requested(scenario, cellOptions(situations[0]!, revisions[0]!))).explored;
-  const jobs = options.jobs === undefined ? availableParallelism() : wholeNumber('--jobs', options.jobs);
-  const config = { scenario: reference.name, seed, schedules: Number(schedules), from: 'power-on', revisions };
   const style = styleFor(process.stdout);
+  const wanted = await wantedCells(scenario, options);
+  const { explored, schedules, jobs } = wanted[0]!.request;
+  const revisions = [...new Set(wanted.map(({ revision }) => revision))];
+  const config = {
+    scenario: explored.reference.name,
+    seed: explored.seed,
+    schedules,
+    from: explored.plan.from,
+    revisions,
+  };
   const say = (line: string): void => {
     if (!options.json) process.stdout.write(`${line}\n`);
   };
   for (const line of resolvedLines({ ...config, revisions: revisions.join(' ') }, style.width)) say(line);
-  const progress = statusLine(options.json ? process.stderr : process.stdout);
   const stop = interrupted();
-  const wanted = situations.flatMap((situation) => revisions.map((revision) => ({ situation, revision })));
+  const progress = statusLine(options.json ? process.stderr : process.stdout);
   const began = performance.now();
-  const cells: Cell[] = [];
-  const work = async (job: number): Promise<void> => {
-    for (let at = job; at < wanted.length && !stop.signal.aborted; at += jobs) {
-      const { situation, revision } = wanted[at]!;
-      progress.say(`${cells.length} of ${wanted.length}: ${situation.name}, ${revision}`);
-      cells[at] = await cellOf(scenario, situation, revision, stop.signal);
-    }
-  };
+  const cells = new Map<Wanted, Cell>();
   try {
-    await Promise.all(Array.from({ length: Math.max(1, jobs) }, (_, job) => work(job)));
+    await eachOnPool<CellTask & { readonly at: number }, Searched>({
+      worker: 'cell-worker',
+      tasks: wanted.map(({ request }, at) => ({ at, plan: request.explored.plan, seed: explored.seed, schedules })),
+      jobs,
+      signal: stop.signal,
+      onBegin: ({ at }) =>
+        progress.say(`${cells.size} of ${wanted.length}: ${wanted[at]!.board}, ${wanted[at]!.revision}`),
+      onResult({ at }, searched) {
+        cells.set(wanted[at]!, cellOf(wanted[at]!, searched));
+      },
+    });
+  } catch (thrown) {
+    throw explorationProblem(explored, thrown);
   } finally {
     progress.clear();
     stop.dispose();
   }
-  const done = cells.filter((cell) => cell !== undefined);
+  const done = wanted.flatMap((one) => cells.get(one) ?? []);
   const verdict = verdictOf(done, wanted.length);
   const durationMs = Math.round(performance.now() - began);
   const document = { command: 'matrix', version: version(), config, verdict, cells: done, durationMs };
   if (options.json) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-  else for (const line of matrixLines(done, situations, revisions, style)) say(line);
+  else
+    for (const line of matrixLines(done, [...new Set(wanted.map(({ board }) => board))], revisions, style)) say(line);
   return EXIT[verdict];
+}
 
-  function cellOptions({ board, kernel }: Situation, revision: string): ExploreOptions {
-    const { boards: _, json: __, jobs: ___, ...asked } = options;
-    return { ...asked, ...kernel, board, revision, small: true, schedules, from: 'power-on', jobs: '1' };
-  }
+/** A cell that is to be filled. */
+interface Wanted {
+  readonly board: string;
+  readonly revision: string;
+  readonly request: ExploreRequest;
+}
 
-  async function cellOf(name: string, situation: Situation, revision: string, signal: AbortSignal): Promise<Cell> {
-    const request = await requested(name, { ...cellOptions(situation, revision), seed: String(seed) });
-    try {
-      const result = await searchOnPool({
-        exploration: request.explored.plan,
-        strategy: request.strategy,
-        options: request.options,
-        keepGoing: false,
-        coverage: false,
-        schedules: request.schedules,
-        jobs: 1,
-        signal,
-      });
-      const [first] = result.found;
-      const token = first && asFound(request, result.parameters, first).token;
-      return { board: situation.name, revision, ...cellText(result), ...(token === undefined ? {} : { token }) };
-    } catch (thrown) {
-      throw explorationProblem(request.explored, thrown);
+/** Throws usage errors. All cells have one seed, drawn if nobody gives it. */
+async function wantedCells(scenario: string, options: MatrixOptions): Promise<Wanted[]> {
+  const { boards, json: _, ...asked } = options;
+  const seed = String(seedFrom(options.seed));
+  const wanted: Wanted[] = [];
+  for (const { name, board, kernel } of situationsFor(boards))
+    for (const revision of options.revision === undefined ? REVISIONS : [options.revision]) {
+      const cell = { ...asked, ...kernel, board, revision, seed, small: true, from: 'power-on' };
+      wanted.push({ board: name, revision, request: await requested(scenario, { schedules: '100', ...cell }) });
     }
-  }
+  return wanted;
+}
+
+function cellOf({ board, revision, request }: Wanted, searched: Searched | undefined): Cell {
+  const found = searched?.found;
+  const violation = found?.run.violations[0];
+  const schedules = searched?.schedules ?? 0;
+  if (found === undefined || violation === undefined)
+    return { board, revision, found: searched === undefined ? 'inconclusive' : 'good', message: '', schedules };
+  const { seed } = request.explored;
+  const schedule = { kind: 'drawn', strategy: 'random', parameters: [], seed, index: found.index } as const;
+  const token = tokenOf(request.explored, schedule, found.run);
+  return { board, revision, found: violation.property, message: violation.message, schedules, token };
 }
 
 function situationsFor(boards: string | undefined): readonly Situation[] {
