@@ -3,6 +3,7 @@ import { boardPresets } from '../hardware/board-presets.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { load } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
+import { physToVirt } from '../kernel/address-space.ts';
 import type { Kernel, KernelText } from '../kernel/kernel.ts';
 import { ptdumpWalk } from '../kernel/ptdump-walk.ts';
 import { pmdFreePtePage } from '../kernel/table-free.ts';
@@ -116,6 +117,7 @@ export function programsOf(
   function* freeOnce(cpu: Cpu, k: Kernel): Op {
     const va = slot(k, area(k), 0);
     yield* mapAndUnmap(cpu, k, va);
+    yield* elsewhere(cpu, k);
     const entry = yield* pmdEntry(cpu, k, va);
     yield* free(cpu, k, entry, va);
     if (replaces) yield* mapBlock(cpu, k, entry);
@@ -131,6 +133,12 @@ export function programsOf(
   const once: readonly Program[] = [freeOnce, dumpOnce, dumpOnce];
   const work = (first: Program | undefined): Program => (first === undefined ? briefWork : then(first, briefWork));
   return { programs: (cpu) => work(inTurns[cpu]), briefPrograms: (cpu) => work(once[cpu]) };
+}
+
+/** Between unmapping and the next mapping time passes, in which the CPU does not synchronise its context. */
+function* elsewhere(cpu: Cpu, k: Kernel): Op {
+  for (const { base } of k.board.memory)
+    for (let page = 0; page < 6; page++) yield* load(cpu, physToVirt(k.space, base + page * k.space.granule.pageBytes));
 }
 
 const then = (first: Program, second: Program): Program =>

@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
 import { leak } from '../../src/check/leak.ts';
 import { dsb, isb } from '../../src/hardware/barrier.ts';
-import { freeFrame } from '../../src/hardware/frame.ts';
+import { allocateFrame, FRAME_TABLE, freeFrame } from '../../src/hardware/frame.ts';
 import { load } from '../../src/hardware/load-store.ts';
-import { read } from '../../src/hardware/memory.ts';
+import { read as memoryWord } from '../../src/hardware/memory.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
+import { linkOf, readEntry } from '../../src/kernel/table-link.ts';
 import { change, entryAt, leafTable, put, type Rig, rigOf, run, said } from './rig.ts';
 
 /** A table that another CPU walked is unlinked, flushed somehow, and freed; then that CPU goes there again. */
@@ -15,7 +16,7 @@ function freed(name: 'vaae1is' | 'vaale1is' | undefined, complete: boolean): Rig
   const va = rig.k.space.pageOffset;
   const entry = entryAt(rig, va, 2);
   put(rig, entry, leafTable(rig, 3, 0));
-  const table = Number(read(rig.machine.memory, entry) & 0x0000_ffff_ffff_f000n);
+  const table = Number(memoryWord(rig.machine.memory, entry) & 0x0000_ffff_ffff_f000n);
   run(load(reader, va));
   rig.script.deliver = () => 1;
   change(cpu, entry, 0n);
@@ -51,9 +52,70 @@ describe('a freed table', () => {
     const entry = entryAt(rig, rig.k.space.pageOffset, 2);
     put(rig, entry, leafTable(rig, 3, 0));
     expect(leak.atRest!(rig.machine, rig.k)).toEqual([]);
-    freeFrame(rig.machine.memory, Number(read(rig.machine.memory, entry) & 0x0000_ffff_ffff_f000n));
+    freeFrame(rig.machine.memory, Number(memoryWord(rig.machine.memory, entry) & 0x0000_ffff_ffff_f000n));
     expect(leak.atRest!(rig.machine, rig.k)).toMatchObject([
       { property: 'table-lifetime', message: '1 linked tables are not allocated', cpu: -1 },
     ]);
+  });
+});
+
+describe('a walk in software', () => {
+  const va = -(2 ** 48);
+
+  /** A walk that has read the way to the table for `va`, and what became of that before it reads an entry there. */
+  function read(became: (rig: Rig, table: number) => void): Rig {
+    const rig = rigOf({ classes: ['level3', 'level3'] });
+    const cpu = rig.cpus[1]!;
+    const entry = entryAt(rig, va, 2);
+    put(rig, entry, leafTable(rig, 3, 0));
+    const value = memoryWord(rig.machine.memory, entry);
+    const link = linkOf(cpu, value);
+    // The tables of this machine have no linear map to be reached through: the walk goes by the fixmap.
+    const k = { ...rig.k, symbols: { ...rig.k.symbols, swapperPgDir: link.pa } };
+    became(rig, link.pa);
+    run(readEntry(cpu, k, link, 3, va));
+    return rig;
+  }
+
+  test('of a table that is still there says nothing', () => {
+    expect(said(read(() => {}))).toEqual([]);
+  });
+
+  test('of one that another table has taken the place of in the tree, but that is not freed, says nothing', () => {
+    expect(said(read((rig) => put(rig, entryAt(rig, va, 2), 0n)))).toEqual([]);
+  });
+
+  test('of a freed one is a use after free', () => {
+    const rig = read(({ machine }, table) => freeFrame(machine.memory, table));
+    const [{ property, cpu, message, evidence, remedy }] = rig.reports as [(typeof rig.reports)[0]];
+    expect(property).toBe('table-lifetime');
+    expect(cpu).toBe(1);
+    expect(message).toMatch(
+      /^a walk in software for 0xffff000000000000 read 0x[0-9a-f]+, which is a freed table page$/,
+    );
+    expect(evidence).toEqual(['the page has been freed 1 times', 'it was a table when the walk read the way to it']);
+    expect(remedy).toContain('arm64_ptdump_lock_key');
+  });
+
+  test('of one that was freed and is a table again is one too: its generation tells', () => {
+    const rig = read(({ machine: { memory } }, table) => {
+      freeFrame(memory, table);
+      while (allocateFrame(memory, FRAME_TABLE) !== table);
+    });
+    expect(said(rig)).toEqual(['table-lifetime']);
+    expect(rig.reports[0]!.message).toContain('which is a table page that was freed and is another one by now');
+  });
+
+  test('that read the way to a page that was freed by then is one too', () => {
+    const rig = rigOf({ classes: ['level3'] });
+    const table = Number(leafTable(rig, 3, 0) & 0x0000_ffff_ffff_f000n);
+    freeFrame(rig.machine.memory, table);
+    const cpu = rig.cpus[0]!;
+    const link = linkOf(cpu, BigInt(table) | 3n);
+    while (allocateFrame(rig.machine.memory, FRAME_TABLE) !== table);
+    const k = { ...rig.k, symbols: { ...rig.k.symbols, swapperPgDir: table } };
+    run(readEntry(cpu, k, link, 3, va));
+    expect(said(rig)).toEqual(['table-lifetime']);
+    expect(rig.reports[0]!.evidence).toContain('it was no table when the walk read the way to it');
   });
 });
