@@ -3,6 +3,7 @@ import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { bugs } from '../../src/scenario/bugs.ts';
+import { catalogue } from '../../src/scenario/catalogue.ts';
 import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { hunt, huntPlan } from './bug-hunt.ts';
@@ -134,7 +135,16 @@ export function unactedRows(): string[][] {
   return bugs.flatMap(({ name, wrong, act }) => ('why' in act ? [[`\`${name}\``, wrong, act.why]] : []));
 }
 
-export type TableName = 'twins' | 'finished' | 'filled' | 'bugs' | 'unacted';
+/** The catalogue: each good protocol, and under it the twins that stand behind it. */
+export function scenarioRows(): string[][] {
+  return catalogue.map(({ name, summary, expect }) => [
+    `\`${name}\``,
+    summary,
+    expect === 'good' ? 'nothing: it is good' : `\`${expect}\``,
+  ]);
+}
+
+export type TableName = 'twins' | 'finished' | 'filled' | 'bugs' | 'unacted' | 'scenarios';
 
 /** Where each table stands. */
 export const TABLE_FILES: Readonly<Record<TableName, string>> = {
@@ -143,6 +153,7 @@ export const TABLE_FILES: Readonly<Record<TableName, string>> = {
   filled: 'docs/exploring.md',
   bugs: 'docs/bugs.md',
   unacted: 'docs/bugs.md',
+  scenarios: 'docs/protocols.md',
 };
 
 export const TABLES: Readonly<Record<TableName, () => string>> = {
@@ -154,6 +165,7 @@ export const TABLES: Readonly<Record<TableName, () => string>> = {
     ),
   filled: () => markdown(['strategy', ...FILLED.map((cells) => `${cells} cells`)], filledRows()),
   bugs: () => markdown(['bug', 'kernels', 'caught by', 'random', 'PCT, d = 3', 'good with the fix'], bugRows()),
+  scenarios: () => markdown(['scenario', 'what happens', 'caught by'], scenarioRows()),
   unacted: () => markdown(['bug', 'what goes wrong', 'why not'], unactedRows()),
 };
 

@@ -9,8 +9,8 @@ import { cpuSwitchMm, type Mm, mmAlloc, mmlistAdd, mmNumber, pteAllocMap } from 
 import { makeWritable, mapPages, pageMkclean, writeProtect } from '../kernel/user-pages.ts';
 import { briefWork } from './brief-work.ts';
 import { checkLinearMap } from './check-linear-map.ts';
-import { inTurn } from './in-turn.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from './scenario.ts';
+import { sequence } from './sequence.ts';
 import { folioPte, readPage, USER_VA, usedPages, writePage } from './user-folio.ts';
 
 /**
@@ -138,8 +138,8 @@ const TIMES = 1000;
 const BRIEF_TIMES = 6;
 
 const race: Pick<Scenario, 'programs' | 'briefPrograms'> = {
-  programs: (cpu) => inTurn(cpu === 0 ? changer : user(TIMES), checkLinearMap),
-  briefPrograms: (cpu) => inTurn(cpu === 0 ? briefChanger : user(BRIEF_TIMES), briefWork),
+  programs: (cpu) => sequence(cpu === 0 ? changer : user(TIMES), checkLinearMap),
+  briefPrograms: (cpu) => sequence(cpu === 0 ? briefChanger : user(BRIEF_TIMES), briefWork),
 };
 
 export const contpte = defineScenario({

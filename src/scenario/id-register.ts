@@ -10,8 +10,8 @@ import { splitKernelLeafMapping } from '../kernel/split-leaf.ts';
 import type { Bug } from './bug.ts';
 import { checkLinearMap } from './check-linear-map.ts';
 import { moduleArea } from './exercise.ts';
-import { inTurn } from './in-turn.ts';
 import { defineScenario, type Program } from './scenario.ts';
+import { sequence } from './sequence.ts';
 import { splitLeaf } from './split.ts';
 
 /** What ID_AA64MMFR2_EL1.BBM promises, and what it does not: level 2 may answer a change of size with a conflict abort. */
@@ -46,7 +46,7 @@ function* splitAndRead(cpu: Cpu, k: Kernel): Op {
 const { briefPrograms } = splitLeaf as Required<typeof splitLeaf>;
 const race = {
   board: unlisted,
-  programs: (cpu: number): Program => inTurn(cpu === 0 ? splitAndRead : readAllOver, checkLinearMap),
+  programs: (cpu: number): Program => sequence(cpu === 0 ? splitAndRead : readAllOver, checkLinearMap),
   briefPrograms,
 };
 

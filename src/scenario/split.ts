@@ -12,9 +12,9 @@ import { splitKernelLeafMapping } from '../kernel/split-leaf.ts';
 import { briefWork } from './brief-work.ts';
 import { checkLinearMap } from './check-linear-map.ts';
 import { moduleArea } from './exercise.ts';
-import { inTurn } from './in-turn.ts';
 import { armMeeting, meet } from './meeting.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from './scenario.ts';
+import { sequence } from './sequence.ts';
 
 /**
  * Pages in the middle of a block become read-only and writable again while other CPUs use what lies around them. No CPU
@@ -63,8 +63,8 @@ function* changeAndWait(cpu: Cpu, k: Kernel): Op {
 }
 
 const race: Pick<Scenario, 'programs' | 'briefPrograms'> = {
-  programs: (cpu) => (cpu < CHANGERS ? inTurn(changeAndWait, checkLinearMap) : checkLinearMap),
-  briefPrograms: (cpu) => inTurn(cpu < CHANGERS ? change : readAround, briefWork),
+  programs: (cpu) => (cpu < CHANGERS ? sequence(changeAndWait, checkLinearMap) : checkLinearMap),
+  briefPrograms: (cpu) => sequence(cpu < CHANGERS ? change : readAround, briefWork),
 };
 
 export const splitLeaf = defineScenario({
@@ -98,8 +98,8 @@ export const noSplitLock = twin({
   name: 'no-split-lock',
   summary: 'two CPUs split one block without pgtable_split_lock: the second table takes the place of the first',
   expect: 'leak',
-  programs: (cpu) => (cpu < CHANGERS ? inTurn(splitTogether, briefWork) : checkLinearMap),
-  briefPrograms: (cpu) => inTurn(cpu < CHANGERS ? split : readAround, briefWork),
+  programs: (cpu) => (cpu < CHANGERS ? sequence(splitTogether, briefWork) : checkLinearMap),
+  briefPrograms: (cpu) => sequence(cpu < CHANGERS ? split : readAround, briefWork),
   text: (good: KernelText) => ({
     ...good,
     split: {
@@ -132,7 +132,7 @@ const allTogether: Program = function* (cpu, k) {
 
 /** On threads a reader may come to grief before the change itself has been judged: here all wait until it is made. */
 const changeBeforeReads = (cpu: number): Program =>
-  inTurn(cpu === 0 ? inTurn(change, allTogether) : allTogether, checkLinearMap);
+  sequence(cpu === 0 ? sequence(change, allTogether) : allTogether, checkLinearMap);
 
 export const splitUnchecked = twin({
   name: 'bbml2-unchecked',

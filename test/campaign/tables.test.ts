@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { TABLES, withTable } from '../../actors/campaign/tables.ts';
+import { TABLE_FILES, TABLES, withTable } from '../../actors/campaign/tables.ts';
 
 const DOCUMENT = readFileSync(new URL('../../docs/exploring.md', import.meta.url), 'utf8');
 
@@ -9,9 +9,9 @@ describe('the tables of docs/', () => {
     expect(withTable(DOCUMENT, 'twins', TABLES.twins())).toBe(DOCUMENT);
   });
 
-  it('hold what cannot be acted out, and why', () => {
-    const text = readFileSync(new URL('../../docs/bugs.md', import.meta.url), 'utf8');
-    expect(withTable(text, 'unacted', TABLES.unacted())).toBe(text);
+  it.each(['unacted', 'scenarios'] as const)('hold what is in the catalogues: %s', (name) => {
+    const text = readFileSync(new URL(`../../${TABLE_FILES[name]}`, import.meta.url), 'utf8');
+    expect(withTable(text, name, TABLES[name]())).toBe(text);
   });
 
   it('are noticed where they are not what is measured, and where there is no place for them', () => {

@@ -1,7 +1,7 @@
 import type { Program } from './scenario.ts';
 
 /** One program after the other on the same CPU. */
-export const inTurn = (first: Program, second: Program): Program =>
+export const sequence = (first: Program, second: Program): Program =>
   function* (cpu, k) {
     yield* first(cpu, k);
     yield* second(cpu, k);
