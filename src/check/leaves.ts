@@ -1,5 +1,5 @@
 import { POWER } from '../arch/power.ts';
-import { type Memory, wordOf } from '../hardware/memory.ts';
+import { isTableWord, type Memory, wordOf } from '../hardware/memory.ts';
 import type { Place } from '../hardware/table-word.ts';
 import { isTable } from './bbm-rule.ts';
 
@@ -27,15 +27,16 @@ export interface Entry {
 
 /**
  * The valid entries below a descriptor of `level` at `va`: of a leaf the leaf itself, of a table the tables and the leaves
- * under it. Whatever a table holds that is not backed is passed over.
+ * under it. Whatever a table holds that is not backed, or is no table any more, is passed over.
  */
 export function* entriesUnder(memory: Memory, entry: Entry): Generator<Entry> {
   const { descriptor, level, va } = entry;
   if ((descriptor & VALID) === 0n) return;
   yield entry;
   if (!isTable(descriptor, level)) return;
-  const first = wordOf(memory, Number(descriptor & ADDRESS));
-  if (first < 0) return;
+  const table = Number(descriptor & ADDRESS);
+  if (!isTableWord(memory, table)) return;
+  const first = wordOf(memory, table);
   const bytes = bytesAt(memory, level + 1);
   for (let i = 0; i < memory.pageBytes / 8; i++) {
     const below = memory.words[first + i]!;

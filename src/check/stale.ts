@@ -77,6 +77,7 @@ const FLUSHED_BY: Readonly<Record<string, string>> = {
   'repaint.released': 'linear_map_split_to_ptes()',
   'asid.reused': 'new_context()',
   set_memory: '__change_memory_common()',
+  'memory.removed': 'unmap_hotplug_range()',
   purge_vmap_area: '__purge_vmap_area_lazy()',
 };
 

@@ -17,6 +17,7 @@ import type { LazyMmuText } from './lazy-mmu.ts';
 import type { LinearMapText } from './linear-map.ts';
 import { LOCK_NAMES } from './lock-class.ts';
 import { MARK, type Mark } from './marks.ts';
+import type { MemoryHotplugText } from './memory-hotplug.ts';
 import type { MmText } from './mm.ts';
 import type { PageattrText } from './pageattr.ts';
 import type { PatchingText } from './patching.ts';
@@ -56,6 +57,7 @@ export interface KernelText {
   readonly pageattr: PageattrText;
   readonly tableFree: TableFreeText;
   readonly lazyMmu: LazyMmuText;
+  readonly memoryHotplug: MemoryHotplugText;
   readonly linearMap: LinearMapText;
   readonly early: EarlyText;
   readonly vmalloc: VmallocText;

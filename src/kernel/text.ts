@@ -8,6 +8,7 @@ import type { KernelText } from './kernel.ts';
 import { KPROBES_6_18 } from './kprobes.ts';
 import { LAZY_MMU_6_18 } from './lazy-mmu.ts';
 import { LINEAR_MAP_6_18 } from './linear-map.ts';
+import { MEMORY_HOTPLUG_6_18, MEMORY_HOTPLUG_7_1 } from './memory-hotplug.ts';
 import { MM_6_18 } from './mm.ts';
 import { PAGEATTR_6_18, PAGEATTR_7_1 } from './pageattr.ts';
 import { PATCHING_6_18 } from './patching.ts';
@@ -35,6 +36,7 @@ export function kernelText(revision: Revision): KernelText {
     pageattr: isSince(revision, '7.1') ? PAGEATTR_7_1 : PAGEATTR_6_18,
     tableFree: TABLE_FREE_6_18,
     lazyMmu: LAZY_MMU_6_18,
+    memoryHotplug: isSince(revision, '7.1') ? MEMORY_HOTPLUG_7_1 : MEMORY_HOTPLUG_6_18,
     linearMap: LINEAR_MAP_6_18,
     early: NOBODY_EARLY,
     vmalloc: VMALLOC_6_18,

@@ -5,6 +5,7 @@ import { hotRemoveScenarios } from './hot-remove.ts';
 import { idRegisterIgnored, idRegisterTrusted } from './id-register.ts';
 import { kfence, kfenceTwins } from './kfence.ts';
 import { lateCpu, lateCpuAdmitted } from './late-cpu.ts';
+import { memoryHotplug, memoryHotplugTwins } from './memory-hotplug.ts';
 import { ptdump } from './ptdump.ts';
 import { ptdumpHarmless, ptdumpTwins } from './ptdump-twins.ts';
 import { heldUpCpu, preemptRt, repaint, twins } from './repaint.ts';
@@ -43,6 +44,8 @@ export const catalogue: readonly Scenario[] = [
   asidNotFlushed,
   setMemory,
   ...setMemoryTwins,
+  memoryHotplug,
+  ...memoryHotplugTwins,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {
