@@ -32,6 +32,11 @@ export function* awaitTurn(cpu: Cpu, k: Kernel, turn: number): Op<number> {
   return Number(BigInt.asIntN(64, yield* load(cpu, word(k, NEWS))));
 }
 
+/** Whether this turn has begun. */
+export function* hasBegun(cpu: Cpu, k: Kernel, turn: number): Op<boolean> {
+  return (yield* load(cpu, word(k, TURN))) >= BigInt(turn);
+}
+
 /** This CPU is done with what it was given. */
 export function* haveUsed(cpu: Cpu, k: Kernel): Op {
   yield* loadAdd(cpu, word(k, USES), 1n);

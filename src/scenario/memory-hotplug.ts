@@ -13,8 +13,8 @@ import { flushTlbKernelPgtable } from '../kernel/tlbflush.ts';
 import { ablePair } from './able-pair.ts';
 import { briefWork } from './brief-work.ts';
 import { checkLinearMap } from './check-linear-map.ts';
-import { awaitTurn, awaitUses, handOver, haveUsed } from './handover.ts';
-import { reach, until } from './in-turns.ts';
+import { awaitTurn, awaitUses, handOver, hasBegun, haveUsed } from './handover.ts';
+import { reach, stageOf, until } from './in-turns.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from './scenario.ts';
 
 /**
@@ -39,13 +39,30 @@ function pluggable({ board, space }: Kernel): Range {
   return { pa, bytes };
 }
 
-/** How often it comes and goes, and loads of each CPU while it goes. */
+/** How often it comes and goes, and what the other CPUs do while it goes. */
 interface Effort {
   readonly rounds: number;
-  readonly reads: number;
+  readonly meanwhile: (cpu: Cpu, k: Kernel, round: number) => Op;
 }
-const ON_THREADS: Effort = { rounds: 6, reads: 1000 };
-const BRIEFLY: Effort = { rounds: 1, reads: 2 };
+const ON_THREADS: Effort = { rounds: 4, meanwhile: readUntilItIsGone };
+const BRIEFLY: Effort = { rounds: 1, meanwhile: readOnce };
+
+/** What is mapped as before: their walkers go where they like. */
+function* readOnce(cpu: Cpu, k: Kernel): Op {
+  yield* load(cpu, physToVirt(k.space, k.board.memory[0]!.base));
+}
+
+/** Loads of each CPU, and walks by itself in between, for which somebody may be held up. */
+const WALKS = 2000;
+const heldUp = (round: number): number => 2 * round - 1;
+const letGo = (round: number): number => 2 * round;
+
+function* readUntilItIsGone(cpu: Cpu, k: Kernel, round: number): Op {
+  for (let walked = 0; !(yield* hasBegun(cpu, k, 2 * round)); ) {
+    yield* readOnce(cpu, k);
+    if (stageOf(cpu) === heldUp(round) && ++walked === WALKS) reach(cpu, letGo(round));
+  }
+}
 
 type Removal = (cpu: Cpu, k: Kernel, range: Range) => Op;
 
@@ -62,15 +79,14 @@ const plugAndUnplug = ({ rounds }: Effort, remove: Removal): Program =>
     }
   };
 
-const readWhileItGoes = ({ rounds, reads }: Effort): Program =>
+const readWhileItGoes = ({ rounds, meanwhile }: Effort): Program =>
   function* (cpu, k) {
     const { pa, bytes } = pluggable(k);
     for (let round = 1; round <= rounds; round++) {
       yield* awaitTurn(cpu, k, 2 * round - 1);
       for (const at of [pa, pa + bytes - 8]) yield* load(cpu, physToVirt(k.space, at));
       yield* haveUsed(cpu, k);
-      for (let i = 0; i < reads; i++) yield* load(cpu, physToVirt(k.space, k.board.memory[0]!.base));
-      reach(cpu, round); // nobody waits for it, unless the memory goes too early
+      yield* meanwhile(cpu, k, round);
       yield* awaitTurn(cpu, k, 2 * round);
     }
   };
@@ -127,11 +143,16 @@ export const tableFreedBeforeFlush = twin(
     *freeTable(cpu, k, entry, va, table) {
       yield* setEntry(cpu, k, entry, 0n);
       pgtableFree(cpu, table);
-      if (!cpu.controlled) yield* until(cpu, yield* awaitTurn(cpu, k, 1));
+      if (!cpu.controlled) yield* beHeldUp(cpu, yield* awaitTurn(cpu, k, 1));
       yield* flushTlbKernelPgtable(cpu, va);
     },
   },
 );
+
+function* beHeldUp(cpu: Cpu, round: number): Op {
+  reach(cpu, heldUp(round));
+  yield* until(cpu, letGo(round));
+}
 
 export const givenBackBeforeFlush = twin(
   {
