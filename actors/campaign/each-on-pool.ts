@@ -1,7 +1,7 @@
 import { Piscina } from 'piscina';
 import { workerFile } from './worker-file.ts';
 
-/** What one task may take, in ms. */
+/** What one task may take where nobody says, in ms. */
 export const LONGEST_TASK_MS = 300_000;
 
 /** Tasks of which each is one worker's alone: `jobs` at once, and none for ever. */
@@ -11,6 +11,7 @@ export interface Tasks<Task, Result> {
   readonly tasks: readonly Task[];
   readonly jobs: number;
   readonly signal: AbortSignal;
+  readonly longestMs?: number;
   /** Told as a task is begun. */
   readonly onBegin?: (task: Task) => void;
   /** Told as it ends; undefined where it was interrupted or took too long. */
@@ -23,6 +24,7 @@ export async function eachOnPool<Task, Result>({
   tasks,
   jobs,
   signal,
+  longestMs = LONGEST_TASK_MS,
   onBegin,
   onResult,
 }: Tasks<Task, Result>): Promise<void> {
@@ -36,7 +38,7 @@ export async function eachOnPool<Task, Result>({
   const waiting = [...tasks];
   const work = async (): Promise<void> => {
     for (let task = waiting.shift(); task !== undefined && !signal.aborted; task = waiting.shift()) {
-      const patience = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_TASK_MS)]);
+      const patience = AbortSignal.any([signal, AbortSignal.timeout(longestMs)]);
       onBegin?.(task);
       try {
         onResult(task, await pool.run(task, { signal: patience }));

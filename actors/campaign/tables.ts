@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { search } from '../../src/explore/strategy/search.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
@@ -7,8 +8,10 @@ import { catalogue } from '../../src/scenario/catalogue.ts';
 import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { hunt, huntPlan } from './bug-hunt.ts';
+import { eachOnPool } from './each-on-pool.ts';
 import { type ExplorationPlan, explorerOf } from './exploration.ts';
 import { FILLERS, schedulesToFill } from './filled-cells.ts';
+import type { GoodTask, Proof } from './good-worker.ts';
 import { STRATEGIES, type StrategyName, type StrategyOptions } from './strategies.ts';
 
 /** The tables of docs/: measured, and the same wherever and whenever they are. */
@@ -144,7 +147,33 @@ export function scenarioRows(): string[][] {
   ]);
 }
 
-export type TableName = 'twins' | 'finished' | 'filled' | 'bugs' | 'unacted' | 'scenarios';
+const PROOF_SCHEDULES = 100_000;
+
+/** What each good scenario has gone through: random schedules, and all there are within small bounds. Takes a quarter of an hour. */
+export async function goodRows(): Promise<string[][]> {
+  const names = catalogue.flatMap(({ name, expect }) => (expect === 'good' ? [name] : []));
+  const proofs = new Map<string, Proof>();
+  await eachOnPool<GoodTask, Proof>({
+    worker: 'good-worker',
+    tasks: names.map((name) => ({ name, schedules: PROOF_SCHEDULES })),
+    jobs: availableParallelism(),
+    signal: new AbortController().signal,
+    longestMs: LONGEST_PROOF_MS,
+    onResult({ name }, proof) {
+      if (proof === undefined) throw new Error(`${name} took more than ${LONGEST_PROOF_MS / 60_000} minutes`);
+      proofs.set(name, proof);
+    },
+  });
+  const n = (count: number): string => count.toLocaleString('en-US');
+  return names.map((name) => {
+    const { cpus, random, bounded } = proofs.get(name)!;
+    return [`\`${name}\``, `${cpus}`, n(random.schedules), n(random.points), n(bounded.complete), n(bounded.cut)];
+  });
+}
+
+const LONGEST_PROOF_MS = 3_600_000;
+
+export type TableName = 'twins' | 'finished' | 'filled' | 'bugs' | 'unacted' | 'scenarios' | 'good';
 
 /** Where each table stands. */
 export const TABLE_FILES: Readonly<Record<TableName, string>> = {
@@ -154,9 +183,10 @@ export const TABLE_FILES: Readonly<Record<TableName, string>> = {
   bugs: 'docs/bugs.md',
   unacted: 'docs/bugs.md',
   scenarios: 'docs/protocols.md',
+  good: 'docs/protocols.md',
 };
 
-export const TABLES: Readonly<Record<TableName, () => string>> = {
+export const TABLES: Readonly<Record<TableName, () => string | Promise<string>>> = {
   twins: () => markdown(['twin', 'caught by', 'random, 4 CPUs', 'PCT, d = 3, 4 CPUs', 'bounded, 2 CPUs'], twinRows()),
   finished: () =>
     markdown(
@@ -166,6 +196,11 @@ export const TABLES: Readonly<Record<TableName, () => string>> = {
   filled: () => markdown(['strategy', ...FILLED.map((cells) => `${cells} cells`)], filledRows()),
   bugs: () => markdown(['bug', 'kernels', 'caught by', 'random', 'PCT, d = 3', 'good with the fix'], bugRows()),
   scenarios: () => markdown(['scenario', 'what happens', 'caught by'], scenarioRows()),
+  good: async () =>
+    markdown(
+      ['scenario', 'CPUs', 'random schedules', 'points', 'bounded, 2 CPUs: schedules', 'cut short'],
+      await goodRows(),
+    ),
   unacted: () => markdown(['bug', 'what goes wrong', 'why not'], unactedRows()),
 };
 

@@ -11,5 +11,6 @@ if (unknown !== undefined) {
 }
 for (const name of (names.length > 0 ? names : Object.keys(TABLES)) as TableName[]) {
   const file = new URL(`../../${TABLE_FILES[name]}`, import.meta.url);
-  writeFileSync(file, withTable(readFileSync(file, 'utf8'), name, TABLES[name]()));
+  const table = await TABLES[name]();
+  writeFileSync(file, withTable(readFileSync(file, 'utf8'), name, table));
 }

@@ -5,13 +5,13 @@ import { TABLE_FILES, TABLES, withTable } from '../../actors/campaign/tables.ts'
 const DOCUMENT = readFileSync(new URL('../../docs/exploring.md', import.meta.url), 'utf8');
 
 describe('the tables of docs/', () => {
-  it('hold what is measured now: how soon the twins are caught', { timeout: 120_000 }, () => {
-    expect(withTable(DOCUMENT, 'twins', TABLES.twins())).toBe(DOCUMENT);
+  it('hold what is measured now: how soon the twins are caught', { timeout: 120_000 }, async () => {
+    expect(withTable(DOCUMENT, 'twins', await TABLES.twins())).toBe(DOCUMENT);
   });
 
-  it.each(['unacted', 'scenarios'] as const)('hold what is in the catalogues: %s', (name) => {
+  it.each(['unacted', 'scenarios'] as const)('hold what is in the catalogues: %s', async (name) => {
     const text = readFileSync(new URL(`../../${TABLE_FILES[name]}`, import.meta.url), 'utf8');
-    expect(withTable(text, name, TABLES[name]())).toBe(text);
+    expect(withTable(text, name, await TABLES[name]())).toBe(text);
   });
 
   it('are noticed where they are not what is measured, and where there is no place for them', () => {
