@@ -1,13 +1,17 @@
 import { formatPa } from '../arch/address.ts';
 import { FRAME_TABLE, frameOf, framePa } from '../hardware/memory.ts';
 import { reachableTables } from '../kernel/ptdump.ts';
+import { lostExecmem } from './execmem-lost.ts';
 import { trees } from './trees.ts';
 import { atRest, type Property } from './violation.ts';
 
-/** Every allocated table page hangs somewhere, and every table that hangs somewhere is allocated. */
+/**
+ * Every allocated table page hangs somewhere, and every table that hangs somewhere is allocated. And what is given back to the
+ * execmem cache becomes free, and may become whole.
+ */
 export const leak: Property = {
   name: 'leak',
-  says: 'at rest, the page-table pages that are allocated are those that hang in some tree',
+  says: 'at rest, the page-table pages that are allocated are those that hang in some tree, and what was given back to the execmem cache is free',
   mood: 'always',
   atRest: ({ memory }, k) => {
     const reachable = new Set(trees(memory, k).flatMap((tree) => [...reachableTables(memory, tree)]));
@@ -30,6 +34,7 @@ export const leak: Property = {
             ),
           ]
         : []),
+      ...lostExecmem(memory, k),
     ];
   },
 };

@@ -1,14 +1,43 @@
 import { formatPa, formatVa } from '../arch/address.ts';
 import { tableGeneration } from '../hardware/frame.ts';
 import { FRAME_FREE, FRAME_GENERATION, frameOf, type Memory } from '../hardware/memory.ts';
+import { pendingIn } from './pending.ts';
+import { REPLACED } from './pending-row.ts';
 import type { Property } from './violation.ts';
+import { formatSpan, tlbiSoFar } from './wording.ts';
 
-/** A page that has been given back may hold anything: whoever still walks it reads somebody else's data. */
+const ADDRESS = 0x0000_ffff_ffff_f000n;
+
+const FLUSH = 'unlink the table, then __flush_tlb_kernel_pgtable() (TLBI VAAE1IS; DSB ISH; ISB), then free it';
+
+/**
+ * A page that has been given back may hold anything: whoever still walks it reads somebody else's data. So a table is only freed
+ * when no walk cache leads there; and who comes there all the same is found out as well.
+ */
 export const tableLifetime: Property = {
   name: 'table-lifetime',
   says: 'no walk, walk cache or lockless walker touches a freed table page',
   mood: 'always',
   observe: ({ report }) => ({
+    tableFreed(cpu, pa) {
+      const ways = pendingIn(cpu, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY).filter(
+        ({ isTable, before, mixed, start, end, unit }) =>
+          isTable && !mixed && end - start === unit && Number(before & ADDRESS) === pa,
+      );
+      const [way] = ways;
+      if (way === undefined) return;
+      report(
+        cpu,
+        'table-lifetime',
+        `the table page at ${formatPa(pa)} was freed while walk caches may still lead there`,
+        [
+          `its entry for ${formatSpan(way.start, way.end)} was ${way.kind === REPLACED ? 'replaced' : 'broken'} at step ${way.step} by CPU ${way.cpu}: ${tlbiSoFar(way)}`,
+        ],
+        way.tlbi === 'covered'
+          ? 'a DSB ISH between the TLBI and freeing the table (__flush_tlb_kernel_pgtable(), 6.18)'
+          : FLUSH,
+      );
+    },
     freedWalk(cpu, va, pa) {
       const frame = frameOf(cpu.memory, pa);
       const freed = frame >= 0 && cpu.memory.frameState[frame] === FRAME_FREE;
@@ -17,7 +46,7 @@ export const tableLifetime: Property = {
         'table-lifetime',
         `a walk for ${formatVa(va)} read ${formatPa(pa)}, which is ${freed ? 'a freed table page' : 'no table page'}`,
         freed ? [freedTimes(cpu.memory, frame)] : [],
-        'unlink the table, then __flush_tlb_kernel_pgtable() (TLBI VAAE1IS; DSB ISH; ISB), then free it',
+        FLUSH,
       );
     },
     tableRead(cpu, va, pa, generation) {

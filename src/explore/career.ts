@@ -18,12 +18,16 @@ export interface Career {
   readonly handler: Program;
 }
 
-/** The career of a CPU of a booting board; `work` is what it does once the system is up. */
+/**
+ * The career of a CPU of a booting board; `work` is what it does once the system is up. `landsBooted`: where the system runs, and
+ * not where its capabilities are about to be final.
+ */
 export function bootingCareer(
   cpu: number,
   lateCpus: readonly number[],
   work: Program,
   softirq: Softirq | undefined,
+  landsBooted: boolean,
 ): Career {
   const handler = handling(softirq);
   const booting: Stage = { program: boot, finishes: 'boot' };
@@ -32,8 +36,8 @@ export function bootingCareer(
     { program: idle, finishes: 'idle' },
     { program: work, finishes: 'work' },
   ];
-  if (cpu === 0) return { stages: [booting, ...bringingUp, ...working], landing: 2, handler };
-  return { stages: [booting, ...working], landing: lateCpus.includes(cpu) ? 0 : 1, handler };
+  if (cpu === 0) return { stages: [booting, ...bringingUp, ...working], landing: landsBooted ? 3 : 2, handler };
+  return { stages: [booting, ...working], landing: lateCpus.includes(cpu) && !landsBooted ? 0 : 1, handler };
 }
 
 /** One program and nothing else. */

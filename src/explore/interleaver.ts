@@ -10,6 +10,7 @@ import { CPU_POWER } from '../hardware/dvm.ts';
 import { cpuOf, createMachine, type Machine } from '../hardware/system.ts';
 import { loadKernelImage } from '../kernel/boot.ts';
 import { type KernelConfig, tablePagesNeeded } from '../kernel/config.ts';
+import { cpuSupportsBbml2Noabort } from '../kernel/cpufeature.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
 import { MARK } from '../kernel/marks.ts';
 import { failAllocations } from '../kernel/pgalloc.ts';
@@ -78,6 +79,15 @@ const checksBytes = ({ cpus, memory }: Board): number =>
 /** Points for which a run that was given up is watched, at most: enough for circles of some hundred steps. */
 const MOST_WATCHED = 10_000;
 
+/** Points in which a machine is brought up, at most. */
+const MOST_BROUGHT_UP = 100_000;
+
+/** A repaint needs all CPUs, and so has to be part of what is explored. */
+function landsBooted({ board, scenario, kernel }: Exploration): boolean {
+  const able = board.cpus.map((model) => cpuSupportsBbml2Noabort(model, kernel.revision));
+  return scenario.exploredOnceBooted === true && (able[0] !== true || !able.includes(false));
+}
+
 /** Puts the machine together and brings it to its start. */
 export function interleaverOf(exploration: Exploration): Interleaver {
   const { board, scenario, charts } = exploration;
@@ -105,7 +115,7 @@ export function interleaverOf(exploration: Exploration): Interleaver {
   if (exploration.from === 'brought-up') {
     for (const lane of lanes) lane.leave = lane.career.landing;
     record.begin(broughtUpBy());
-    scheduler.run(exploration.mostPoints);
+    scheduler.run(Math.max(exploration.mostPoints, MOST_BROUGHT_UP));
   }
   for (const lane of lanes) lane.leave = lane.career.stages.length;
   const start = saveStart(machine, lanes, violations, charts);
@@ -185,7 +195,7 @@ function laneOf(
   const work = (scenario.briefPrograms ?? scenario.programs)?.(id) ?? exploration.work;
   const career = exploration.bare
     ? bareCareer(exploration.bare(id))
-    : bootingCareer(id, board.lateCpus, work, scenario.softirq?.(id));
+    : bootingCareer(id, board.lateCpus, work, scenario.softirq?.(id), landsBooted(exploration));
   const lane: Lane = {
     cpu,
     kernel,

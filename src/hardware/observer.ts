@@ -47,6 +47,8 @@ export interface Observer {
    * the way to it; -1: it was no allocated table even then.
    */
   tableRead(cpu: Cpu, va: number, pa: number, generation: number): void;
+  /** The table page at `pa` is about to be given back. */
+  tableFreed(cpu: Cpu, pa: number): void;
   /** A synchronous exception, before anybody handles it. `code` as in arch/fault. */
   faultTaken(cpu: Cpu, va: number, code: number, right: number): void;
   /** `by` says that a range is from here on as it was asked to make it, for every walker. */
@@ -85,6 +87,7 @@ export const nobody: Observer = {
   withdrawnUse() {},
   freedWalk() {},
   tableRead() {},
+  tableFreed() {},
   faultTaken() {},
   announced() {},
   promised() {},

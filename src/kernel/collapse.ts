@@ -19,7 +19,8 @@ import { flushTlbKernelPgtable } from './tlbflush.ts';
  * Pages of the linear map become one block again: the ROX-cache RFC, 6/6 (June 2026). [I] Its text was not at hand. What is
  * assumed here is what the architecture asks for (DDI 0487, D8.17) and what freeing a table takes elsewhere (table-free.ts):
  *
- *   who may    all CPUs have BBML2: a larger leaf over smaller ones in one store, without an invalid step;
+ *   who may    all CPUs have BBML2: a larger leaf over smaller ones in one store, without an invalid step. And whoever wants
+ *              single pages again splits it: where the linear map was made of pages, nobody would (split-filter.ts);
  *   when       all entries of the table map neighbouring pages alike, seen under pgtable_split_lock;
  *   then       the block over the table, and a TLBI that also drops the way to the table out of walk caches (VAAE1IS). The
  *              old pages may stay cached: they say the same as the block, and whoever changes it flushes all of it;
@@ -102,8 +103,14 @@ function* excluded(cpu: Cpu, k: Kernel, collapse: Op<boolean>): Op<boolean> {
   return done;
 }
 
+/** [I] The second question is not known to be asked by the RFC. */
+function* mayCollapse(cpu: Cpu, k: Kernel): Op<boolean> {
+  if (!(yield* systemSupportsBbml2Noabort(cpu, k))) return false;
+  return (yield* load(cpu, k.symbols.variables.linear_map_requires_bbml2)) !== 0n;
+}
+
 export const COLLAPSE_ROX_RFC: CollapseText = {
-  mayCollapse: systemSupportsBbml2Noabort,
+  mayCollapse,
   excluded,
   blockFor,
   retire,

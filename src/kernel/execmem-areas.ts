@@ -81,6 +81,19 @@ export function* setPendingFree(cpu: Cpu, { at, start }: ExecmemArea): Op {
   yield* store(cpu, at + START, BigInt.asUintN(64, BigInt(start)) | PENDING_FREE);
 }
 
+/** Linux: execmem_cache_add_locked(). */
+export function* addFreeArea(cpu: Cpu, k: Kernel, start: number, bytes: number): Op<number> {
+  const free = yield* areasOf(cpu, k, 'free');
+  const before = free.find((area) => area.start + area.bytes === start);
+  const behind = free.find((area) => area.start === start + bytes);
+  if (before === undefined && behind === undefined) return yield* insertArea(cpu, k, 'free', start, bytes);
+  const from = before?.start ?? start;
+  const end = behind === undefined ? start + bytes : behind.start + behind.bytes;
+  yield* writeArea(cpu, (before ?? behind)!.at, from, end - from);
+  if (before !== undefined && behind !== undefined) yield* eraseArea(cpu, behind);
+  return 0;
+}
+
 /** The areas of a list, read by somebody who is not a CPU. */
 export function execmemAreasAt(memory: Memory, list: AreaList): ExecmemArea[] {
   const first = memory.imagePa + IMAGE_FRAME.execmemAreas * memory.pageBytes + offsetOf(list);

@@ -54,7 +54,7 @@ function* cachePopulate(cpu: Cpu, k: Kernel, bytes: number): Op<number> {
   let error = yield* execmemRestoreRox(cpu, k, area.addr, pages);
   if (error === 0) {
     yield* mutexLock(cpu, k, 'execmem_cache.mutex');
-    error = yield* cacheAddLocked(cpu, k, area.addr, area.bytes);
+    error = yield* k.text.execmem.addFree(cpu, k, area.addr, area.bytes);
     yield* mutexUnlock(cpu, k, 'execmem_cache.mutex');
   }
   if (error !== 0) yield* giveUp(cpu, k, area);
@@ -77,23 +77,9 @@ function* giveUp(cpu: Cpu, k: Kernel, area: VmStruct): Op {
   yield* freeExecmemPages(cpu, k, area.pa, area.bytes);
 }
 
-/** Linux: execmem_cache_add_locked(): together with what is free before and behind it. Returns 0, or -ENOMEM. */
-function* cacheAddLocked(cpu: Cpu, k: Kernel, start: number, bytes: number): Op<number> {
-  const { merges, storeFree } = k.text.execmem;
-  const free = merges ? yield* areasOf(cpu, k, 'free') : [];
-  const before = free.find((area) => area.start + area.bytes === start);
-  const behind = free.find((area) => area.start === start + bytes);
-  if (before === undefined && behind === undefined) return yield* storeFree(cpu, k, start, bytes);
-  const from = before?.start ?? start;
-  const end = behind === undefined ? start + bytes : behind.start + behind.bytes;
-  yield* writeArea(cpu, (before ?? behind)!.at, from, end - from);
-  if (before !== undefined && behind !== undefined) yield* eraseArea(cpu, behind);
-  return 0;
-}
-
 /** Bits of `execmem_work`: what a kworker has to do. */
 const CLEAN = 1n;
-const FREE_PENDING = 2n;
+export const FREE_PENDING = 2n;
 
 function* scheduleWork(cpu: Cpu, k: Kernel, what: bigint): Op {
   const { execmem_work: word } = k.symbols.variables;
@@ -131,7 +117,7 @@ function* cacheFreeLocked(cpu: Cpu, k: Kernel, area: ExecmemArea): Op<number> {
   yield* fillTrappingInsns(cpu, k, start, pages);
   error = yield* execmemRestoreRox(cpu, k, start, pages);
   if (error !== 0) return error;
-  error = yield* cacheAddLocked(cpu, k, start, bytes);
+  error = yield* k.text.execmem.addFree(cpu, k, start, bytes);
   if (error === 0) yield* eraseArea(cpu, area);
   return error;
 }

@@ -6,10 +6,9 @@ import { physToVirt } from './address-space.ts';
 import { collapseLinearPmd } from './collapse.ts';
 import { rodataFull } from './config.ts';
 import { systemSupportsBbml2Noabort } from './cpufeature.ts';
-import { insertArea } from './execmem-areas.ts';
+import { addFreeArea } from './execmem-areas.ts';
 import type { Kernel } from './kernel.ts';
-import { changeMemory, setDirectMapValidNoflush } from './pageattr.ts';
-import { PTE_RDONLY, PTE_VALID, PTE_WRITE } from './pgtable-prot.ts';
+import { setDirectMapDefault, setDirectMapValidNoflush } from './pageattr.ts';
 import { setMemoryNx, setMemoryRox, setMemoryRw } from './set-memory.ts';
 import { findVmArea, type VmStruct } from './vm-area.ts';
 
@@ -24,11 +23,9 @@ export interface ExecmemText {
   readonly hasRoxCache: (cpu: Cpu, k: Kernel) => Op<boolean>;
   /** Pages from `va` on may be executed and not written to. Returns 0, or an error. */
   readonly restoreRox: (cpu: Cpu, k: Kernel, va: number, pages: number) => Op<number>;
-  /** What has been given back is filled with trapping instructions, and free again. Returns 0, or an error. */
-  readonly storeFree: (cpu: Cpu, k: Kernel, start: number, bytes: number) => Op<number>;
-  /** Whether neighbouring free areas become one. */
-  readonly merges: boolean;
-  /** Whether what could not be freed is tried again. */
+  /** Addresses become free, in one with what is free before and behind them. Returns 0, or -ENOMEM. */
+  readonly addFree: (cpu: Cpu, k: Kernel, start: number, bytes: number) => Op<number>;
+  /** Frees what could not be freed when it was given back. */
   readonly retriesPending: boolean;
   /** The pages of an area that the cache gives up are as the page allocator wants them, where they lie in the linear map. */
   readonly resetLinearMap: (cpu: Cpu, k: Kernel, area: VmStruct) => Op<number>;
@@ -91,10 +88,10 @@ export function* setDirectMapValid(cpu: Cpu, k: Kernel, { pa, bytes }: VmStruct)
   return yield* setDirectMapValidNoflush(cpu, k, va, bytes / k.space.granule.pageBytes, true);
 }
 
-/** RFC 3/6: there, and writable. [I] In one go, and flushed: the next owner writes, and must not meet an old permission. */
-function* setDirectMapDefault(cpu: Cpu, k: Kernel, { pa, bytes }: VmStruct): Op<number> {
-  const clear = k.text.pageattr.takenAway | PTE_RDONLY;
-  return yield* changeMemory(cpu, k, physToVirt(k.space, pa), bytes, PTE_VALID | PTE_WRITE, clear);
+/** RFC 3/6: there, and writable. [I] But where aliases were left alone, there is nothing to undo, and perhaps nobody splits. */
+function* setAreaDefault(cpu: Cpu, k: Kernel, { pa, bytes }: VmStruct): Op<number> {
+  if (!rodataFull(k.config)) return 0;
+  return yield* setDirectMapDefault(cpu, k, physToVirt(k.space, pa), bytes / k.space.granule.pageBytes);
 }
 
 export const EXECMEM_6_18: ExecmemText = {
@@ -102,8 +99,7 @@ export const EXECMEM_6_18: ExecmemText = {
     return false;
   },
   restoreRox: setMemoryRox,
-  storeFree: (cpu, k, start, bytes) => insertArea(cpu, k, 'free', start, bytes),
-  merges: true,
+  addFree: addFreeArea,
   retriesPending: true,
   resetLinearMap: setDirectMapValid,
 };
@@ -112,5 +108,5 @@ export const EXECMEM_ROX_RFC: ExecmemText = {
   ...EXECMEM_6_18,
   hasRoxCache: hasRoxCacheWithBbml2,
   restoreRox: restoreRoxAndCollapse,
-  resetLinearMap: setDirectMapDefault,
+  resetLinearMap: setAreaDefault,
 };

@@ -203,6 +203,16 @@ export function* setDirectMapDefaultNoflush(cpu: Cpu, k: Kernel, va: number): Op
   );
 }
 
+/**
+ * The ROX-cache RFC, 3/6: pages that somebody made read-only are there again, and writable. [I] In one go, and flushed: their next
+ * owner writes, and must not meet an old permission.
+ */
+export function* setDirectMapDefault(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
+  if (!mayChangeLinearMap(k)) return 0;
+  const clear = k.text.pageattr.takenAway | PTE_RDONLY;
+  return yield* changeMemory(cpu, k, va, pages * k.space.granule.pageBytes, PTE_VALID | PTE_WRITE, clear);
+}
+
 /** Linux: set_direct_map_valid_noflush(): flushes all the same what it takes away, and makes nothing writable again. */
 export function* setDirectMapValidNoflush(cpu: Cpu, k: Kernel, va: number, pages: number, valid: boolean): Op<number> {
   if (!mayChangeLinearMap(k)) return 0;

@@ -44,7 +44,8 @@ export function* earlyPgtableAlloc(cpu: Cpu): Op<number> {
 
 /** Linux: pagetable_free(): the page goes back, poisoned. */
 export function pgtableFree(cpu: Cpu, pa: number): void {
-  note(cpu.trace, 'free', 0, pa, 0n);
+  cpu.step = note(cpu.trace, 'free', 0, pa, 0n);
+  cpu.observer.tableFreed(cpu, pa);
   freeFrame(cpu.memory, pa);
 }
 

@@ -1,6 +1,9 @@
 import { asidNotFlushed, asidReuse } from './asid-reuse.ts';
 import { contpte, contpteTwins, contpteWithoutBbml2 } from './contpte.ts';
 import { debugPagealloc, innerLeaveDefers } from './debug-pagealloc.ts';
+import { execmem } from './execmem.ts';
+import { collapseBesideWalk, execmemPair } from './execmem-pair.ts';
+import { execmemMixed, execmemPageMapped, execmemTwins } from './execmem-twins.ts';
 import { hotRemoveScenarios } from './hot-remove.ts';
 import { idRegisterIgnored, idRegisterTrusted } from './id-register.ts';
 import { kfence, kfenceTwins } from './kfence.ts';
@@ -29,6 +32,12 @@ export const catalogue: readonly Scenario[] = [
   ...splitTwins,
   kfence,
   ...kfenceTwins,
+  execmem,
+  execmemMixed,
+  execmemPageMapped,
+  execmemPair,
+  collapseBesideWalk,
+  ...execmemTwins,
   contpte,
   contpteWithoutBbml2,
   ...contpteTwins,

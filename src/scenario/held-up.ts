@@ -39,7 +39,8 @@ function wordOfLetGo({ memory }: Cpu): number {
   return (memory.control.byteOffset >> 2) + CONTROL_LET_GO;
 }
 
-function* beHeldUp(cpu: Cpu): Op {
+/** Until somebody lets it go. Not an instruction either. */
+export function* beHeldUp(cpu: Cpu): Op {
   while (Atomics.load(cpu.memory.control, CONTROL_LET_GO) === 0)
     yield* waitForWord(cpu, wordOfLetGo(cpu), 0, 'what holds it up to end');
 }

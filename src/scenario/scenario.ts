@@ -34,6 +34,11 @@ export interface Scenario {
   readonly briefPrograms?: (cpu: number) => Program;
   /** What the softirq of each CPU does: the timer's interrupt raises it (`sendIpi` with `IRQ_TIMER`, or `armTimer`). */
   readonly softirq?: (cpu: number) => Softirq;
+  /**
+   * The explorer begins when the system runs, and not when all CPUs are up: what the boot does beforehand takes long, and is not
+   * what the scenario is about. Where the boot ends with a repaint, it begins before that all the same.
+   */
+  readonly exploredOnceBooted?: boolean;
   /** Properties beside the standard ones. */
   readonly properties?: readonly Property[];
   /** One late page-table allocation in this many fails, by chance. */
@@ -70,6 +75,7 @@ const KEYS: ReadonlySet<string> = new Set([
   'expect',
   'kernel',
   'properties',
+  'exploredOnceBooted',
   'allocationFailureOneIn',
 ]);
 
@@ -86,6 +92,8 @@ function problemOf(definition: unknown): string | undefined {
     if (given[key] !== undefined && typeof given[key] !== 'function') return `'${key}' must be a function`;
   if (given.expect !== undefined && typeof given.expect !== 'string')
     return "'expect' must be 'good' or the name of a property";
+  if (given.exploredOnceBooted !== undefined && typeof given.exploredOnceBooted !== 'boolean')
+    return "'exploredOnceBooted' must be true or false";
   const { allocationFailureOneIn: oneIn } = given;
   if (oneIn !== undefined && !(Number.isInteger(oneIn) && Number(oneIn) >= 0 && Number(oneIn) < 2 ** 31))
     return "'allocationFailureOneIn' must be a whole number, 0 for never";
