@@ -18,7 +18,6 @@ import {
   ptePa,
   ptePgprot,
   pteValid,
-  pteWrite,
   pteWrprotect,
   pteYoung,
 } from './pte.ts';
@@ -218,7 +217,7 @@ function* ptepSetWrprotect(cpu: Cpu, ptep: number): Op {
 }
 
 /**
- * Linux: contpte_ptep_set_access_flags(), as far as flags go: young, and dirty after a write. The whole group gets them, so
+ * Linux: contpte_ptep_set_access_flags(), as far as flags go: young, and dirty after a write, which must be allowed. The whole group gets them, so
  * that its other members fault no more.
  */
 export function* ptepSetAccessFlags(cpu: Cpu, k: Kernel, ptep: number, write: boolean): Op {
@@ -230,7 +229,7 @@ export function* ptepSetAccessFlags(cpu: Cpu, k: Kernel, ptep: number, write: bo
 /** Linux: __ptep_set_access_flags(). */
 function* setAccessFlags(cpu: Cpu, ptep: number, write: boolean): Op {
   for (let pte = yield* load(cpu, ptep); ; ) {
-    const used = pteMkyoung(write && pteWrite(pte) ? pteMkdirty(pte) : pte);
+    const used = pteMkyoung(write ? pteMkdirty(pte) : pte);
     const found = yield* compareAndSwap(cpu, ptep, pte, used);
     if (found === pte) return;
     pte = found;

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { differInUseOnly } from '../../src/arch/dirty-state.ts';
 import { faultCode } from '../../src/arch/fault.ts';
+import { pack } from '../../src/arch/field.ts';
+import { TCR_EL1 } from '../../src/arch/registers.ts';
+import { makeDirty } from '../../src/hardware/hafdbs.ts';
+import { announce } from '../../src/hardware/milestone.ts';
 import { classify } from '../../src/hardware/multiple-match.ts';
+import { nobody } from '../../src/hardware/observer.ts';
+import { regimeOf } from '../../src/hardware/regime.ts';
 import { lookup, putEntry, SEVERAL } from '../../src/hardware/tlb.ts';
 import { FLAG_CONTIGUOUS, sizeOf } from '../../src/hardware/tlb-entry.ts';
 import { ldtr, sttr } from '../../src/hardware/unprivileged.ts';
@@ -11,6 +17,7 @@ import {
   PTE_DIRTY,
   PTE_PXN,
   PTE_RDONLY,
+  PTE_USER,
   PTE_VALID,
   PTE_WRITE,
 } from '../../src/kernel/pgtable-prot.ts';
@@ -151,4 +158,52 @@ test('two descriptors differ in use only: Access flag, dirty state of what is wr
     expect(differInUseOnly(one, other)).toBe(false);
   const readOnly = one & ~PTE_WRITE;
   expect(differInUseOnly(readOnly, readOnly & ~PTE_RDONLY)).toBe(false);
+});
+
+test('an update that comes too late changes nothing, and nobody is told of it', () => {
+  const p = grouped(2, 0n);
+  expect(read(p, 3)).toBe(0);
+  p.put(3, p.pte(4));
+  const told: number[] = [];
+  makeDirty({ ...p.cpu, visible: (pa) => told.push(pa) });
+  expect([p.entry(3), told]).toEqual([p.pte(4), []]);
+});
+
+describe('what hardware manages', () => {
+  const TCR = (HA: number, HD: number): bigint => pack(TCR_EL1, { T0SZ: 16, HA, HD });
+  test.each([
+    [2, 1, 1, [1, 1]],
+    [2, 1, 0, [1, 0]],
+    [2, 0, 1, [0, 0]],
+    [1, 1, 1, [1, 0]],
+    [0, 1, 1, [0, 0]],
+  ])('FEAT_HAFDBS %i, TCR_EL1.HA %i, HD %i', (hafdbs, HA, HD, expected) => {
+    const registers = { TTBR0_EL1: 0n, TTBR1_EL1: 0n, MAIR_EL1: 0n, SCTLR_EL1: 0n, TCR_EL1: TCR(HA, HD) };
+    const features = { physicalAddressBits: 48, hpds: false, e0pd: false, smallTables: false, epan: false, hafdbs };
+    const { managesAccessFlag, managesDirtyState } = regimeOf(registers, 0, features);
+    expect([managesAccessFlag, managesDirtyState]).toEqual(expected);
+  });
+});
+
+test("accesses have the rights of EL0: what is the kernel's alone they cannot use", () => {
+  const p = grouped(2, 0n);
+  p.put(3, (p.pte(3) & ~(PTE_USER | PTE_RDONLY)) | PTE_WRITE);
+  expect([read(p, 3), write(p, 3)]).toEqual([faultCode('permission', 3), faultCode('permission', 3)]);
+  p.put(4, (p.pte(4) | PTE_RDONLY) & ~PTE_WRITE);
+  expect([read(p, 4), write(p, 4)]).toEqual([0, faultCode('permission', 3)]);
+});
+
+test('an announcement for one ASID puts out of use what has been replaced under it, and nothing else', () => {
+  const p = grouped(2, 0n);
+  const used: number[] = [];
+  const observer = { ...nobody, withdrawnUse: (_: unknown, at: number) => used.push(at) };
+  Object.assign(p.cpu, { observer, choose: () => 0 }); // what is announced is heard at once
+  expect(read(p, 3)).toBe(0);
+  p.put(3, p.pte(5));
+  announce(p.cpu, 'x', USER_VA, va(9), p.mm.asid + 1);
+  expect(read(p, 3)).toBe(0);
+  expect(used).toEqual([]);
+  announce(p.cpu, 'x', USER_VA, va(9), p.mm.asid);
+  expect(read(p, 3)).toBe(0);
+  expect(used).toEqual([va(3)]);
 });
