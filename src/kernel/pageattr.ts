@@ -132,6 +132,14 @@ function pageattrPteEntry(cpu: Cpu, k: Kernel, set: bigint, clear: bigint): Visi
   };
 }
 
+/** Where the split has failed nothing has: blocks of the range are still anybody's to split. */
+const mayHaveChanged = (error: number): boolean => error === 0 || error === -EINVAL;
+
+/** Something that was translated is not any more, or otherwise. */
+function withdraws(set: bigint, clear: bigint): boolean {
+  return (set & ~PTE_NG) !== PTE_VALID || (clear & ~PTE_PRESENT_INVALID) !== 0n;
+}
+
 /**
  * Linux: __change_memory_common(): and a flush, also where the change failed half-way. What is said afterwards is what any revision
  * means by it: old translations are out of use, but where all that changed is that invalid became valid; and after 0 the
@@ -147,8 +155,7 @@ export function* changeMemory(
 ): Op<number> {
   const error = yield* updateRangeProt(cpu, k, start, bytes, set, clear);
   if (k.text.pageattr.needsFlush(set, clear)) yield* k.text.pageattr.flush(cpu, k, start, start + bytes);
-  if ((set & ~PTE_NG) !== PTE_VALID || (clear & ~PTE_PRESENT_INVALID) !== 0n)
-    announce(cpu, 'set_memory', start, start + bytes);
+  if (mayHaveChanged(error) && withdraws(set, clear)) announce(cpu, 'set_memory', start, start + bytes);
   if (error === 0) promise(cpu, 'set_memory', { start, end: start + bytes, set, clear });
   return error;
 }
@@ -167,7 +174,7 @@ export function* linearAliasRw(cpu: Cpu, k: Kernel, va: number, pages: number): 
 }
 
 /** Linux: PTE_PRESENT_VALID_KERNEL, 7.1; before that PTE_VALID alone, for nG stayed where it was. */
-function validKernel({ config, text }: Kernel): bigint {
+export function validKernel({ config, text }: Kernel): bigint {
   return text.pageattr.takenAway === 0n ? PTE_VALID : maybeNg(config, PTE_VALID);
 }
 

@@ -1,6 +1,8 @@
 import { asidNotFlushed, asidReuse } from './asid-reuse.ts';
+import { pagesOnly, pagesOnlyTwins } from './contiguous-map.ts';
 import { contpte, contpteTwins, contpteWithoutBbml2 } from './contpte.ts';
 import { debugPagealloc, innerLeaveDefers } from './debug-pagealloc.ts';
+import { early, earlyAlone, earlyTwins, realm } from './early.ts';
 import { execmem } from './execmem.ts';
 import { collapseBesideWalk, execmemPair } from './execmem-pair.ts';
 import { execmemMixed, execmemPageMapped, execmemTwins } from './execmem-twins.ts';
@@ -16,6 +18,9 @@ import type { Scenario } from './scenario.ts';
 import { setMemory } from './set-memory.ts';
 import { setMemoryTwins } from './set-memory-twins.ts';
 import { splitLeaf, splitTwins } from './split.ts';
+import { splitRange, splitRangeTwins } from './split-range.ts';
+import { splitNotLazy, splitWhole } from './split-whole.ts';
+import { validity, validityTwins, validityWithKpti } from './validity.ts';
 import { vmallocInTurns, vmallocTwins } from './vmalloc.ts';
 
 /** Every scenario that comes with asymmu, good ones and bad twins side by side. */
@@ -30,6 +35,19 @@ export const catalogue: readonly Scenario[] = [
   idRegisterIgnored,
   idRegisterTrusted,
   ...splitTwins,
+  validity,
+  validityWithKpti,
+  ...validityTwins,
+  splitRange,
+  ...splitRangeTwins,
+  splitWhole,
+  splitNotLazy,
+  pagesOnly,
+  ...pagesOnlyTwins,
+  early,
+  earlyAlone,
+  realm,
+  ...earlyTwins,
   kfence,
   ...kfenceTwins,
   execmem,

@@ -2,10 +2,11 @@ import type { Cpu } from '../hardware/cpu.ts';
 import type { Op } from '../hardware/op.ts';
 import { waitForWord } from '../hardware/wait.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { Program } from './scenario.ts';
 
 /**
- * Where several CPUs are held up until all of them are there, as often as they come: an interleaving that the host's threads would seldom come
- * to. Not an instruction: nothing of the simulated machine does it.
+ * Where several CPUs are held up until all of them are there, as often as they come: an interleaving that the host's threads
+ * would seldom come to. Not an instruction: nothing of the simulated machine does it.
  */
 
 /** Words of `memory.control`: how many have to come, 0 where nobody is held up; how many have come, all times together. */
@@ -32,3 +33,9 @@ export function* meet(cpu: Cpu): Op {
     yield* waitForWord(cpu, word, arrived, 'the others to come as far');
   }
 }
+
+/** Everybody waits for everybody. */
+export const allTogether: Program = function* (cpu, k) {
+  armMeeting(cpu, k, Infinity);
+  yield* meet(cpu);
+};

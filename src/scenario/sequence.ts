@@ -1,8 +1,7 @@
 import type { Program } from './scenario.ts';
 
 /** One program after the other on the same CPU. */
-export const sequence = (first: Program, second: Program): Program =>
+export const sequence = (...programs: readonly Program[]): Program =>
   function* (cpu, k) {
-    yield* first(cpu, k);
-    yield* second(cpu, k);
+    for (const program of programs) yield* program(cpu, k);
   };

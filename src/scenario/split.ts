@@ -12,7 +12,7 @@ import { splitKernelLeafMapping } from '../kernel/split-leaf.ts';
 import { briefWork } from './brief-work.ts';
 import { checkLinearMap } from './check-linear-map.ts';
 import { moduleArea } from './exercise.ts';
-import { armMeeting, meet } from './meeting.ts';
+import { allTogether, armMeeting, meet } from './meeting.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from './scenario.ts';
 import { sequence } from './sequence.ts';
 
@@ -24,7 +24,7 @@ import { sequence } from './sequence.ts';
 const oneBlock = boardPresets.get('one-block')!;
 
 /** Where blocks may be split in place: all CPUs have BBML2. A tiny kernel, and one 2M block. */
-const ableBlock: Board = {
+export const ableBlock: Board = {
   ...oneBlock,
   name: 'able-block',
   summary: 'four CPUs with BBML2 and tiny TLBs, a tiny kernel and one 2M block',
@@ -124,11 +124,6 @@ export const changeNotFlushed = twin({
   expect: 'stale',
   text: (good) => ({ ...good, pageattr: { ...good.pageattr, *flush() {} } }),
 });
-
-const allTogether: Program = function* (cpu, k) {
-  armMeeting(cpu, k, Infinity);
-  yield* meet(cpu);
-};
 
 /** On threads a reader may come to grief before the change itself has been judged: here all wait until it is made. */
 const changeBeforeReads = (cpu: number): Program =>

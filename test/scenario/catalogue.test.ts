@@ -25,7 +25,9 @@ describe('the catalogue', () => {
     const known = [
       'good',
       ...BY_DRIVERS,
-      ...standardProperties.filter(({ mood }) => mood === 'always').map(({ name }) => name),
+      ...[...standardProperties, ...(scenario.properties ?? [])]
+        .filter(({ mood }) => mood === 'always')
+        .map(({ name }) => name),
     ];
     expect(known).toContain(scenario.expect);
     expect(scenario.summary.length).toBeGreaterThan(20);
@@ -42,6 +44,7 @@ describe('the catalogue', () => {
       'repaint/release-before-flush-completes',
       'split-leaf/no-split-lock',
       'set-memory/page-of-group-by-itself',
+      'split-range/pxn-lost',
     ];
     for (const scenario of catalogue) {
       const { name, text, expect: expected } = scenario;
