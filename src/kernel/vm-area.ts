@@ -35,11 +35,10 @@ export interface VmStruct {
 
 export const VM_AREAS = 8;
 
-/** What a window is: nobody's, an area, unmapped but perhaps still cached, or that while somebody flushes. */
+/** What a window is: nobody's, an area, or unmapped but perhaps still cached. */
 const FREE = 0n;
 const BUSY = 1n;
 const LAZY = 2n;
-const PURGING = 3n;
 
 /** A record of the list, in bytes. */
 export const VM_AREA_RECORD_BYTES = 64;
@@ -133,19 +132,18 @@ export interface LazyArea {
   readonly end: number;
 }
 
-/** Takes all areas that wait for a flush off their list. */
-export function* takeLazyAreas(cpu: Cpu, k: Kernel): Op<LazyArea[]> {
-  const taken: LazyArea[] = [];
+/** All areas that wait for a flush. Whoever asks holds vmap_purge_lock, and gives them back. */
+export function* lazyAreas(cpu: Cpu, k: Kernel): Op<LazyArea[]> {
+  const lazy: LazyArea[] = [];
   yield* spinLock(cpu, k, 'vn->lazy.lock');
   for (let slot = 0; slot < VM_AREAS; slot++) {
     const word = yield* load(cpu, record(k, slot) + STATE);
     if ((word & 0xffn) !== LAZY) continue;
-    yield* store(cpu, record(k, slot) + STATE, PURGING);
     const start = vmAreaStart(k.space, slot);
-    taken.push({ slot, start, end: start + Number(word >> 8n) });
+    lazy.push({ slot, start, end: start + Number(word >> 8n) });
   }
   yield* spinUnlock(cpu, k, 'vn->lazy.lock');
-  return taken;
+  return lazy;
 }
 
 /** Linux: reclaim_list_global(): anybody may have these addresses now. */

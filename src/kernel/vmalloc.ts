@@ -16,7 +16,7 @@ import {
   freeVmapAreaNoflush,
   giveBackVmapAreas,
   insertVmArea,
-  takeLazyAreas,
+  lazyAreas,
   VM_ALLOC,
   VM_ALLOW_HUGE_VMAP,
   VM_FLUSH_RESET_PERMS,
@@ -137,7 +137,7 @@ function* unmapAliases(cpu: Cpu, k: Kernel, besides: Range | undefined): Op {
 
 /** Linux: __purge_vmap_area_lazy(): one flush from the first address to the last, whatever lies between. */
 function* purgeVmapAreaLazy(cpu: Cpu, k: Kernel, besides: Range | undefined): Op {
-  const lazy = yield* takeLazyAreas(cpu, k);
+  const lazy = yield* lazyAreas(cpu, k);
   const ranges: Range[] = besides === undefined ? lazy : [...lazy, besides];
   if (ranges.length === 0) return;
   const start = Math.min(...ranges.map((range) => range.start));

@@ -109,6 +109,12 @@ describe('what is read-only in the linear map', () => {
     expect(judgeAlias()).toEqual([expect.stringMatching(/is read-only, though nobody made it so/)]);
   });
 
+  test.each(['6.18', '7.1'] as const)('is of no area that can be written to: %s', (revision) => {
+    const area = rest({ revision });
+    edit(area, physToVirt(area.k.space, area.pa), (pte) => (pte & ~PTE_WRITE) | PTE_RDONLY);
+    expect(area.judgeAlias()).toEqual([expect.stringMatching(/is read-only, though nobody made it so/)]);
+  });
+
   test('is nothing once an area with VM_FLUSH_RESET_PERMS has gone', () => {
     const { cpu, k, va, judgeAlias } = rest({}, PAGE_KERNEL, '4K', VM_FLUSH_RESET_PERMS);
     complete(setMemoryRox(cpu, k, va, 4));

@@ -8,7 +8,7 @@ import { failAllocations } from '../../src/kernel/pgalloc.ts';
 import { PAGE_KERNEL, PTE_PXN, PTE_RDONLY, PTE_WRITE } from '../../src/kernel/pgtable-prot.ts';
 import { ranges } from '../../src/kernel/ptdump.ts';
 import { setMemoryNx, setMemoryRo, setMemoryRox, setMemoryRw, setMemoryX } from '../../src/kernel/set-memory.ts';
-import { VM_ALLOW_HUGE_VMAP, VM_IOREMAP } from '../../src/kernel/vm-area.ts';
+import { VM_ALLOW_HUGE_VMAP, VM_IOREMAP, vmAreasAt } from '../../src/kernel/vm-area.ts';
 import { getVmArea, vfree, vmalloc } from '../../src/kernel/vmalloc.ts';
 import { complete } from './boot-cpu.ts';
 import { recorded } from './recorded.ts';
@@ -151,6 +151,18 @@ test('without a table for the split of the alias: -ENOMEM, and the area stays as
   expect(rights(area, alias)).toBe(four('rw-'));
   expect(complete(setMemoryRox(cpu, k, va, PAGES))).toBe(-ENOMEM);
   expect(rights(area, va)).toBe(four('rw-'));
+});
+
+test('a kprobe gets a page that nobody can write to, or none', () => {
+  const area = withArea();
+  const { cpu, k, memory, pa } = area;
+  const { allocInsnPage } = k.text.kprobes;
+  const { addr } = complete(allocInsnPage(cpu, k, pa))!;
+  expect(rights(area, addr, 1)).toBe('r-x');
+  expect(rights(area, area.alias, 1)).toBe('r--');
+  failAllocations(memory.control, 1);
+  expect(complete(allocInsnPage(cpu, k, pa + 2 ** 30))).toBeUndefined();
+  expect(vmAreasAt(memory, k)).toHaveLength(2);
 });
 
 test('execmem_force_rw() and execmem_restore_rox(): never writable and executable in one place', () => {

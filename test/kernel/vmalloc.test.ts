@@ -19,7 +19,7 @@ import {
   vmAreaStart,
   vmAreasAt,
 } from '../../src/kernel/vm-area.ts';
-import { getVmArea, vfree, vmalloc, vmUnmapAliases } from '../../src/kernel/vmalloc.ts';
+import { getVmArea, type VmallocText, vfree, vmalloc, vmUnmapAliases } from '../../src/kernel/vmalloc.ts';
 import { complete } from './boot-cpu.ts';
 import { recorded } from './recorded.ts';
 import { mapped, pteVa, vmapRig } from './vmap-rig.ts';
@@ -124,7 +124,17 @@ describe('areas', () => {
     const entry = (): bigint =>
       read(memory, pteVa({ cpu, k, memory } as never, alias) - k.space.pageOffset + k.space.memstart);
     expect(entry() & (1n << 7n)).toBe(1n << 7n);
-    const { did } = recorded(cpu, vfree(cpu, k, va));
+    let atFlush = 1n;
+    const vmallocText: VmallocText = {
+      ...k.text.vmalloc,
+      *purgeFlush(...flush) {
+        atFlush = entry() & 1n;
+        yield* k.text.vmalloc.purgeFlush(...flush);
+      },
+    };
+    const watched = { ...k, text: { ...k.text, vmalloc: vmallocText } };
+    const { did } = recorded(cpu, vfree(cpu, watched, va));
+    expect(atFlush).toBe(0n); // nobody can cache it while it changes
     expect(did.filter((each) => each.startsWith('tlbi'))).toEqual(['tlbi vmalle1is']);
     expect(entry() & ((1n << 7n) | 1n)).toBe(1n);
     expect(recorded(cpu, vmUnmapAliases(cpu, k)).did.some((each) => each.startsWith('tlbi'))).toBe(false);
