@@ -78,7 +78,7 @@ export function huntLine(one: HuntedBug, width: number, style: Style): string[] 
   const properties = [...new Set(HUNTERS.flatMap((hunter) => hunt[hunter].properties))];
   const by = properties.length === 0 ? style.bad('not found') : properties.join(', ');
   return [
-    `${mark} ${name}  ${by.padEnd(16)}${HUNTERS.map((hunter) => `${hunter} ${tookText(hunt[hunter].took)}`).join(' · ')} · ${after}`,
+    `${mark} ${name}  ${by.padEnd(18)}${HUNTERS.map((hunter) => `${hunter} ${tookText(hunt[hunter].took)}`).join(' · ')} · ${after}`,
     ...(token === undefined ? [] : [style.dim(`  ${''.padEnd(width)}  npx asymmu replay ${token}`)]),
   ];
 }
