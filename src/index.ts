@@ -22,10 +22,11 @@ export type { BbmClass, Board, CpuFeatures, CpuModel, KernelImage, MemoryBank } 
 export { validateBoard } from './hardware/board-check.ts';
 export { boardPresets, defaultBoard } from './hardware/board-presets.ts';
 export { resizeBoard } from './hardware/board-resize.ts';
-export { branchTo } from './hardware/branch.ts';
+export { branchTo, fetchBranch } from './hardware/branch.ts';
 export type { Cpu } from './hardware/cpu.ts';
 export { cpuModel, cpuModels } from './hardware/cpu-models.ts';
 export { halt } from './hardware/exception.ts';
+export { dcCvau, icIvau } from './hardware/instruction-cache.ts';
 export { sendIpi } from './hardware/ipi.ts';
 export { compareAndSwap, load, loadAdd, loadExclusive, store } from './hardware/load-store.ts';
 export { announce } from './hardware/milestone.ts';
@@ -59,6 +60,7 @@ export { execmemAlloc, execmemAllocRw, execmemFree } from './kernel/execmem-allo
 export { runExecmemWork } from './kernel/execmem-cache.ts';
 export type { Kernel, KernelText } from './kernel/kernel.ts';
 export { mark } from './kernel/kernel.ts';
+export { kickAllCpusSync } from './kernel/kick.ts';
 export type { KprobesText } from './kernel/kprobes.ts';
 export { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './kernel/lazy-mmu.ts';
 export { createPgdMapping } from './kernel/linear-map.ts';
@@ -89,6 +91,7 @@ export {
   updateRangeProt,
 } from './kernel/pageattr.ts';
 export { entryOffset } from './kernel/pagewalk.ts';
+export { aarch64InsnPatchTextNosync, type PatchingText } from './kernel/patching.ts';
 export { pgtableAlloc, pgtableFree } from './kernel/pgalloc.ts';
 export * as prot from './kernel/pgtable-prot.ts';
 export {
@@ -101,6 +104,7 @@ export {
   preemptDisable,
   preemptEnable,
 } from './kernel/preempt.ts';
+export { type NotePage, type PtdumpText, ptdumpCheckWx, ptdumpWalk, type WxPages } from './kernel/ptdump-walk.ts';
 export type { RepaintText } from './kernel/repaint.ts';
 export { contPteBytes, setHugePteAt } from './kernel/set-huge-pte.ts';
 export {
@@ -113,8 +117,16 @@ export {
 } from './kernel/set-memory.ts';
 export { childLeaf, rangeSplitToPtes, splitBlock, splitCont, tableVa } from './kernel/split.ts';
 export { type SplitText, splitKernelLeafMapping } from './kernel/split-leaf.ts';
+export {
+  staticBranchDec,
+  staticBranchDisable,
+  staticBranchEnable,
+  staticBranchInc,
+  staticBranchUnlikely,
+} from './kernel/static-key.ts';
 export { type StopFunction, stopMachine } from './kernel/stop-machine.ts';
 export { pmdFreePtePage, pudFreePmdPage, type TableFreeText } from './kernel/table-free.ts';
+export { linkOf, readEntry, readInvalid, swapperLink, type TableLink } from './kernel/table-link.ts';
 export {
   flushTlbAll,
   flushTlbKernelPgtable,

@@ -17,7 +17,9 @@ export function interruptDue(cpu: Cpu): boolean {
 /** Takes the exception, and reads and clears what is pending. What was fetched of the interrupted program is discarded. */
 export function acknowledge(cpu: Cpu): number {
   refetch(cpu.memory, cpu.id);
-  return Atomics.exchange(cpu.words, CPU_IRQ_PENDING, 0);
+  const pending = Atomics.exchange(cpu.words, CPU_IRQ_PENDING, 0);
+  Atomics.notify(cpu.words, CPU_IRQ_PENDING); // whoever waits for it to be taken
+  return pending;
 }
 
 /** ERET: back to what was interrupted, which is fetched anew. */

@@ -2,6 +2,7 @@ import type { Bug } from './bug.ts';
 import { contpteBugs } from './contpte-bugs.ts';
 import { execmemBugs } from './execmem-bugs.ts';
 import { idRegisterBugs } from './id-register.ts';
+import { ptdumpBugs } from './ptdump-bugs.ts';
 import { repaintBugs } from './repaint-bugs.ts';
 import { splitBugs } from './split-bugs.ts';
 import { vmallocBugs } from './vmalloc-bugs.ts';
@@ -14,6 +15,7 @@ export const bugs: readonly Bug[] = [
   ...splitBugs,
   ...vmallocBugs,
   ...execmemBugs,
+  ...ptdumpBugs,
 ];
 
 export function bugNamed(name: string): Bug | undefined {

@@ -2,19 +2,17 @@ import { encodeVaOperand } from '../arch/tlbi-operand.ts';
 import { dsb, isb } from '../hardware/barrier.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { dcCvau, icIvau } from '../hardware/instruction-cache.ts';
-import { store } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import { tlbi } from '../hardware/tlbi.ts';
 import type { Kernel, KernelText } from '../kernel/kernel.ts';
 import { setEntry } from '../kernel/lazy-mmu.ts';
-import { LOCK_NAMES } from '../kernel/lock-class.ts';
 import { downRead, downWrite, upRead, upWrite } from '../kernel/locks.ts';
 import type { PatchingText } from '../kernel/patching.ts';
 import { type PtdumpText, ptdumpWalk } from '../kernel/ptdump-walk.ts';
 import { staticBranchDec, staticBranchDisable, staticBranchEnable, staticBranchInc } from '../kernel/static-key.ts';
 import type { TableFreeText } from '../kernel/table-free.ts';
 import { flushTlbKernelPgtable } from '../kernel/tlbflush.ts';
-import { inTurns, letDumperGoOn, ptdumpScenario, vmallocFreeOnly } from './ptdump.ts';
+import { inTurns, ptdumpScenario, vmallocFreeOnly } from './ptdump.ts';
 import { slot, vmallocArea } from './ptdump-area.ts';
 import type { Scenario, ScenarioDefinition } from './scenario.ts';
 
@@ -22,17 +20,17 @@ import type { Scenario, ScenarioDefinition } from './scenario.ts';
 
 type Change = (good: KernelText) => KernelText;
 
-function twin(name: string, summary: string, change: Change, more: Partial<ScenarioDefinition> = {}): Scenario {
+export function twin(name: string, summary: string, change: Change, more: Partial<ScenarioDefinition> = {}): Scenario {
   return ptdumpScenario({ name: `ptdump/${name}`, summary, expect: 'table-lifetime', ...more }, change);
 }
 
-const freeing =
+export const freeing =
   (change: Partial<TableFreeText>): Change =>
   (good) => ({ ...good, tableFree: { ...good.tableFree, ...change } });
-const patching =
+export const patching =
   (change: Partial<PatchingText>): Change =>
   (good) => ({ ...good, patching: { ...good.patching, ...change } });
-const dumping =
+export const dumping =
   (change: Partial<PtdumpText>): Change =>
   (good) => ({ ...good, ptdump: { ...good.ptdump, ...change } });
 
@@ -62,16 +60,16 @@ export const flushWithoutDsb = twin(
   vmallocFreeOnly,
 );
 
+export function* flushEndsWithoutIsb(cpu: Cpu, va: number): Op {
+  yield* dsb(cpu, 'ishst');
+  yield* tlbi(cpu, 'vaae1is', encodeVaOperand(va));
+  yield* dsb(cpu, 'ish');
+}
+
 export const flushWithoutIsb = twin(
   'flush-without-isb',
   'the flush ends without an ISB: the branch may be the NOP that was fetched before a dumper turned the key on',
-  freeing({
-    *flush(cpu, va) {
-      yield* dsb(cpu, 'ishst');
-      yield* tlbi(cpu, 'vaae1is', encodeVaOperand(va));
-      yield* dsb(cpu, 'ish');
-    },
-  }),
+  freeing({ flush: flushEndsWithoutIsb }),
 );
 
 export const freerTakesNoLock = twin(
@@ -216,59 +214,4 @@ export const ptdumpTwins: readonly Scenario[] = [
   patchWithoutInvalidate,
   patchWithoutDsbBetween,
   patchWithoutDsbAfter,
-];
-
-/** Pieces that no freed table is read without. */
-
-export const patchWithoutIsb = twin(
-  'patch-without-isb',
-  'the dumper has no ISB after patching: it does not execute the branch, and its walk is ordered by the lock',
-  patching({
-    *cachesCleanInvalPou(cpu, va) {
-      yield* dcCvau(cpu, va);
-      yield* dsb(cpu, 'ish');
-      yield* icIvau(cpu, va);
-      yield* dsb(cpu, 'ish');
-    },
-  }),
-  { expect: 'good' },
-);
-
-export const keyAfterLock = twin(
-  'key-after-lock',
-  'the dumper takes the lock before it turns the key on: who missed the key has cleared before the walk begins',
-  dumping({
-    *guarded(cpu, k, walk) {
-      yield* downRead(cpu, k, 'mem_hotplug_lock');
-      yield* downWrite(cpu, k, 'init_mm.mmap_lock');
-      yield* staticBranchInc(cpu, k, 'arm64_ptdump_lock_key');
-      yield* walk;
-      yield* staticBranchDec(cpu, k, 'arm64_ptdump_lock_key');
-      yield* upWrite(cpu, k, 'init_mm.mmap_lock');
-      yield* upRead(cpu, k, 'mem_hotplug_lock');
-    },
-  }),
-  { expect: 'good' },
-);
-
-export const freerUnlocksByStore = twin(
-  'freer-unlocks-by-a-store',
-  'the freer gives the lock back by a plain store: its clear was ordered by the flush, before it took the lock',
-  freeing({
-    *passLock(cpu, k) {
-      yield* letDumperGoOn(cpu, k, 'init_mm.mmap_lock');
-      const word = k.symbols.variables['init_mm.mmap_lock'];
-      yield* downRead(cpu, k, 'init_mm.mmap_lock');
-      cpu.observer.lockRelease(cpu, { lockClass: LOCK_NAMES.indexOf('init_mm.mmap_lock'), va: word, shared: true });
-      yield* store(cpu, word, 0n); // nobody else reads, and a writer that waits looks again
-    },
-  }),
-  { expect: 'good' },
-);
-
-export const ptdumpHarmless: readonly Scenario[] = [
-  twoDumpersOnOneCpu,
-  patchWithoutIsb,
-  keyAfterLock,
-  freerUnlocksByStore,
 ];

@@ -83,10 +83,11 @@ export function programsOf(
   area: (k: Kernel) => number,
   free: Free,
   replaces = true,
+  rounds = ROUNDS,
 ): Pick<Scenario, 'programs' | 'briefPrograms'> {
   function* freeInTurns(cpu: Cpu, k: Kernel): Op {
     const alone = k.board.cpus.length === 1;
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       const va = slot(k, area(k), round);
       yield* mapAndUnmap(cpu, k, va);
       const entry = yield* pmdEntry(cpu, k, va);
@@ -103,7 +104,7 @@ export function programsOf(
   }
 
   function* dumpInTurns(cpu: Cpu, k: Kernel): Op {
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       yield* until(cpu, unmapped(round));
       yield* dump(cpu, k, round + 1);
       reach(cpu, aboutToRead(round)); // where there was no table to read
@@ -126,7 +127,7 @@ export function programsOf(
   const dumpOnce: Program = (cpu, k) => dump(cpu, k, 1);
   /** Beside the one that goes in turns: as often as it likes. */
   function* dumpAgain(cpu: Cpu, k: Kernel): Op {
-    for (let round = 0; round < ROUNDS; round++) yield* dump(cpu, k, round + 1);
+    for (let round = 0; round < rounds; round++) yield* dump(cpu, k, round + 1);
   }
 
   const inTurns: readonly Program[] = [freeInTurns, dumpInTurns, dumpAgain];
@@ -154,6 +155,8 @@ const freePtePage: Free = function* (cpu, k, entry, va) {
 export const vmalloc = programsOf(vmallocArea, freePtePage);
 /** Where what comes after the free would be caught first. */
 export const vmallocFreeOnly = programsOf(vmallocArea, freePtePage, false);
+/** Where each round takes its time. */
+export const vmallocFewRounds = programsOf(vmallocArea, freePtePage, true, 6);
 
 /** A scenario of this kind: the good text, in turns, but for `change`. */
 export function ptdumpScenario(

@@ -3,13 +3,8 @@ import { bounded } from '../../src/explore/strategy/bounded.ts';
 import { type Searched, search } from '../../src/explore/strategy/search.ts';
 import { hotRemove, noGetOnlineMems } from '../../src/scenario/hot-remove.ts';
 import { ptdump } from '../../src/scenario/ptdump.ts';
-import {
-  dumperTakesNoLock,
-  flushWithoutIsb,
-  freerTakesNoLock,
-  ptdumpHarmless,
-  ptdumpTwins,
-} from '../../src/scenario/ptdump-twins.ts';
+import { ptdumpHarmless } from '../../src/scenario/ptdump-harmless.ts';
+import { dumperTakesNoLock, flushWithoutIsb, freerTakesNoLock, ptdumpTwins } from '../../src/scenario/ptdump-twins.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { expectCaught, expectGood, explorer } from './explored.ts';
 

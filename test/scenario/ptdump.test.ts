@@ -1,7 +1,8 @@
 import { describe, test } from 'vitest';
 import { hotRemove, noGetOnlineMems } from '../../src/scenario/hot-remove.ts';
 import { ptdump } from '../../src/scenario/ptdump.ts';
-import { flushWithoutIsb, ptdumpHarmless, ptdumpTwins } from '../../src/scenario/ptdump-twins.ts';
+import { ptdumpHarmless } from '../../src/scenario/ptdump-harmless.ts';
+import { flushWithoutIsb, ptdumpTwins } from '../../src/scenario/ptdump-twins.ts';
 import { expectCaught, expectGood, expectGoodWithin } from './explored.ts';
 
 /** A seed that comes to what takes three CPUs' steps in a certain order before long. */
