@@ -47,6 +47,29 @@ describe('a freed table', () => {
     expect(remedy).toContain('__flush_tlb_kernel_pgtable()');
   });
 
+  test.each([
+    ['what led there was flushed, and that is complete', 'vaae1is', true, ''],
+    ['nothing was flushed', undefined, false, '__flush_tlb_kernel_pgtable() (TLBI'],
+    ['the TLBI left table entries alone', 'vaale1is', true, '__flush_tlb_kernel_pgtable() (TLBI'],
+    ['the TLBI was not completed', 'vaae1is', false, 'a DSB ISH between the TLBI and freeing the table'],
+  ] as const)('is judged when it is freed: %s', (_, name, complete, remedy) => {
+    for (const after of [0n, undefined]) {
+      const rig = rigOf({ classes: ['level3', 'level3'] });
+      const cpu = rig.cpus[0]!;
+      const va = rig.k.space.pageOffset;
+      const entry = entryAt(rig, va, 2);
+      const before = leafTable(rig, 3, 0);
+      put(rig, entry, before);
+      const table = Number(before & 0x0000_ffff_ffff_f000n);
+      change(cpu, entry, after ?? memoryWord(rig.machine.memory, table) & ~2n); // nothing, or the block it is made of
+      if (name !== undefined) run(tlbi(cpu, name, encodeVaOperand(va)));
+      if (complete) run(dsb(cpu, 'ish'));
+      cpu.observer.tableFreed(cpu, table);
+      const reports = rig.reports.filter(({ property }) => property === 'table-lifetime');
+      expect(reports.map((report) => report.remedy.includes(remedy))).toEqual(remedy === '' ? [] : [true]);
+    }
+  });
+
   test('that still hangs in the tree is found at rest', () => {
     const rig = rigOf({ classes: ['level3'] });
     const entry = entryAt(rig, rig.k.space.pageOffset, 2);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LIMIT_PXN } from '../../src/arch/permission.ts';
+import { leak } from '../../src/check/leak.ts';
 import type { granules } from '../../src/hardware/board.ts';
 import { allocatedFrames } from '../../src/hardware/frame.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
@@ -7,7 +8,7 @@ import { type KernelConfig, REVISIONS } from '../../src/kernel/config.ts';
 import { ENOMEM } from '../../src/kernel/errno.ts';
 import { CODE, execmemRestoreRox, executeCode, TRAPPING_INSTRUCTION, writeCode } from '../../src/kernel/execmem.ts';
 import { execmemAllocRw, execmemFree } from '../../src/kernel/execmem-alloc.ts';
-import { execmemAreasAt } from '../../src/kernel/execmem-areas.ts';
+import { execmemAreasAt, insertArea } from '../../src/kernel/execmem-areas.ts';
 import { runExecmemWork } from '../../src/kernel/execmem-cache.ts';
 import { PTE_PXN, PTE_RDONLY, PTE_WRITE } from '../../src/kernel/pgtable-prot.ts';
 import { ranges } from '../../src/kernel/ptdump.ts';
@@ -117,6 +118,39 @@ test('where no PMD is to be had the cache takes what is asked for, and no block 
   it.free(first);
   it.work();
   expect(it.linearMap()).toBe('1 of 2 rw-');
+});
+
+test('what was given back and never became free, or whole, is a leak', () => {
+  const it = rig();
+  const machine = { board: it.k.board, layout: it.cpu.layout, memory: it.memory };
+  const lost = (): string[] => leak.atRest!(machine, it.k).map(({ message }) => message);
+  const one = it.alloc(1);
+  const other = it.alloc(1);
+  it.free(one);
+  expect(lost()).toEqual([]);
+  // There is no memory for the next, nor when it is tried again.
+  const short = {
+    ...it.k.text,
+    execmem: {
+      ...it.k.text.execmem,
+      *addFree() {
+        return -ENOMEM;
+      },
+    },
+  };
+  complete(execmemFree(it.cpu, { ...it.k, text: short }, other));
+  expect(it.lists()).toBe('free 1+510 busy 1!');
+  expect(lost()).toEqual([]); // work is scheduled
+  complete(runExecmemWork(it.cpu, { ...it.k, text: short }));
+  expect(lost()).toEqual([]); // and again
+  complete(
+    runExecmemWork(it.cpu, { ...it.k, text: { ...short, execmem: { ...short.execmem, retriesPending: false } } }),
+  );
+  expect(lost()).toEqual([expect.stringContaining('nobody tries again')]);
+  const [busy] = execmemAreasAt(it.memory, 'busy');
+  complete(insertArea(it.cpu, it.k, 'free', busy!.start, busy!.bytes));
+  expect(lost()).toHaveLength(3);
+  expect(lost()[1]).toContain('apart from what is free before it');
 });
 
 test.each(REVISIONS)('%s: allocated writable, executed when restored, ordinary when freed', (revision) => {
