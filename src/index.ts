@@ -1,9 +1,11 @@
 /** The public names: what a scenario of your own is made of. Nothing inside asymmu imports this file. */
 
 // What must hold
+export { batching } from './check/batching.ts';
 export { standardProperties } from './check/standard.ts';
 export type { Property, PropertyName, Report, Violation, Watch } from './check/violation.ts';
 export { atRest } from './check/violation.ts';
+export { refused } from './check/warn.ts';
 export type { Decide, Decisions, Ready } from './explore/decide.ts';
 export { type Shrunk, shrink } from './explore/explain/shrink.ts';
 export { type Exploration, type Interleaved, type Interleaver, interleaverOf } from './explore/interleaver.ts';
@@ -29,8 +31,8 @@ export { halt } from './hardware/exception.ts';
 export { dcCvau, icIvau } from './hardware/instruction-cache.ts';
 export { sendIpi } from './hardware/ipi.ts';
 export { compareAndSwap, load, loadAdd, loadExclusive, store } from './hardware/load-store.ts';
-export { announce } from './hardware/milestone.ts';
-export type { Observer } from './hardware/observer.ts';
+export { announce, promise } from './hardware/milestone.ts';
+export type { Observer, Promised } from './hardware/observer.ts';
 export type { Op, Point } from './hardware/op.ts';
 export type { Machine } from './hardware/system.ts';
 export { msr } from './hardware/system-register.ts';
@@ -46,6 +48,7 @@ export {
   forcePteMapping,
   systemSupportsBbml2Noabort,
 } from './kernel/cpufeature.ts';
+export type { EarlyStage, EarlyText } from './kernel/early.ts';
 export {
   CODE,
   type ExecmemText,
@@ -87,6 +90,7 @@ export {
   setDirectMapDefaultNoflush,
   setDirectMapInvalidNoflush,
   setDirectMapValidNoflush,
+  setMemoryDecrypted,
   setMemoryValid,
   updateRangeProt,
 } from './kernel/pageattr.ts';
@@ -116,6 +120,7 @@ export {
   setMemoryX,
 } from './kernel/set-memory.ts';
 export { childLeaf, rangeSplitToPtes, splitBlock, splitCont, tableVa } from './kernel/split.ts';
+export type { SplitFilter } from './kernel/split-filter.ts';
 export { type SplitText, splitKernelLeafMapping } from './kernel/split-leaf.ts';
 export {
   staticBranchDec,
@@ -145,6 +150,7 @@ export {
 export { getVmArea, type VmallocRequest, type VmallocText, vfree, vmalloc, vmUnmapAliases } from './kernel/vmalloc.ts';
 export { type Mapping, vmapRange, vunmapRange, vunmapRangeNoflush } from './kernel/vmap.ts';
 export { type Visit, type Visited, type WalkOps, walkKernelPageTableRangeLockless } from './kernel/walk-range.ts';
+export { type Warning, warn } from './kernel/warn.ts';
 export { briefWork } from './scenario/brief-work.ts';
 
 // A scenario and its verdict

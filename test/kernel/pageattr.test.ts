@@ -247,6 +247,18 @@ describe('validity, 7.1', () => {
   });
 });
 
+test('what is said of old translations is said where something may have changed, and not where the split has failed', () => {
+  const { cpu, k, memory, va, page } = ready();
+  const said: string[] = [];
+  const watched = { ...cpu, observer: { ...nobody, announced: (_: unknown, by: string) => said.push(by) } };
+  failAllocations(memory.control, 1);
+  expect(complete(changeMemory(watched, k, va + page, page, PTE_RDONLY, PTE_WRITE))).toBe(-ENOMEM);
+  expect(said).toEqual([]);
+  failAllocations(memory.control, 0);
+  expect(complete(changeMemory(watched, k, va + page, page, PTE_RDONLY, PTE_WRITE))).toBe(0);
+  expect(said).toEqual(['set_memory']);
+});
+
 describe('validity, 6.18', () => {
   test('an invalid entry is merely not valid, and every change is flushed', () => {
     const machine = ready();
