@@ -70,6 +70,19 @@ describe('whoever is told of a new instruction', () => {
   });
 });
 
+/** Synchronises, and only then looks at the flag, and executes. */
+const synchronisedBefore: Litmus = function* (cpu, k, registers) {
+  yield* isb(cpu);
+  registers.push(Number(yield* load(cpu, word(k, 0))));
+  registers.push((yield* fetchBranch(cpu, cpu.memory.textPa)) ? 1 : 0);
+};
+
+test('an ISB helps whose maintenance was complete before it: that order is searched as well', () => {
+  const { outcomes, finished } = runAll([patcher(ALL), synchronisedBefore]);
+  expect(finished).toBe(true);
+  expect(outcomes).toEqual(['0 0', '0 1', '1 0', '1 1']);
+});
+
 /** Executes twice, without anything between. */
 const twice: Litmus = function* (cpu, _, registers) {
   for (let i = 0; i < 2; i++) registers.push((yield* fetchBranch(cpu, cpu.memory.textPa)) ? 1 : 0);

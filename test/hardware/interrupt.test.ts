@@ -1,11 +1,20 @@
 import { describe, expect, it } from 'vitest';
+import { branch, NOP } from '../../src/arch/instruction.ts';
 import { isb } from '../../src/hardware/barrier.ts';
 import { IPIS } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { CPU_IRQ_PENDING } from '../../src/hardware/dvm.ts';
 import {
+  beginMaintenance,
+  completeMaintenance,
+  loadText,
+  mayBeStale,
+  textStored,
+} from '../../src/hardware/instruction-memory.ts';
+import {
   acknowledge,
   armTimer,
+  exceptionReturn,
   IPI_CALL_FUNC,
   IPI_RESCHEDULE,
   IRQ_TIMER,
@@ -26,6 +35,28 @@ function stopOf(operation: () => void): Stopped['point'] | undefined {
   }
   return undefined;
 }
+
+/** All caches have the new instruction, and each CPU may have fetched the old one. */
+function patched({ memory }: Cpu): void {
+  loadText(memory, 0, NOP);
+  textStored(memory, 0, branch(4));
+  for (const operation of ['clean', 'invalidate'] as const)
+    completeMaintenance(memory, beginMaintenance(memory, operation, 0));
+}
+
+describe('the exception', () => {
+  const events: readonly [string, (cpu: Cpu) => void][] = [
+    ['entry', acknowledge],
+    ['return', exceptionReturn],
+  ];
+  it.each(events)('%s discards what its CPU has fetched, and no other', (_, event) => {
+    const [a, b] = smallMachine().cpus as [Cpu, Cpu];
+    patched(a);
+    expect([mayBeStale(a.memory, 0, 0), mayBeStale(a.memory, 1, 0)]).toEqual([true, true]);
+    event(b);
+    expect([mayBeStale(a.memory, 0, 0), mayBeStale(a.memory, 1, 0)]).toEqual([true, false]);
+  });
+});
 
 describe('an interrupt', () => {
   it("of a CPU's own timer is pending at once, and on threads soon looked for", () => {
