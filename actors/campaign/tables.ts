@@ -12,6 +12,7 @@ import { eachOnPool } from './each-on-pool.ts';
 import { type ExplorationPlan, explorerOf } from './exploration.ts';
 import { FILLERS, schedulesToFill } from './filled-cells.ts';
 import type { GoodTask, Proof } from './good-worker.ts';
+import { type Level3Share, level3Share } from './level3-share.ts';
 import { STRATEGIES, type StrategyName, type StrategyOptions } from './strategies.ts';
 
 /** The tables of docs/: measured, and the same wherever and whenever they are. */
@@ -173,7 +174,22 @@ export async function goodRows(): Promise<string[][]> {
 
 const LONGEST_PROOF_MS = 3_600_000;
 
-export type TableName = 'twins' | 'finished' | 'filled' | 'bugs' | 'unacted' | 'scenarios' | 'good';
+const MODULES = [50, 100, 200, 400] as const;
+
+/** Entries of level 3 in the linear map once so many modules are loaded: see level3-share.ts. */
+export function level3Rows(): string[][] {
+  const n = (count: number): string => count.toLocaleString('en-US');
+  const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
+  return MODULES.map((modules) => {
+    const plain = level3Share(modules, 'plain');
+    const apart = level3Share(modules, 'cache, not collapsed');
+    const cache = level3Share(modules, 'cache');
+    const text = ({ entries, share }: Level3Share): string => `${n(entries)} (${percent(share)})`;
+    return [`${modules}`, text(plain), text(apart), text(cache), percent(1 - cache.entries / plain.entries)];
+  });
+}
+
+export type TableName = 'twins' | 'finished' | 'filled' | 'bugs' | 'unacted' | 'scenarios' | 'good' | 'level3';
 
 /** Where each table stands. */
 export const TABLE_FILES: Readonly<Record<TableName, string>> = {
@@ -184,6 +200,7 @@ export const TABLE_FILES: Readonly<Record<TableName, string>> = {
   unacted: 'docs/bugs.md',
   scenarios: 'docs/protocols.md',
   good: 'docs/protocols.md',
+  level3: 'docs/execmem.md',
 };
 
 export const TABLES: Readonly<Record<TableName, () => string | Promise<string>>> = {
@@ -201,6 +218,8 @@ export const TABLES: Readonly<Record<TableName, () => string | Promise<string>>>
       ['scenario', 'CPUs', 'random schedules', 'points', 'bounded, 2 CPUs: schedules', 'cut short'],
       await goodRows(),
     ),
+  level3: () =>
+    markdown(['modules', 'areas of their own', 'cache, not collapsed', 'cache', 'fewer entries'], level3Rows()),
   unacted: () => markdown(['bug', 'what goes wrong', 'why not'], unactedRows()),
 };
 
