@@ -30,7 +30,7 @@ export { cpuModel, cpuModels } from './hardware/cpu-models.ts';
 export { halt } from './hardware/exception.ts';
 export { dcCvau, icIvau } from './hardware/instruction-cache.ts';
 export { sendIpi } from './hardware/ipi.ts';
-export { compareAndSwap, load, loadAdd, loadExclusive, store } from './hardware/load-store.ts';
+export { compareAndSwap, load, loadAdd, loadExclusive, store, swap } from './hardware/load-store.ts';
 export { announce, promise } from './hardware/milestone.ts';
 export type { Observer, Promised } from './hardware/observer.ts';
 export type { Op, Point } from './hardware/op.ts';
@@ -38,11 +38,25 @@ export type { Machine } from './hardware/system.ts';
 export { msr } from './hardware/system-register.ts';
 export { clearPage, fillTable, storeRun } from './hardware/table-fill.ts';
 export { tlbi } from './hardware/tlbi.ts';
+export { ldtr, sttr, type Unprivileged } from './hardware/unprivileged.ts';
 export { relaxWhile, sevl, wfe, wfi } from './hardware/wait.ts';
 // The kernel's own functions
 export { type AddressSpace, imageVa, physToVirt, virtToPhys } from './kernel/address-space.ts';
 export { touchLinearMap } from './kernel/boot.ts';
 export { DEFAULT_CONFIG, type KernelConfig, type Revision } from './kernel/config.ts';
+export {
+  type ContpteText,
+  contPtes,
+  contpteConvert,
+  contpteTryFold,
+  contpteTryUnfold,
+  ptepGet,
+  ptepGetAndClear,
+  ptepGetLockless,
+  ptepSetAccessFlags,
+  setPtes,
+  wrprotectPtes,
+} from './kernel/contpte.ts';
 export {
   cpuSupportsBbml2Noabort,
   forcePteMapping,
@@ -81,6 +95,19 @@ export {
   upWrite,
 } from './kernel/locks.ts';
 export { MARKS, type Mark } from './kernel/marks.ts';
+export {
+  cpuSetReservedTtbr0,
+  cpuSwitchMm,
+  destroyContext,
+  type Mm,
+  type MmText,
+  mmAlloc,
+  mmlistAdd,
+  mmNumber,
+  mmput,
+  pteAllocMap,
+  waitForUsers,
+} from './kernel/mm.ts';
 export {
   changeMemory,
   kernelMapPages,
@@ -138,6 +165,16 @@ export {
   flushTlbKernelRange,
   localFlushTlbAll,
 } from './kernel/tlbflush.ts';
+export { handlePteFault, type UserAccess, userRead, userWrite } from './kernel/user-fault.ts';
+export { makeWritable, mapPages, pageMkclean, withPageTableLock, writeProtect } from './kernel/user-pages.ts';
+export {
+  flushTlbAsid,
+  flushTlbMm,
+  flushTlbPage,
+  flushTlbRange,
+  type TlbFlags,
+  type UserTlbflushText,
+} from './kernel/user-tlbflush.ts';
 export {
   findVmArea,
   VM_ALLOC,

@@ -101,7 +101,7 @@ function dirtied(cpu: Cpu, regime: Regime, va: number, right: number): number {
   for (;;) {
     const fault = walkManaged(cpu, regime, va);
     if (fault !== 0) return -fault;
-    if (!isWritableClean(cpu.walk)) break;
+    if (!isWritableClean(cpu, regime, right)) break;
     makeDirty(cpu);
   }
   const way = fill(cpu, regime, va, 0, false);

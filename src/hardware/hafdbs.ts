@@ -1,8 +1,8 @@
-import { LEAF } from '../arch/descriptor.ts';
+import { AP_EL0, LEAF } from '../arch/descriptor.ts';
 import { AF, READ_ONLY } from '../arch/dirty-state.ts';
 import { faultCode } from '../arch/fault.ts';
-import { halfMask } from '../arch/field.ts';
-import { RIGHT_EL0_WRITE, RIGHT_EL1_WRITE, RIGHT_EL1_WRITE_PAN } from '../arch/permission.ts';
+import { halfMask, halfShift } from '../arch/field.ts';
+import { RIGHT_EL0_WRITE, RIGHT_EL1_WRITE, RIGHT_EL1_WRITE_PAN, rightsOf } from '../arch/permission.ts';
 import type { Cpu } from './cpu.ts';
 import { compareExchange } from './memory.ts';
 import type { Regime } from './regime.ts';
@@ -23,6 +23,9 @@ import type { Walk } from './walker.ts';
 const ACCESS_FLAG_L0 = faultCode('accessflag', 0);
 const LOW_READ_ONLY = Number(READ_ONLY);
 const HIGH_DBM = halfMask(LEAF.DBM);
+const LOW_AP_SHIFT = halfShift(LEAF.AP);
+const HIGH_PXN_SHIFT = halfShift(LEAF.PXN);
+const HIGH_UXN_SHIFT = halfShift(LEAF.UXN);
 const WRITES = RIGHT_EL1_WRITE | RIGHT_EL0_WRITE | RIGHT_EL1_WRITE_PAN;
 
 /** What a trace record of kind `hardware-update` says: which update it was. */
@@ -38,8 +41,13 @@ export function wouldMakeDirty({ tlb }: Cpu, regime: Regime, way: number, right:
   return regime.managesDirtyState === 1 && (right & WRITES) !== 0 && mayBecomeDirty(tlb, way);
 }
 
-export function isWritableClean({ low, high }: Walk): boolean {
-  return (high & HIGH_DBM) !== 0 && (low & LOW_READ_ONLY) !== 0;
+/** The page that the last walk found is clean, and nothing else keeps this access from it. */
+export function isWritableClean({ walk: { low, high, limits } }: Cpu, regime: Regime, right: number): boolean {
+  if ((high & HIGH_DBM) === 0 || (low & LOW_READ_ONLY) === 0) return false;
+  const [WXN, EPAN] = [(regime.rightsKey >> 8) & 1, (regime.rightsKey >> 9) & 1];
+  const [UXN, PXN] = [(high >> HIGH_UXN_SHIFT) & 1, (high >> HIGH_PXN_SHIFT) & 1];
+  const AP = (low >> LOW_AP_SHIFT) & AP_EL0;
+  return (rightsOf(AP, UXN, PXN, limits & regime.limitsMask, WXN, EPAN) & regime.rightsMask & right) !== 0;
 }
 
 export function makeYoung(cpu: Cpu): void {

@@ -21,6 +21,7 @@ import {
   pteWrprotect,
   pteYoung,
 } from './pte.ts';
+import { contPteBytes } from './set-huge-pte.ts';
 import { flushTlbRange } from './user-tlbflush.ts';
 
 /**
@@ -42,11 +43,6 @@ export interface ContpteText {
 
 export function contPtes(k: Kernel): number {
   return contiguousRun(k.space.granule, 3);
-}
-
-/** Bytes that a group maps. */
-export function contPteSize(k: Kernel): number {
-  return contPtes(k) * k.space.granule.pageBytes;
 }
 
 /** Address of the first entry of the group that the entry at `ptep` belongs to. */
@@ -77,7 +73,7 @@ export function* setPtes(cpu: Cpu, k: Kernel, mm: Mm, va: number, ptep: number, 
 /** Linux: contpte_set_ptes(): whole groups at once where addresses allow it. */
 function* contpteSetPtes(cpu: Cpu, k: Kernel, va: number, ptep: number, pte: bigint, nr: number): Op {
   const { pageBytes } = k.space.granule;
-  const group = contPteSize(k);
+  const group = contPteBytes(k);
   for (let done = 0, count: number; done < nr; done += count) {
     const at = va + done * pageBytes;
     const first = pte + BigInt(done * pageBytes);
@@ -93,7 +89,7 @@ function* contpteSetPtes(cpu: Cpu, k: Kernel, va: number, ptep: number, pte: big
  */
 export function* contpteTryFold(cpu: Cpu, k: Kernel, mm: Mm, va: number, ptep: number, pte: bigint): Op {
   const { pageBytes } = k.space.granule;
-  const group = contPteSize(k);
+  const group = contPteBytes(k);
   if (!isAligned(va + pageBytes, group) || !isAligned(ptePa(pte) + pageBytes, group)) return;
   if (!pteValid(pte) || pteCont(pte)) return;
   const first = contpteAlignDown(k, ptep);
@@ -134,7 +130,7 @@ export function* contpteTryUnfoldPartial(cpu: Cpu, k: Kernel, mm: Mm, va: number
  * bothered (no conflict abort); who changes a page later flushes it, which removes both.
  */
 export function* contpteConvert(cpu: Cpu, k: Kernel, mm: Mm, va: number, ptep: number, pte: bigint): Op {
-  const group = contPteSize(k);
+  const group = contPteBytes(k);
   const first = contpteAlignDown(k, ptep);
   const start = alignDown(va, group);
   let whole = BigInt(alignDown(ptePa(pte), group)) | ptePgprot(pte);
@@ -217,13 +213,19 @@ function* ptepSetWrprotect(cpu: Cpu, ptep: number): Op {
 }
 
 /**
- * Linux: contpte_ptep_set_access_flags(), as far as flags go: young, and dirty after a write, which must be allowed. The whole group gets them, so
- * that its other members fault no more.
+ * Linux: contpte_ptep_set_access_flags(), as far as flags go: young, and dirty after a write, which must be allowed. The whole
+ * group gets them, so that its other members fault no more. What was read-only may be cached, and is flushed: else the store
+ * that is tried again would find it once more.
  */
-export function* ptepSetAccessFlags(cpu: Cpu, k: Kernel, ptep: number, write: boolean): Op {
+export function* ptepSetAccessFlags(cpu: Cpu, k: Kernel, mm: Mm, va: number, ptep: number, write: boolean): Op {
+  const { pageBytes } = k.space.granule;
   const group = pteCont(yield* load(cpu, ptep));
   const first = group ? contpteAlignDown(k, ptep) : ptep;
-  for (let i = 0; i < (group ? contPtes(k) : 1); i++) yield* setAccessFlags(cpu, first + 8 * i, write);
+  const bytes = group ? contPteBytes(k) : pageBytes;
+  for (let i = 0; i < bytes / pageBytes; i++) yield* setAccessFlags(cpu, first + 8 * i, write);
+  if (!write) return;
+  const start = alignDown(va, bytes);
+  yield* flushTlbRange(cpu, k, mm, start, start + bytes, pageBytes, 3, { noWalkCache: true });
 }
 
 /** Linux: __ptep_set_access_flags(). */

@@ -38,7 +38,7 @@ export function* handlePteFault(cpu: Cpu, k: Kernel, mm: Mm, va: number, write: 
   yield* spinLock(cpu, k, 'mm->page_table_lock', pageTableLock(mm));
   const pte = yield* load(cpu, ptep);
   const allowed = pteValid(pte) && pteUser(pte) && (!write || pteWrite(pte));
-  if (allowed) yield* ptepSetAccessFlags(cpu, k, ptep, write);
+  if (allowed) yield* ptepSetAccessFlags(cpu, k, mm, va, ptep, write);
   yield* spinUnlock(cpu, k, 'mm->page_table_lock', pageTableLock(mm));
   return allowed;
 }

@@ -1,10 +1,11 @@
 import { alignDown } from '../arch/address.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Op } from '../hardware/op.ts';
-import { contPteSize, contPtes } from '../kernel/contpte.ts';
+import { contPtes } from '../kernel/contpte.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Mm } from '../kernel/mm.ts';
 import { PAGE_SHARED } from '../kernel/pgtable-prot.ts';
+import { contPteBytes } from '../kernel/set-huge-pte.ts';
 import { userRead, userWrite } from '../kernel/user-fault.ts';
 import { freeRam } from './exercise.ts';
 
@@ -13,7 +14,7 @@ export const USER_VA = 2 ** 32;
 
 /** Physical address of folio `number`: from the top of the largest piece of RAM that is nobody's. */
 export function folioPa(k: Kernel, number: number): number {
-  const group = contPteSize(k);
+  const group = contPteBytes(k);
   const [from, to] = freeRam(k).reduce((one, other) => (other[1] - other[0] > one[1] - one[0] ? other : one), [0, 0]);
   const pa = alignDown(to, group) - (number + 1) * group;
   if (pa < from) throw new Error(`board '${k.board.name}' has no room for folio ${number} of ${group} bytes`);

@@ -11,7 +11,7 @@ import {
   wrprotectPtes,
 } from '../../src/kernel/contpte.ts';
 import { PTE_AF, PTE_CONT, PTE_DIRTY, PTE_RDONLY, PTE_VALID, PTE_WRITE } from '../../src/kernel/pgtable-prot.ts';
-import { pteDirty, pteMkdirty, pteYoung } from '../../src/kernel/pte.ts';
+import { pteDirty, pteMkdirty, pteMkwrite, pteWrprotect, pteYoung } from '../../src/kernel/pte.ts';
 import { complete } from './boot-cpu.ts';
 import { counted, recorded } from './recorded.ts';
 import { type Process, type ProcessOptions, startProcess } from './user-process.ts';
@@ -244,10 +244,22 @@ describe('write protection', () => {
   });
 });
 
+test.each([false, true])('protected and writable again, a page is as it was: dirty %s', (dirty) => {
+  const p = startProcess();
+  const before = dirty ? pteMkdirty(p.pte(3)) : p.pte(3);
+  expect(pteDirty(pteWrprotect(before))).toBe(dirty);
+  expect(pteMkwrite(pteWrprotect(before))).toBe(before);
+});
+
 test('a fault on one page of a group makes all of it young, and after a write dirty: the others fault no more', () => {
   const p = folded();
   for (const page of pages(p)) p.put(page, p.entry(page) & ~PTE_AF);
-  complete(ptepSetAccessFlags(p.cpu, p.k, p.at(9)[2], true));
+  expect(did(p, ptepSetAccessFlags(p.cpu, p.k, ...p.at(9), true))).toEqual([
+    'rmw x16',
+    'dsb ishst',
+    'tlbi rvale1is',
+    'dsb ish',
+  ]);
   expect(pages(p).every((page) => pteYoung(p.entry(page)) && pteDirty(p.entry(page)))).toBe(true);
   expect(contiguous(p)).toBe(16);
 });
