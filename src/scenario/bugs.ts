@@ -1,6 +1,7 @@
 import type { Bug } from './bug.ts';
 import { contpteBugs } from './contpte-bugs.ts';
 import { execmemBugs } from './execmem-bugs.ts';
+import { hotplugBugs } from './hotplug-bugs.ts';
 import { idRegisterBugs } from './id-register.ts';
 import { ptdumpBugs } from './ptdump-bugs.ts';
 import { repaintBugs } from './repaint-bugs.ts';
@@ -17,6 +18,7 @@ export const bugs: readonly Bug[] = [
   ...execmemBugs,
   ...ptdumpBugs,
 ];
+export const bugs: readonly Bug[] = [...repaintBugs, ...contpteBugs, ...idRegisterBugs, ...vmallocBugs, ...hotplugBugs];
 
 export function bugNamed(name: string): Bug | undefined {
   return bugs.find((bug) => bug.name === name);

@@ -142,7 +142,7 @@ export const splitInSoftirq = twin({
   }),
 });
 
-/** Linux before b81c688426a9 (6.16-rc), where the handler's entries are outside of any section of its own. */
+/** Linux before b81c688426a9, where the handler's entries are outside of any section of its own. */
 export const interruptInheritsLazyMode = twin({
   name: 'interrupt-inherits-lazy-mode',
   summary: 'a softirq puts off the barrier after its entry because the task underneath is in lazy MMU mode',
