@@ -15,10 +15,10 @@ export const bugs: readonly Bug[] = [
   ...idRegisterBugs,
   ...splitBugs,
   ...vmallocBugs,
+  ...hotplugBugs,
   ...execmemBugs,
   ...ptdumpBugs,
 ];
-export const bugs: readonly Bug[] = [...repaintBugs, ...contpteBugs, ...idRegisterBugs, ...vmallocBugs, ...hotplugBugs];
 
 export function bugNamed(name: string): Bug | undefined {
   return bugs.find((bug) => bug.name === name);
