@@ -7,6 +7,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { PAGE_KERNEL } from '../kernel/pgtable-prot.ts';
 import { contPteBytes } from '../kernel/set-huge-pte.ts';
 import { setMemoryRo, setMemoryRox, setMemoryRw } from '../kernel/set-memory.ts';
+import { localFlushTlbAll } from '../kernel/tlbflush.ts';
 import { findVmArea, VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, type VmStruct, vmAreaStart } from '../kernel/vm-area.ts';
 import { type VmallocRequest, vfree, vmalloc } from '../kernel/vmalloc.ts';
 import { areaRam, fourBlocks } from './area-ram.ts';
@@ -99,11 +100,16 @@ function* changePart(
 /** The page of a contiguous group that is to change. */
 const MEMBER = 3;
 
-/** It and others of its group, by turns. */
+/**
+ * It and others of its group, by turns; in between the CPU forgets all translations, for where it holds the whole group already it
+ * never looks for the member's own entry.
+ */
 function* readGroup(cpu: Cpu, k: Kernel, va: number): Op {
   const { pageBytes } = k.space.granule;
-  for (const neighbour of [4, 5, 8, 15, 0, 2])
-    for (const page of [MEMBER, neighbour]) yield* load(cpu, va + page * pageBytes);
+  for (let round = 0; round < 6; round++) {
+    for (const page of [MEMBER, 4, MEMBER, 15, MEMBER]) yield* load(cpu, va + page * pageBytes);
+    yield* localFlushTlbAll(cpu);
+  }
 }
 
 function* freeArea(cpu: Cpu, k: Kernel, { addr }: VmStruct): Op {
