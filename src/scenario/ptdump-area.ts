@@ -8,7 +8,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { setEntry } from '../kernel/lazy-mmu.ts';
 import { createPgdMapping } from '../kernel/linear-map.ts';
 import { entryOffset } from '../kernel/pagewalk.ts';
-import { blockProt, PAGE_KERNEL, PTE_ADDRESS } from '../kernel/pgtable-prot.ts';
+import { blockProt, PAGE_KERNEL, PAGE_KERNEL_RO, PTE_ADDRESS } from '../kernel/pgtable-prot.ts';
 import { tableVa } from '../kernel/split.ts';
 import { flushTlbKernelRange } from '../kernel/tlbflush.ts';
 import { walkKernelPageTableRangeLockless } from '../kernel/walk-range.ts';
@@ -63,10 +63,13 @@ export function* mapAndUnmap(cpu: Cpu, k: Kernel, va: number): Op {
   yield* flushTlbKernelRange(cpu, k, va, va + bytes);
 }
 
-/** A block takes the place of the table that is gone, if there is RAM for one. Linux: pmd_set_huge(). */
+/**
+ * A block takes the place of the table that is gone, if there is RAM for one: read-only, for the kernel's text may be in it. Linux:
+ * pmd_set_huge().
+ */
 export function* mapBlock(cpu: Cpu, k: Kernel, entry: number): Op {
   const blockBytes = levelBytes(k.space.granule, 2);
   const bank = k.board.memory.find(({ base, bytes }) => alignUp(base, blockBytes) + blockBytes <= base + bytes);
   if (bank === undefined) return;
-  yield* setEntry(cpu, k, entry, BigInt(alignUp(bank.base, blockBytes)) | blockProt(PAGE_KERNEL));
+  yield* setEntry(cpu, k, entry, BigInt(alignUp(bank.base, blockBytes)) | blockProt(PAGE_KERNEL_RO));
 }
