@@ -10,6 +10,7 @@ import { splitKernelLeafMapping } from '../kernel/split-leaf.ts';
 import type { Bug } from './bug.ts';
 import { checkLinearMap } from './check-linear-map.ts';
 import { moduleArea } from './exercise.ts';
+import { reach, until } from './in-turns.ts';
 import { defineScenario, type Program } from './scenario.ts';
 import { sequence } from './sequence.ts';
 import { splitLeaf } from './split.ts';
@@ -40,13 +41,23 @@ function* splitAndRead(cpu: Cpu, k: Kernel): Op {
   mark(cpu, 'split.started');
   yield* splitKernelLeafMapping(cpu, k, start, start + k.space.granule.pageBytes);
   mark(cpu, 'split.finished');
+  reach(cpu, SPLIT);
   yield* readAllOver(cpu, k);
 }
+
+/** On threads others may be through before the split begins: they read once more afterwards. */
+function* readBeforeAndAfter(cpu: Cpu, k: Kernel): Op {
+  yield* readAllOver(cpu, k);
+  yield* until(cpu, SPLIT);
+  yield* readAllOver(cpu, k);
+}
+
+const SPLIT = 1;
 
 const { briefPrograms } = splitLeaf as Required<typeof splitLeaf>;
 const race = {
   board: unlisted,
-  programs: (cpu: number): Program => sequence(cpu === 0 ? splitAndRead : readAllOver, checkLinearMap),
+  programs: (cpu: number): Program => sequence(cpu === 0 ? splitAndRead : readBeforeAndAfter, checkLinearMap),
   briefPrograms,
 };
 

@@ -1,22 +1,17 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { RunOutcome } from '../../actors/thread/board-run.ts';
 import { standardProperties } from '../../src/check/standard.ts';
-import type { Granule } from '../../src/hardware/board.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { type KernelConfig, KFENCE, RELEASED, RODATA } from '../../src/kernel/config.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
+import { repaint } from '../../src/scenario/repaint.ts';
 import { complaints, sharedRack, smallBoard } from './small-run.ts';
 
 const run = sharedRack();
 const good = catalogue.filter(({ expect: expected }) => expected === 'good');
 const runs: RunOutcome[] = [];
 
-/** What differs from another good one in a line that nobody misses: no option of the kernel comes near it. */
-const isVariant = ({ name }: { readonly name: string }): boolean => name.includes('/');
-
-/** Enough memory that each granule has a block beside the kernel image. */
 const MEMORY = { '4K': 2 ** 28, '16K': 2 ** 28, '64K': 2 ** 30 } as const;
-const GRANULES = ['4K', '16K', '64K'] as const satisfies Granule[];
 
 /** Each value of each option once, the others as they are by default. */
 const CONFIGS: readonly Partial<KernelConfig>[] = [
@@ -30,48 +25,34 @@ const CONFIGS: readonly Partial<KernelConfig>[] = [
   { revision: 'v4', rodata: 'noalias', kfence: 'late' },
 ];
 
-/** The series as posted took a mutex in softirqs: what its kernels do is in test/scenario/kfence.test.ts. */
-const NOT_AS_POSTED = ['kfence', 'debug-pagealloc'];
-
-test.each(good.filter(isVariant))('nothing is violated by $name', async (scenario) => {
-  const outcome = await run(scenario);
+test.each(good)('nothing is violated by $name', async (scenario) => {
+  const outcome = await run(scenario, { board: smallBoard(scenario.board) });
   expect(complaints(outcome)).toEqual([]);
   expect(outcome.verdict).toBe('good');
+  runs.push(outcome);
 });
 
-describe.each(good.filter((scenario) => !isVariant(scenario)))('nothing is violated by $name', (scenario) => {
-  test.each(GRANULES)('with any option of the kernel, %s granule', async (granule) => {
-    // A board that a scenario brings along is made for its granule: the one most like it.
-    const wanted = typeof scenario.board === 'string' ? scenario.board : 'symmetric-8';
-    const board = smallBoard(wanted, { granule, memoryBytes: MEMORY[granule] });
-    for (const [index, kernel] of CONFIGS.entries()) {
-      if (Object.keys(kernel).some((key) => key in (scenario.kernel ?? {}))) continue; // what it is about is not varied
-      if (kernel.revision === 'v4' && NOT_AS_POSTED.includes(scenario.name)) continue;
-      const outcome = await run(scenario, { board, kernel, seed: 100 + index });
-      expect(complaints(outcome), JSON.stringify(kernel)).toEqual([]);
-      expect(outcome.verdict).toBe('good');
-      runs.push(outcome);
-    }
+test.each(CONFIGS)('nothing is violated by the repaint with %j', async (kernel) => {
+  const outcome = await run(repaint, {
+    board: smallBoard('asymmetric-8', { memoryBytes: MEMORY['4K'] }),
+    kernel,
+    seed: 100,
   });
-
-  test.each([39, 48] as const)('with %i bits of virtual address', async (vaBits) => {
-    const board = smallBoard(scenario.board, { vaBits });
-    const outcome = await run(scenario, { board });
-    expect(complaints(outcome)).toEqual([]);
-    expect(outcome.verdict).toBe('good');
-  });
+  expect(complaints(outcome)).toEqual([]);
+  expect(outcome.verdict).toBe('good');
+  runs.push(outcome);
 });
 
 test.each([...boardPresets.keys()])('nothing is violated by the repaint on %s', async (name) => {
   const granule = boardPresets.get(name)!.granule;
   const board = smallBoard(name, { memoryBytes: name === 'two-bank' ? 2 ** 31 + 2 ** 26 : MEMORY[granule] });
-  const outcome = await run(catalogue[0]!, { board, seed: 7 });
+  const outcome = await run(repaint, { board, seed: 7 });
   expect(complaints(outcome)).toEqual([]);
   expect(outcome.verdict).toBe('good');
 });
 
 test('every CPU of a good run ends its life done or refused, and the dangers were there', () => {
-  expect(runs.length).toBeGreaterThan(50);
+  expect(runs.length).toBe(good.length + CONFIGS.length);
   for (const { results } of runs) expect(results.every(({ end }) => end === 'done' || end === 'refused')).toBe(true);
   for (const { name, mood, seen } of standardProperties)
     if (mood === 'sometimes') expect(runs.filter(({ counts }) => seen!(counts)).length, name).toBeGreaterThan(0);
