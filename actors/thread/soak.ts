@@ -9,7 +9,7 @@ import { COUNTERS, type Counts } from '../../src/hardware/counters.ts';
 import { cpuModel } from '../../src/hardware/cpu-models.ts';
 import { allocateBuffer } from '../../src/hardware/memory.ts';
 import { type Allocate, MAX_BUFFER_BYTES } from '../../src/hardware/system.ts';
-import { type KernelConfig, KFENCE, RELEASED, RODATA } from '../../src/kernel/config.ts';
+import { isSince, type KernelConfig, KFENCE, RELEASED, RODATA } from '../../src/kernel/config.ts';
 import { cpuSupportsBbml2Noabort } from '../../src/kernel/cpufeature.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { type Progress, type RunOutcome, runBoard } from './board-run.ts';
@@ -58,14 +58,16 @@ export function roundOf(plan: SoakPlan, round: number): Round {
 /** Mostly what a distribution would build; pages from the start, where little is to be seen, now and then. */
 function drawKernel(draw: Draw): KernelConfig {
   const pick = <T>(choices: readonly T[]): T => choices[draw(choices.length)]!;
-  return {
+  const drawn: Omit<KernelConfig, 'realm'> = {
     revision: pick(RELEASED),
     rodata: pick(['full', ...RODATA]),
     kfence: pick(KFENCE),
     debugPagealloc: draw(8) === 0,
-    realm: draw(8) === 0,
     preemptRt: false, // of the revisions that are out none repaints under it without a complaint
   };
+  // A realm shares pages before anybody may split blocks, up to 7.0 and without rodata=full: known, and no news.
+  const realm = draw(8) === 0 && isSince(drawn.revision, '7.1') && drawn.rodata === 'full';
+  return { ...drawn, realm };
 }
 
 /** A scenario with a board of its own making keeps it; one about late CPUs gets a late CPU that is worth refusing. */

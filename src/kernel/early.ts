@@ -1,6 +1,8 @@
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Op } from '../hardware/op.ts';
+import { physToVirt } from './address-space.ts';
 import type { Kernel } from './kernel.ts';
+import { setMemoryDecrypted } from './pageattr.ts';
 
 /**
  * Where others have work to do before the capabilities are final, by the function of Linux that has just done its part:
@@ -12,11 +14,21 @@ import type { Kernel } from './kernel.ts';
  */
 export type EarlyStage = 'setup_arch' | 'mm_core_init' | 'cpuhp_online' | 'smp_init' | 'do_initcalls';
 
-/** Who comes early. Mostly nobody; a scenario may send somebody. */
+/** Who comes early: a realm; a scenario may send others. */
 export interface EarlyText {
   readonly work: (cpu: Cpu, k: Kernel, stage: EarlyStage) => Op;
 }
 
-function* nobody(): Op {}
+/**
+ * Linux: swiotlb_update_mem_attributes(): the pages through which devices serve a realm are shared with the host as soon as there
+ * is an allocator, long before anybody knows whether all CPUs have BBML2.
+ */
+function* realmSharesItsBuffers(cpu: Cpu, k: Kernel, stage: EarlyStage): Op {
+  if (stage !== 'mm_core_init' || k.swiotlb === undefined) return;
+  const { base, bytes } = k.swiotlb;
+  yield* setMemoryDecrypted(cpu, k, physToVirt(k.space, base), bytes / k.space.granule.pageBytes);
+}
 
-export const NOBODY_EARLY: EarlyText = { work: nobody };
+export const EARLY: EarlyText = { work: realmSharesItsBuffers };
+
+export const NOBODY_EARLY: EarlyText = { *work() {} };

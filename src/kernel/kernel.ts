@@ -26,6 +26,7 @@ import type { RepaintText } from './repaint.ts';
 import type { SetMemoryText } from './set-memory.ts';
 import type { SplitText } from './split-leaf.ts';
 import { STATIC_KEYS } from './static-keys.ts';
+import { swiotlbPool } from './swiotlb.ts';
 import type { TableFreeText } from './table-free.ts';
 import { newTask } from './task.ts';
 import type { UserTlbflushText } from './user-tlbflush.ts';
@@ -43,6 +44,8 @@ export interface Kernel {
   readonly text: KernelText;
   /** The pool that an early KFENCE took from memblock, before the linear map is made. Physical. */
   readonly kfencePool: MemoryBank | undefined;
+  /** What a realm shares with its host while it boots; undefined: it is none, or has no room. Physical. */
+  readonly swiotlb: MemoryBank | undefined;
   /** The pages that executable memory is made of; undefined: the board has no room for any. */
   readonly execmemRam: CodePages | undefined;
   /** Where the page allocator will find the pool of a KFENCE that is enabled late. Physical. */
@@ -212,6 +215,7 @@ export function createKernel(board: Board, layout: Layout, config: KernelConfig,
     symbols,
     text,
     kfencePool,
+    swiotlb: config.realm ? swiotlbPool(board, layout) : undefined,
     execmemRam: execmemRam(board, layout, layout.imagePa + IMAGE_FRAME.execmemWords * 2 ** layout.pageShift),
     kfenceLatePool: config.kfence === 'off' || kfencePool !== undefined ? undefined : kfenceLatePool(board, layout),
     percpu: {

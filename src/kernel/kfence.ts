@@ -21,7 +21,7 @@ export function kfencePoolBytes(pageBytes: number): number {
  */
 export function kfenceAllocPool(board: Board, layout: Layout): MemoryBank | undefined {
   const bytes = kfencePoolBytes(2 ** layout.pageShift);
-  const base = highest(board, layout, bytes);
+  const base = highestFreeRam(board, layout, bytes);
   return base === undefined ? undefined : { base, bytes };
 }
 
@@ -33,14 +33,14 @@ export function kfenceAllocPool(board: Board, layout: Layout): MemoryBank | unde
 export function kfenceLatePool(board: Board, layout: Layout): MemoryBank | undefined {
   const pageBytes = 2 ** layout.pageShift;
   for (let bytes = kfencePoolBytes(pageBytes); bytes >= 16 * pageBytes; bytes /= 2) {
-    const base = highest(board, layout, 2 * bytes); // whoever else wants pages finds some below
+    const base = highestFreeRam(board, layout, 2 * bytes); // whoever else wants pages finds some below
     if (base !== undefined) return { base: alignDown(base + bytes, bytes), bytes };
   }
   return undefined;
 }
 
 /** Where `bytes` of free RAM end as high as they can, below the page-table pages. */
-function highest({ memory, kernelImage }: Board, { poolPa }: Layout, bytes: number): number | undefined {
+export function highestFreeRam({ memory, kernelImage }: Board, { poolPa }: Layout, bytes: number): number | undefined {
   const free = memory.map(({ base, bytes: all }) =>
     poolPa >= base && poolPa < base + all ? { base, bytes: poolPa - base } : { base, bytes: all },
   );

@@ -2,7 +2,7 @@ import { COLLAPSE_ROX_RFC } from './collapse.ts';
 import { isSince, type Revision } from './config.ts';
 import { CONTPTE_6_18 } from './contpte.ts';
 import { cpuSupportsBbml2Noabort, verifyLocalCpuCaps } from './cpufeature.ts';
-import { NOBODY_EARLY } from './early.ts';
+import { EARLY } from './early.ts';
 import { EXECMEM_6_18, EXECMEM_ROX_RFC } from './execmem.ts';
 import type { KernelText } from './kernel.ts';
 import { KPROBES_6_18 } from './kprobes.ts';
@@ -38,7 +38,7 @@ export function kernelText(revision: Revision): KernelText {
     lazyMmu: LAZY_MMU_6_18,
     memoryHotplug: isSince(revision, '7.1') ? MEMORY_HOTPLUG_7_1 : MEMORY_HOTPLUG_6_18,
     linearMap: LINEAR_MAP_6_18,
-    early: NOBODY_EARLY,
+    early: EARLY,
     vmalloc: VMALLOC_6_18,
     setMemory: rox ? SET_MEMORY_ROX_RFC : isSince(revision, '7.1') ? SET_MEMORY_6_19 : SET_MEMORY_6_18,
     kprobes: KPROBES_6_18,

@@ -4,7 +4,7 @@ import type { Cpu } from '../hardware/cpu.ts';
 import type { Op } from '../hardware/op.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import { forcePteMappingNow } from '../kernel/cpufeature.ts';
-import type { EarlyStage } from '../kernel/early.ts';
+import { type EarlyStage, NOBODY_EARLY } from '../kernel/early.ts';
 import { type Kernel, type KernelText, mark } from '../kernel/kernel.ts';
 import { setMemoryDecrypted } from '../kernel/pageattr.ts';
 import type { SplitFilter } from '../kernel/split-filter.ts';
@@ -143,6 +143,7 @@ export const realmUnknown = twin({
     'with rodata=noalias nobody knew that a realm would want to split blocks: the split says there is nothing to do',
   expect: 'warn',
   kernel: { ...kernel, rodata: 'noalias' },
+  circumstances: (good) => ({ ...good, early: NOBODY_EARLY }), // who shares that early meets the same, before it is up
   ...laterPrograms,
 });
 

@@ -20,7 +20,7 @@ const CONFIGS: readonly Partial<KernelConfig>[] = [
   ...RODATA.map((rodata) => ({ rodata })),
   { rodata: 'off', debugPagealloc: true },
   { rodata: 'off', kfence: 'late' },
-  { rodata: 'off', realm: true },
+  { revision: '7.1', realm: true },
   { realm: true, debugPagealloc: true },
   ...(['v4', ...RELEASED, 'rox-rfc'] as const).map((revision) => ({ revision })),
   { revision: 'v4', rodata: 'noalias', kfence: 'late' },
