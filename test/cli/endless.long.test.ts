@@ -5,7 +5,7 @@ import { asymmu, folderWith } from './command.ts';
 
 const program = (
   body: string,
-): string => `import { defineScenario, load, mark, store, type Cpu, type Kernel } from 'asymmu';
+): string => `import { defineScenario, load, loadAdd, mark, store, type Cpu, type Kernel } from 'asymmu';
 export default defineScenario({ name: 'endless', summary: 'm', board: 'tiny-2', programs: (id: number) => function* (cpu: Cpu, k: Kernel) {
   mark(cpu, 'work.started');
   const { panic_cpu: one, num_online_cpus: two } = k.symbols.variables;
@@ -19,6 +19,7 @@ describe('asymmu run of a program that never ends', () => {
     'load.ts': program('yield* load(cpu, one);'),
     'loads.ts': program('yield* load(cpu, one); yield* load(cpu, two);'),
     'stores.ts': program('yield* store(cpu, one, 0n);'),
+    'adds.ts': program('yield* loadAdd(cpu, one, 1n);'),
   });
 
   test.each<[file: string, message: RegExp]>([
@@ -33,6 +34,10 @@ describe('asymmu run of a program that never ends', () => {
     [
       'stores.ts',
       /^CPU 1 has only repeated what was done before for \d+ ms, in state online: working, last seen at a store to 0x[0-9a-f]{16}$/,
+    ],
+    [
+      'adds.ts',
+      /^CPU 1 has only repeated what was done before for \d+ ms, in state online: working, last seen at an atomic access to 0x[0-9a-f]{16}$/,
     ],
   ])('%s: ends with the verdict that a CPU is hung, and where', async (file, message) => {
     const { code, stdout, aloneInItsGroup } = await asymmu(

@@ -7,7 +7,7 @@ import { msr } from '../../hardware/system-register.ts';
 import { tlbi } from '../../hardware/tlbi.ts';
 import { relaxWhile, waitForWord } from '../../hardware/wait.ts';
 import { ttbr } from '../../kernel/idmap.ts';
-import { type Kernel, VARIABLES, type Variable } from '../../kernel/kernel.ts';
+import type { Kernel, Variable } from '../../kernel/kernel.ts';
 import { MARK, MARKS, type Mark } from '../../kernel/marks.ts';
 import { localFlushTlbAll } from '../../kernel/tlbflush.ts';
 import { letGo } from '../../scenario/held-up.ts';
@@ -28,6 +28,16 @@ export interface Line {
   /** What has to undo it further on. */
   readonly undo?: Line;
 }
+
+/** Variables that CPUs count themselves in. Locks, keys and states never come to the number of CPUs but by accident. */
+const COUNTERS: readonly Variable[] = [
+  'idmap_kpti_bbml2_flag',
+  'multi_stop_thread_ack',
+  'cpu_stop_done',
+  'cpus_refused',
+  'cpus_finished',
+  'panic_cpu',
+];
 
 /** The cheapest first; of barriers, that which orders least. */
 export const LINES: readonly Line[] = [
@@ -56,7 +66,7 @@ export const LINES: readonly Line[] = [
       yield* isb(cpu);
     }),
   },
-  ...VARIABLES.filter((name) => name !== 'num_online_cpus').map(untilCounted),
+  ...COUNTERS.map(untilCounted),
   ...MARKS.map(untilMarked),
 ];
 
