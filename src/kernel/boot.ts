@@ -13,6 +13,7 @@ import { msr } from '../hardware/system-register.ts';
 import { tlbi } from '../hardware/tlbi.ts';
 import { relaxWhile, wfi } from '../hardware/wait.ts';
 import { imageVa, physToVirt } from './address-space.ts';
+import { takeCpuDown } from './cpu-hotplug.ts';
 import { finaliseSystemCapabilities, systemCapabilitiesFinalized, updateCpuCapabilities } from './cpufeature.ts';
 import { createIdmap, tcrEl1, ttbr } from './idmap.ts';
 import { IMAGE_FRAME, type Kernel, mark, percpuVariable } from './kernel.ts';
@@ -20,7 +21,7 @@ import { createPgdMapping, linearMapRequiresBbml2, mapMem, markLinearTextAliasRo
 import { MAIR_EL1_SET, maybeNg, PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_ROX } from './pgtable-prot.ts';
 import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from './repaint.ts';
 import { doSoftirq, type Softirq } from './softirq.ts';
-import { multiCpuStop, takeStopWork } from './stop-machine.ts';
+import { multiCpuStop, type StopFunction, takeStopWork } from './stop-machine.ts';
 import { asThread } from './task.ts';
 
 /** From power-on to a running system. Linux: arch/arm64/kernel/setup.c, smp.c; kernel/cpu.c; init/main.c. */
@@ -191,9 +192,14 @@ export function* idle(cpu: Cpu, k: Kernel): Op {
   while ((yield* load(cpu, k.symbols.variables.system_state)) === 0n) yield* wfi(cpu, 'work');
 }
 
+function* nothing(): Op {}
+
+/** By their numbers in `STOP_FUNCTION`. */
+const STOP_FUNCTIONS: readonly StopFunction[] = [linearMapSplitToPtes, takeCpuDown, nothing];
+
 /** What an interrupt wakes: the stopper thread, if somebody stops the machine. */
 export function* stopper(cpu: Cpu, k: Kernel): Op {
-  if (yield* takeStopWork(cpu, k)) yield* asThread(k, multiCpuStop(cpu, k, linearMapSplitToPtes));
+  if (yield* takeStopWork(cpu, k)) yield* asThread(k, multiCpuStop(cpu, k, STOP_FUNCTIONS[k.percpu.stopData]!));
 }
 
 /** What an interrupt brings about: softirqs on the way out, if there are any, and then whichever thread it woke. */

@@ -8,6 +8,7 @@ import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
 import type { CollapseText } from './collapse.ts';
 import type { KernelConfig, Revision } from './config.ts';
 import type { ContpteText } from './contpte.ts';
+import type { CpuHotplugText } from './cpu-hotplug.ts';
 import type { EarlyText } from './early.ts';
 import type { ExecmemText } from './execmem.ts';
 import { execmemRam } from './execmem-ram.ts';
@@ -27,6 +28,7 @@ import type { SetMemoryText } from './set-memory.ts';
 import type { SplitText } from './split-leaf.ts';
 import { STATIC_KEYS } from './static-keys.ts';
 import { swiotlbPool } from './swiotlb.ts';
+import type { StopMachineText } from './stop-machine.ts';
 import type { TableFreeText } from './table-free.ts';
 import { newTask } from './task.ts';
 import type { UserTlbflushText } from './user-tlbflush.ts';
@@ -60,6 +62,8 @@ export interface KernelText {
   readonly pageattr: PageattrText;
   readonly tableFree: TableFreeText;
   readonly lazyMmu: LazyMmuText;
+  readonly stopMachine: StopMachineText;
+  readonly cpuHotplug: CpuHotplugText;
   readonly memoryHotplug: MemoryHotplugText;
   readonly linearMap: LinearMapText;
   readonly early: EarlyText;
@@ -102,7 +106,7 @@ export interface PerCpu extends TaskState {
   irqsDisabledBy: string;
   /** Page-table pages that were taken while one could sleep, for where one cannot. */
   readonly reservedTables: number[];
-  /** The stop_machine call this CPU serves. */
+  /** What the stop_machine call that this CPU serves runs: its number in `STOP_FUNCTION`. */
   stopData: number;
 }
 
@@ -136,6 +140,7 @@ export const VARIABLES = [
   'num_online_cpus',
   'system_state',
   'kfence_enabled',
+  'cpu_going_down',
   'multi_stop_state',
   'multi_stop_thread_ack',
   'multi_stop_num_threads',

@@ -6,7 +6,7 @@ import type { Op } from '../hardware/op.ts';
 import { relaxWhile } from '../hardware/wait.ts';
 import type { Kernel } from './kernel.ts';
 import { mark, percpuVariable } from './kernel.ts';
-import { mutexLock, mutexUnlock } from './locks.ts';
+import { downRead, mutexLock, mutexUnlock, upRead } from './locks.ts';
 import { deferred, localIrqRestore, localIrqSave } from './preempt.ts';
 
 /**
@@ -25,23 +25,53 @@ export const MULTI_STOP_EXIT = 4n;
 /** What runs on every CPU in state RUN. */
 export type StopFunction = (cpu: Cpu, k: Kernel) => Op;
 
-/** Linux: stop_machine(fn, NULL, cpu_online_mask), stop_cpus(): called where one may sleep, by one CPU at a time. */
-export function* stopMachine(cpu: Cpu, k: Kernel, fn: StopFunction): Op {
+/** How the stoppers of the other CPUs know what to run: as a number in the work that is queued for them. */
+export const STOP_FUNCTION = { linearMapSplitToPtes: 0, takeCpuDown: 1, nothing: 2 } as const;
+export type StopFunctionNumber = (typeof STOP_FUNCTION)[keyof typeof STOP_FUNCTION];
+
+/** The sentences of the stop. A named bug replaces one of them. */
+export interface StopMachineText {
+  /** Runs `stop` while no CPU comes or goes. */
+  readonly guarded: (cpu: Cpu, k: Kernel, stop: Op) => Op;
+  /** How many CPUs have to come. */
+  readonly countOnline: (cpu: Cpu, k: Kernel) => Op<bigint>;
+}
+
+/** Linux: cpus_read_lock(), cpus_read_unlock(). */
+function* guarded(cpu: Cpu, k: Kernel, stop: Op): Op {
+  yield* downRead(cpu, k, 'cpu_hotplug_lock');
+  yield* stop;
+  yield* upRead(cpu, k, 'cpu_hotplug_lock');
+}
+
+function* countOnline(cpu: Cpu, k: Kernel): Op<bigint> {
+  return yield* load(cpu, k.symbols.variables.num_online_cpus);
+}
+
+export const STOP_MACHINE_6_18: StopMachineText = { guarded, countOnline };
+
+/** Linux: stop_machine(fn, NULL, cpu_online_mask): called where one may sleep. `number`: of `fn`. */
+export function* stopMachine(cpu: Cpu, k: Kernel, fn: StopFunction, number: StopFunctionNumber = 0): Op {
+  yield* k.text.stopMachine.guarded(cpu, k, stopMachineCpuslocked(cpu, k, fn, number));
+}
+
+/** Linux: stop_machine_cpuslocked(), stop_cpus(): one CPU at a time. Who is to come is counted before that. */
+export function* stopMachineCpuslocked(cpu: Cpu, k: Kernel, fn: StopFunction, number: StopFunctionNumber): Op {
+  const online = yield* k.text.stopMachine.countOnline(cpu, k);
   yield* mutexLock(cpu, k, 'stop_cpus_mutex');
-  yield* stopCpus(cpu, k, fn);
+  yield* stopCpus(cpu, k, fn, number, online);
   yield* mutexUnlock(cpu, k, 'stop_cpus_mutex');
 }
 
 /** Linux: __stop_cpus(): queues the work for every stopper, this CPU's own included, and waits until all have done it. */
-function* stopCpus(cpu: Cpu, k: Kernel, fn: StopFunction): Op {
+function* stopCpus(cpu: Cpu, k: Kernel, fn: StopFunction, number: StopFunctionNumber, online: bigint): Op {
   const { variables } = k.symbols;
-  const online = yield* load(cpu, variables.num_online_cpus);
   yield* store(cpu, variables.multi_stop_num_threads, online);
   yield* store(cpu, variables.cpu_stop_done, online);
   yield* setState(cpu, k, MULTI_STOP_PREPARE, online);
   for (let target = 0; target < k.board.cpus.length; target++) {
     if (target === cpu.id || (yield* load(cpu, percpuVariable(k, target, 'online'))) === 0n) continue;
-    yield* store(cpu, percpuVariable(k, target, 'stopWork'), 1n);
+    yield* store(cpu, percpuVariable(k, target, 'stopWork'), 1n + BigInt(number));
     yield* sendIpi(cpu, target, IPI_RESCHEDULE); // wakes the target's stopper thread
   }
   yield* multiCpuStop(cpu, k, fn);
@@ -62,9 +92,15 @@ function* waitForStoppers(cpu: Cpu, k: Kernel): Op {
 export function* takeStopWork(cpu: Cpu, k: Kernel): Op<boolean> {
   if (deferred(k)) return false;
   const work = percpuVariable(k, cpu.id, 'stopWork');
-  if ((yield* load(cpu, work)) === 0n) return false;
-  yield* store(cpu, work, 0n);
-  return true;
+  // One thread a CPU takes each piece of work once: an interrupt in between would bring the next one along.
+  const masked = localIrqSave(cpu, k, 'raw_spin_lock_irq(&stopper->lock)');
+  const queued = yield* load(cpu, work);
+  if (queued !== 0n) {
+    k.percpu.stopData = Number(queued) - 1;
+    yield* store(cpu, work, 0n);
+  }
+  localIrqRestore(cpu, masked);
+  return queued !== 0n;
 }
 
 /** Linux: multi_cpu_stop(). */

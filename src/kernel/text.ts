@@ -1,6 +1,7 @@
 import { COLLAPSE_ROX_RFC } from './collapse.ts';
 import { isSince, type Revision } from './config.ts';
 import { CONTPTE_6_18 } from './contpte.ts';
+import { CPU_HOTPLUG_6_18 } from './cpu-hotplug.ts';
 import { cpuSupportsBbml2Noabort, verifyLocalCpuCaps } from './cpufeature.ts';
 import { EARLY } from './early.ts';
 import { EXECMEM_6_18, EXECMEM_ROX_RFC } from './execmem.ts';
@@ -17,6 +18,7 @@ import { REPAINT_6_18 } from './repaint.ts';
 import { REPAINT_V4, REPAINT_V5 } from './repaint-posted.ts';
 import { SET_MEMORY_6_18, SET_MEMORY_6_19, SET_MEMORY_ROX_RFC } from './set-memory.ts';
 import { SPLIT_6_18, SPLIT_7_1, SPLIT_POSTED, SPLIT_ROX_RFC } from './split-leaf.ts';
+import { STOP_MACHINE_6_18 } from './stop-machine.ts';
 import { TABLE_FREE_6_18 } from './table-free.ts';
 import { USER_TLBFLUSH_6_18 } from './user-tlbflush.ts';
 import { VMALLOC_6_18 } from './vmalloc.ts';
@@ -36,6 +38,8 @@ export function kernelText(revision: Revision): KernelText {
     pageattr: isSince(revision, '7.1') ? PAGEATTR_7_1 : PAGEATTR_6_18,
     tableFree: TABLE_FREE_6_18,
     lazyMmu: LAZY_MMU_6_18,
+    stopMachine: STOP_MACHINE_6_18,
+    cpuHotplug: CPU_HOTPLUG_6_18,
     memoryHotplug: isSince(revision, '7.1') ? MEMORY_HOTPLUG_7_1 : MEMORY_HOTPLUG_6_18,
     linearMap: LINEAR_MAP_6_18,
     early: EARLY,

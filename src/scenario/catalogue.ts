@@ -1,6 +1,7 @@
 import { asidNotFlushed, asidReuse } from './asid-reuse.ts';
 import { pagesOnly, pagesOnlyTwins } from './contiguous-map.ts';
 import { contpte, contpteTwins, contpteWithoutBbml2 } from './contpte.ts';
+import { cpuHotplug, cpuHotplugTwins } from './cpu-hotplug.ts';
 import { debugPagealloc, innerLeaveDefers } from './debug-pagealloc.ts';
 import { early, earlyAlone, earlyTwins, realm } from './early.ts';
 import { execmem } from './execmem.ts';
@@ -74,6 +75,8 @@ export const catalogue: readonly Scenario[] = [
   ...setMemoryTwins,
   memoryHotplug,
   ...memoryHotplugTwins,
+  cpuHotplug,
+  ...cpuHotplugTwins,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {

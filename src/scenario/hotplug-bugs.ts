@@ -1,4 +1,5 @@
 import type { Bug } from './bug.ts';
+import { cpuHotplug, offlineStillCounted, stopWithoutLock } from './cpu-hotplug.ts';
 import { debugPagealloc, innerLeaveDefers } from './debug-pagealloc.ts';
 import { interruptInheritsLazyMode, kfence, noPteBarriers, splitInSoftirq } from './kfence.ts';
 import { givenBackBeforeFlush, leafSplitByRemoval, memoryHotplug, tableFreedBeforeFlush } from './memory-hotplug.ts';
@@ -72,5 +73,21 @@ export const hotplugBugs: readonly Bug[] = [
     revision: 'never merged',
     fix: 'a flush of each leaf, or since 7.1 of the range, before anything is freed (48478b9f7913)',
     act: { bad: givenBackBeforeFlush, fixed: memoryHotplug },
+  },
+  {
+    name: 'stop-machine-without-cpus-read-lock',
+    wrong: 'the CPUs that will stop are counted, and then one of them goes offline: the stop waits for it',
+    source: 'stop_machine(), kernel/stop_machine.c: stop_machine_cpuslocked() asserts the lock',
+    revision: 'never merged',
+    fix: 'cpus_read_lock() from before the count until all have left',
+    act: { bad: stopWithoutLock, fixed: cpuHotplug },
+  },
+  {
+    name: 'offline-cpu-counted',
+    wrong: 'a CPU goes offline and num_online_cpus() stays what it was: the next stop waits for one CPU too many',
+    source: 'take_cpu_down(), kernel/cpu.c',
+    revision: 'never merged',
+    fix: 'set_cpu_online(cpu, false) while all CPUs are stopped',
+    act: { bad: offlineStillCounted, fixed: cpuHotplug },
   },
 ];

@@ -101,8 +101,16 @@ describe('what may sleep, in atomic context', () => {
     ['down_read()', (cpu, k) => downRead(cpu, k, 'init_mm.mmap_lock')],
     ['down_write()', (cpu, k) => downWrite(cpu, k, 'init_mm.mmap_lock')],
     ['an allocation with GFP_KERNEL', allocation('kernel')],
-    ['stop_machine()', stopped(function* () {})],
   ];
+  test('is caught at both locks of stop_machine()', () => {
+    const stop = stopped(function* () {});
+    expect(said(did(underSpinlock(stop)))).toEqual([
+      expect.stringMatching(/cpu_hotplug_lock/),
+      expect.stringMatching(/stop_cpus_mutex/),
+    ]);
+    expect(said(did(stop))).toEqual([]);
+  });
+
   test.each(SLEEPERS)('is caught, and only there: %s', (_, sleeper) => {
     expect(said(did(underSpinlock(sleeper)))).toHaveLength(1);
     expect(said(did(underRawSpinlock(sleeper), RT))).toHaveLength(1);

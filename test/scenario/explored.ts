@@ -37,8 +37,8 @@ export function expectGood(scenario: Scenario, schedules: number, cpus?: number)
 }
 
 /** Both find what the twin expects, and nothing else first. */
-export function expectCaught(twin: Scenario, seeds = [1, 2, 3]): void {
-  const it = explorer(twin);
+export function expectCaught(twin: Scenario, seeds = [1, 2, 3], cpus?: number): void {
+  const it = explorer(twin, cpus);
   for (const seed of seeds)
     for (const strategy of [uniform(seed), pct({ seed, cpus: it.lanes.length, depth: 3, steps: stepsOf(it) })]) {
       const { found } = search(it, strategy, 0, 2000);
