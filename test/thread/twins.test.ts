@@ -13,27 +13,6 @@ describe('every bad twin is caught by the property that it names, on real thread
     const outcome = await run(scenario, { seed: 1, board: smallBoard(scenario.board) });
     expect(properties(outcome)[0]).toBe(scenario.expect);
     expect(outcome.verdict).toBe('violated');
-/** One CPU goes, one takes it down, and a third stops the machine. */
-const LEAST_CPUS = new Map([['cpu-hotplug/stop-without-lock', 3]]);
-
-describe('every bad twin is caught by the property that it names, on real threads, in every run', () => {
-  test('the catalogue has bad twins', () => expect(bad.length).toBeGreaterThanOrEqual(12));
-
-  const boards: readonly [string, (board: string | Board) => Board, readonly number[]][] = [
-    ['a small board', (board) => smallBoard(board), [1, 2, 3]],
-    ['the smallest board', (board) => smallBoard(board, SMALLEST), [1, 2, 3, 4, 5, 6]],
-    ['the board of its own', (board) => (typeof board === 'string' ? boardPresets.get(board)! : board), [1]],
-  ];
-  describe.each(boards)('%s', (_, sized, seeds) => {
-    test.each(bad)('$name: $expect', async (scenario) => {
-      const board = sized(scenario.board);
-      if (board.cpus.length < (LEAST_CPUS.get(scenario.name) ?? 2)) return;
-      for (const seed of scenario.expect === 'deadlock' ? seeds.slice(0, 1) : seeds) {
-        const outcome = await run(scenario, { seed, board });
-        expect(properties(outcome)[0], `seed ${seed}`).toBe(scenario.expect);
-        expect(outcome.verdict).toBe('violated');
-      }
-    });
   });
 });
 
