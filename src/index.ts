@@ -42,27 +42,16 @@ export { ldtr, sttr, type Unprivileged } from './hardware/unprivileged.ts';
 export { relaxWhile, sevl, wfe, wfi } from './hardware/wait.ts';
 // The kernel's own functions
 export { type AddressSpace, imageVa, physToVirt, virtToPhys } from './kernel/address-space.ts';
-export { touchLinearMap } from './kernel/boot.ts';
-export { DEFAULT_CONFIG, type KernelConfig, type Revision } from './kernel/config.ts';
-export {
-  type ContpteText,
-  contPtes,
-  contpteConvert,
-  contpteTryFold,
-  contpteTryUnfold,
-  ptepGet,
-  ptepGetAndClear,
-  ptepGetLockless,
-  ptepSetAccessFlags,
-  setPtes,
-  wrprotectPtes,
-} from './kernel/contpte.ts';
+export { touchLinearMap } from './kernel/boot/boot.ts';
 export {
   cpuSupportsBbml2Noabort,
   forcePteMapping,
   systemSupportsBbml2Noabort,
-} from './kernel/cpufeature.ts';
-export type { EarlyStage, EarlyText } from './kernel/early.ts';
+} from './kernel/boot/cpufeature.ts';
+export type { EarlyStage, EarlyText } from './kernel/boot/early.ts';
+export { kickAllCpusSync } from './kernel/boot/kick.ts';
+export { type StopFunction, stopMachine } from './kernel/boot/stop-machine.ts';
+export { DEFAULT_CONFIG, type KernelConfig, type Revision } from './kernel/config.ts';
 export {
   CODE,
   type ExecmemText,
@@ -72,42 +61,12 @@ export {
   setDirectMapValid,
   TRAPPING_INSTRUCTION,
   writeCode,
-} from './kernel/execmem.ts';
-export { execmemAlloc, execmemAllocRw, execmemFree } from './kernel/execmem-alloc.ts';
-export { runExecmemWork } from './kernel/execmem-cache.ts';
+} from './kernel/execmem/execmem.ts';
+export { execmemAlloc, execmemAllocRw, execmemFree } from './kernel/execmem/execmem-alloc.ts';
+export { runExecmemWork } from './kernel/execmem/execmem-cache.ts';
 export type { Kernel, KernelText } from './kernel/kernel.ts';
 export { mark } from './kernel/kernel.ts';
-export { kickAllCpusSync } from './kernel/kick.ts';
-export type { KprobesText } from './kernel/kprobes.ts';
-export { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './kernel/lazy-mmu.ts';
-export { createPgdMapping } from './kernel/linear-map.ts';
-export { LOCK_CLASSES, type LockKind, type LockName } from './kernel/lock-class.ts';
-export {
-  downRead,
-  downWrite,
-  mutexLock,
-  mutexUnlock,
-  rawSpinLock,
-  rawSpinUnlock,
-  spinLock,
-  spinUnlock,
-  upRead,
-  upWrite,
-} from './kernel/locks.ts';
-export { MARKS, type Mark } from './kernel/marks.ts';
-export {
-  cpuSetReservedTtbr0,
-  cpuSwitchMm,
-  destroyContext,
-  type Mm,
-  type MmText,
-  mmAlloc,
-  mmlistAdd,
-  mmNumber,
-  mmput,
-  pteAllocMap,
-  waitForUsers,
-} from './kernel/mm.ts';
+export { createPgdMapping } from './kernel/linear-map/linear-map.ts';
 export {
   changeMemory,
   kernelMapPages,
@@ -120,11 +79,23 @@ export {
   setMemoryDecrypted,
   setMemoryValid,
   updateRangeProt,
-} from './kernel/pageattr.ts';
-export { entryOffset } from './kernel/pagewalk.ts';
-export { aarch64InsnPatchTextNosync, type PatchingText } from './kernel/patching.ts';
-export { pgtableAlloc, pgtableFree } from './kernel/pgalloc.ts';
-export * as prot from './kernel/pgtable-prot.ts';
+} from './kernel/linear-map/pageattr.ts';
+export { childLeaf, rangeSplitToPtes, splitBlock, splitCont, tableVa } from './kernel/linear-map/split.ts';
+export type { SplitFilter } from './kernel/linear-map/split-filter.ts';
+export { type SplitText, splitKernelLeafMapping } from './kernel/linear-map/split-leaf.ts';
+export { LOCK_CLASSES, type LockKind, type LockName } from './kernel/locking/lock-class.ts';
+export {
+  downRead,
+  downWrite,
+  mutexLock,
+  mutexUnlock,
+  rawSpinLock,
+  rawSpinUnlock,
+  spinLock,
+  spinUnlock,
+  upRead,
+  upWrite,
+} from './kernel/locking/locks.ts';
 export {
   inInterrupt,
   irqEnter,
@@ -134,39 +105,71 @@ export {
   mightSleep,
   preemptDisable,
   preemptEnable,
-} from './kernel/preempt.ts';
-export { type NotePage, type PtdumpText, ptdumpCheckWx, ptdumpWalk, type WxPages } from './kernel/ptdump-walk.ts';
-export type { RepaintText } from './kernel/repaint.ts';
-export { contPteBytes, setHugePteAt } from './kernel/set-huge-pte.ts';
+} from './kernel/locking/preempt.ts';
+export { MARKS, type Mark } from './kernel/marks.ts';
+export { aarch64InsnPatchTextNosync, type PatchingText } from './kernel/ptdump/patching.ts';
 export {
-  type SetMemoryText,
-  setMemoryNx,
-  setMemoryRo,
-  setMemoryRox,
-  setMemoryRw,
-  setMemoryX,
-} from './kernel/set-memory.ts';
-export { childLeaf, rangeSplitToPtes, splitBlock, splitCont, tableVa } from './kernel/split.ts';
-export type { SplitFilter } from './kernel/split-filter.ts';
-export { type SplitText, splitKernelLeafMapping } from './kernel/split-leaf.ts';
+  type NotePage,
+  type PtdumpText,
+  ptdumpCheckWx,
+  ptdumpWalk,
+  type WxPages,
+} from './kernel/ptdump/ptdump-walk.ts';
 export {
   staticBranchDec,
   staticBranchDisable,
   staticBranchEnable,
   staticBranchInc,
   staticBranchUnlikely,
-} from './kernel/static-key.ts';
-export { type StopFunction, stopMachine } from './kernel/stop-machine.ts';
-export { pmdFreePtePage, pudFreePmdPage, type TableFreeText } from './kernel/table-free.ts';
-export { linkOf, readEntry, readInvalid, swapperLink, type TableLink } from './kernel/table-link.ts';
+} from './kernel/ptdump/static-key.ts';
+export type { RepaintText } from './kernel/repaint/repaint.ts';
+export { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from './kernel/tables/lazy-mmu.ts';
+export { entryOffset } from './kernel/tables/pagewalk.ts';
+export { pgtableAlloc, pgtableFree } from './kernel/tables/pgalloc.ts';
+export * as prot from './kernel/tables/pgtable-prot.ts';
+export { contPteBytes, setHugePteAt } from './kernel/tables/set-huge-pte.ts';
+export { pmdFreePtePage, pudFreePmdPage, type TableFreeText } from './kernel/tables/table-free.ts';
+export { linkOf, readEntry, readInvalid, swapperLink, type TableLink } from './kernel/tables/table-link.ts';
 export {
   flushTlbAll,
   flushTlbKernelPgtable,
   flushTlbKernelRange,
   localFlushTlbAll,
-} from './kernel/tlbflush.ts';
-export { handlePteFault, type UserAccess, userRead, userWrite } from './kernel/user-fault.ts';
-export { makeWritable, mapPages, pageMkclean, withPageTableLock, writeProtect } from './kernel/user-pages.ts';
+} from './kernel/tables/tlbflush.ts';
+export {
+  type Visit,
+  type Visited,
+  type WalkOps,
+  walkKernelPageTableRangeLockless,
+} from './kernel/tables/walk-range.ts';
+export {
+  type ContpteText,
+  contPtes,
+  contpteConvert,
+  contpteTryFold,
+  contpteTryUnfold,
+  ptepGet,
+  ptepGetAndClear,
+  ptepGetLockless,
+  ptepSetAccessFlags,
+  setPtes,
+  wrprotectPtes,
+} from './kernel/user/contpte.ts';
+export {
+  cpuSetReservedTtbr0,
+  cpuSwitchMm,
+  destroyContext,
+  type Mm,
+  type MmText,
+  mmAlloc,
+  mmlistAdd,
+  mmNumber,
+  mmput,
+  pteAllocMap,
+  waitForUsers,
+} from './kernel/user/mm.ts';
+export { handlePteFault, type UserAccess, userRead, userWrite } from './kernel/user/user-fault.ts';
+export { makeWritable, mapPages, pageMkclean, withPageTableLock, writeProtect } from './kernel/user/user-pages.ts';
 export {
   flushTlbAsid,
   flushTlbMm,
@@ -174,7 +177,16 @@ export {
   flushTlbRange,
   type TlbFlags,
   type UserTlbflushText,
-} from './kernel/user-tlbflush.ts';
+} from './kernel/user/user-tlbflush.ts';
+export type { KprobesText } from './kernel/vmalloc/kprobes.ts';
+export {
+  type SetMemoryText,
+  setMemoryNx,
+  setMemoryRo,
+  setMemoryRox,
+  setMemoryRw,
+  setMemoryX,
+} from './kernel/vmalloc/set-memory.ts';
 export {
   findVmArea,
   VM_ALLOC,
@@ -183,10 +195,16 @@ export {
   VM_IOREMAP,
   type VmStruct,
   vmAreaStart,
-} from './kernel/vm-area.ts';
-export { getVmArea, type VmallocRequest, type VmallocText, vfree, vmalloc, vmUnmapAliases } from './kernel/vmalloc.ts';
-export { type Mapping, vmapRange, vunmapRange, vunmapRangeNoflush } from './kernel/vmap.ts';
-export { type Visit, type Visited, type WalkOps, walkKernelPageTableRangeLockless } from './kernel/walk-range.ts';
+} from './kernel/vmalloc/vm-area.ts';
+export {
+  getVmArea,
+  type VmallocRequest,
+  type VmallocText,
+  vfree,
+  vmalloc,
+  vmUnmapAliases,
+} from './kernel/vmalloc/vmalloc.ts';
+export { type Mapping, vmapRange, vunmapRange, vunmapRangeNoflush } from './kernel/vmalloc/vmap.ts';
 export { type Warning, warn } from './kernel/warn.ts';
 export { briefWork } from './scenario/brief-work.ts';
 

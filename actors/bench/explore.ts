@@ -9,7 +9,7 @@ import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { briefWork } from '../../src/scenario/brief-work.ts';
-import { repaint } from '../../src/scenario/repaint.ts';
+import { repaint } from '../../src/scenario/repaint/repaint.ts';
 
 const SCHEDULES = 4000;
 

@@ -12,7 +12,7 @@ import type { Op } from '../../src/hardware/op.ts';
 import { handleOf, type Machine } from '../../src/hardware/system.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
-import { repaint } from '../../src/scenario/repaint.ts';
+import { repaint } from '../../src/scenario/repaint/repaint.ts';
 import { runBoard } from '../thread/board-run.ts';
 import { openRack } from '../thread/rack.ts';
 import { BASE_VA, bareCpu, bareMachine, TABLES } from './bare-machine.ts';

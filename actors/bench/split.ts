@@ -6,11 +6,11 @@ import { exchange, read } from '../../src/hardware/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine } from '../../src/hardware/system.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
-import { boot, loadKernelImage } from '../../src/kernel/boot.ts';
+import { boot, loadKernelImage } from '../../src/kernel/boot/boot.ts';
 import { DEFAULT_CONFIG, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
-import { entryOffset } from '../../src/kernel/pagewalk.ts';
-import { rangeSplitToPtes } from '../../src/kernel/split.ts';
+import { rangeSplitToPtes } from '../../src/kernel/linear-map/split.ts';
+import { entryOffset } from '../../src/kernel/tables/pagewalk.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 
 /** Blocks of 2M in 1 GiB, and pages of 4K in each. */

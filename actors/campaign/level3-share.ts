@@ -8,12 +8,12 @@ import type { Memory } from '../../src/hardware/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine } from '../../src/hardware/system.ts';
 import { physToVirt, virtToPhys } from '../../src/kernel/address-space.ts';
-import { boot, bringUp, loadKernelImage } from '../../src/kernel/boot.ts';
-import { collapseLinearPmd } from '../../src/kernel/collapse.ts';
+import { boot, bringUp, loadKernelImage } from '../../src/kernel/boot/boot.ts';
 import { DEFAULT_CONFIG, type KernelConfig, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { createKernel, type Kernel } from '../../src/kernel/kernel.ts';
-import { linearAliasRo, linearAliasRw } from '../../src/kernel/pageattr.ts';
-import { forEachRun, kernelTree } from '../../src/kernel/ptdump.ts';
+import { collapseLinearPmd } from '../../src/kernel/linear-map/collapse.ts';
+import { linearAliasRo, linearAliasRw } from '../../src/kernel/linear-map/pageattr.ts';
+import { forEachRun, kernelTree } from '../../src/kernel/ptdump/ptdump.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 
 /**

@@ -5,7 +5,7 @@ import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { bugs } from '../../src/scenario/bugs.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
-import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint.ts';
+import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { hunt, huntPlan } from './bug-hunt.ts';
 import { eachOnPool } from './each-on-pool.ts';

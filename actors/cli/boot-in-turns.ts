@@ -5,7 +5,7 @@ import { CPU_POWER } from '../../src/hardware/dvm.ts';
 import { acknowledge, interruptDue } from '../../src/hardware/interrupt.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine, type Machine } from '../../src/hardware/system.ts';
-import { boot, bringUp, idle, loadKernelImage, stopper } from '../../src/kernel/boot.ts';
+import { boot, bringUp, idle, loadKernelImage, stopper } from '../../src/kernel/boot/boot.ts';
 import { type KernelConfig, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { createKernel, type Kernel } from '../../src/kernel/kernel.ts';
 import { kernelText } from '../../src/kernel/text.ts';

@@ -3,8 +3,8 @@ import { contiguousRun, type Granule, type Level, levelBytes } from '../../src/a
 import type { Machine } from '../../src/hardware/system.ts';
 import { virtToPhys } from '../../src/kernel/address-space.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
-import { PTE_CONT } from '../../src/kernel/pgtable-prot.ts';
-import { forEachRun, kernelTree } from '../../src/kernel/ptdump.ts';
+import { forEachRun, kernelTree } from '../../src/kernel/ptdump/ptdump.ts';
+import { PTE_CONT } from '../../src/kernel/tables/pgtable-prot.ts';
 import type { Style } from './style.ts';
 
 /** The linear map of all RAM as one strip: each cell shows what kind of leaf maps most of its stretch. */

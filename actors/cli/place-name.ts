@@ -1,8 +1,8 @@
 import { formatVa, vaFromBits } from '../../src/arch/address.ts';
 import { FIXMAP } from '../../src/hardware/access.ts';
-import { idmapFlag } from '../../src/kernel/idmap.ts';
+import { idmapFlag } from '../../src/kernel/boot/idmap.ts';
 import { type Kernel, percpuVariable, VARIABLES } from '../../src/kernel/kernel.ts';
-import { VM_AREA_RECORD_BYTES, VM_AREAS, vmAreaStart } from '../../src/kernel/vm-area.ts';
+import { VM_AREA_RECORD_BYTES, VM_AREAS, vmAreaStart } from '../../src/kernel/vmalloc/vm-area.ts';
 
 /** What a kernel engineer calls an address: `online[3]`, `swapper_pg_dir`, `linear+0x1e00000`; `vmalloc+0x...` from the first area on. */
 

@@ -1,10 +1,10 @@
 import { formatPa, formatSize, formatVa } from '../../src/arch/address.ts';
 import type { Memory } from '../../src/hardware/memory.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
-import { kernelTree, type LeafRange, rangeEnd, ranges, type Tree, tablePages } from '../../src/kernel/ptdump.ts';
-import { formatPtdump, kernelMarkers } from '../../src/kernel/ptdump-format.ts';
-import { type SizeShare, sizeShares } from '../../src/kernel/ptdump-sizes.ts';
-import { repaint } from '../../src/scenario/repaint.ts';
+import { kernelTree, type LeafRange, rangeEnd, ranges, type Tree, tablePages } from '../../src/kernel/ptdump/ptdump.ts';
+import { formatPtdump, kernelMarkers } from '../../src/kernel/ptdump/ptdump-format.ts';
+import { type SizeShare, sizeShares } from '../../src/kernel/ptdump/ptdump-sizes.ts';
+import { repaint } from '../../src/scenario/repaint/repaint.ts';
 import { type BootedTo, bootInTurns } from './boot-in-turns.ts';
 import { type ConfigurationOptions, configure, resolved, resolvedLines } from './configuration.ts';
 import { version } from './document.ts';

@@ -7,9 +7,9 @@ import { REGISTERS } from '../../src/hardware/system-register.ts';
 import { type Place, placeOf } from '../../src/hardware/table-word.ts';
 import { TLBI_NAMES } from '../../src/hardware/tlbi.ts';
 import type { TraceRecord } from '../../src/hardware/trace.ts';
-import { entryName, entryText } from '../../src/kernel/entry-text.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { MARKS } from '../../src/kernel/marks.ts';
+import { entryName, entryText } from '../../src/kernel/tables/entry-text.ts';
 import { WARNINGS } from '../../src/kernel/warn.ts';
 import { physicalName, placeName } from './place-name.ts';
 

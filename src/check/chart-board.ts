@@ -1,6 +1,6 @@
 import type { Board } from '../hardware/board.ts';
+import { cpuSupportsBbml2Noabort } from '../kernel/boot/cpufeature.ts';
 import type { Revision } from '../kernel/config.ts';
-import { cpuSupportsBbml2Noabort } from '../kernel/cpufeature.ts';
 import type { CpuGroup } from './chart-events.ts';
 
 /** What is known of a CPU before it has power. */

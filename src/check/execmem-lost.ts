@@ -1,6 +1,6 @@
 import { type Memory, read } from '../hardware/memory.ts';
-import { execmemAreasAt } from '../kernel/execmem-areas.ts';
-import { FREE_PENDING } from '../kernel/execmem-cache.ts';
+import { execmemAreasAt } from '../kernel/execmem/execmem-areas.ts';
+import { FREE_PENDING } from '../kernel/execmem/execmem-cache.ts';
 import { type Kernel, variablePa } from '../kernel/kernel.ts';
 import { atRest, type Violation } from './violation.ts';
 import { formatSpan } from './wording.ts';

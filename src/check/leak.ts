@@ -1,6 +1,6 @@
 import { formatPa } from '../arch/address.ts';
 import { FRAME_TABLE, frameOf, framePa } from '../hardware/memory.ts';
-import { reachableTables } from '../kernel/ptdump.ts';
+import { reachableTables } from '../kernel/ptdump/ptdump.ts';
 import { lostExecmem } from './execmem-lost.ts';
 import { trees } from './trees.ts';
 import { atRest, type Property } from './violation.ts';

@@ -1,7 +1,7 @@
 import type { Layout } from '../hardware/layout.ts';
 import type { Memory } from '../hardware/memory.ts';
 import type { LockUse } from '../hardware/observer.ts';
-import { LOCK_NAMES } from '../kernel/lock-class.ts';
+import { LOCK_NAMES } from '../kernel/locking/lock-class.ts';
 
 /**
  * What the locks of all CPUs have been seen to do, in the machine's buffer, behind the notebook: the locks each CPU holds,

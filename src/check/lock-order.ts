@@ -1,6 +1,6 @@
 import type { Cpu } from '../hardware/cpu.ts';
 import type { LockUse } from '../hardware/observer.ts';
-import { LOCK_CLASSES, LOCK_NAMES } from '../kernel/lock-class.ts';
+import { LOCK_CLASSES, LOCK_NAMES } from '../kernel/locking/lock-class.ts';
 import {
   chain,
   edge,

@@ -4,8 +4,15 @@ import type { Promised } from '../hardware/observer.ts';
 import { forwarded } from '../hardware/store-buffer.ts';
 import { isTableAt } from '../hardware/table-word.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { addrEnd, entryOffset } from '../kernel/pagewalk.ts';
-import { PTE_ADDRESS, PTE_PRESENT_INVALID, PTE_PXN, PTE_RDONLY, PTE_VALID, PTE_WRITE } from '../kernel/pgtable-prot.ts';
+import { addrEnd, entryOffset } from '../kernel/tables/pagewalk.ts';
+import {
+  PTE_ADDRESS,
+  PTE_PRESENT_INVALID,
+  PTE_PXN,
+  PTE_RDONLY,
+  PTE_VALID,
+  PTE_WRITE,
+} from '../kernel/tables/pgtable-prot.ts';
 import type { Property } from './violation.ts';
 import { walkLines } from './walk-lines.ts';
 import { formatSpan } from './wording.ts';

@@ -5,7 +5,7 @@ import { ROOT0, ROOT1 } from '../hardware/cpu.ts';
 import { isPending } from '../hardware/frame.ts';
 import { isTableAt, placeOf } from '../hardware/table-word.ts';
 import { virtToPhys } from '../kernel/address-space.ts';
-import { idmapFlag } from '../kernel/idmap.ts';
+import { idmapFlag } from '../kernel/boot/idmap.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { unorderedLink } from './link-order.ts';
 import type { Property } from './violation.ts';

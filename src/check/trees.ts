@@ -1,6 +1,6 @@
 import { FRAME_ROOT, frameOf, framePa, type Memory } from '../hardware/memory.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { kernelTree, type Tree } from '../kernel/ptdump.ts';
+import { kernelTree, type Tree } from '../kernel/ptdump/ptdump.ts';
 
 /** Every tree there is, the kernel's own and those of user processes: the root table of each hangs from itself. */
 export function trees(memory: Memory, k: Kernel): Tree[] {

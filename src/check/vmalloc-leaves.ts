@@ -4,8 +4,8 @@ import { RIGHT_EL1_EXECUTE, RIGHT_EL1_WRITE, rightsOf } from '../arch/permission
 import type { Memory } from '../hardware/memory.ts';
 import { isSince } from '../kernel/config.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { kernelTree, type LeafRange, rangeEnd, ranges } from '../kernel/ptdump.ts';
-import { vmAreasAt } from '../kernel/vm-area.ts';
+import { kernelTree, type LeafRange, rangeEnd, ranges } from '../kernel/ptdump/ptdump.ts';
+import { vmAreasAt } from '../kernel/vmalloc/vm-area.ts';
 
 /** What is mapped above the linear map, read from memory as it is now: the kernel image, and vmalloc areas. */
 export function leavesAboveLinearMap(memory: Memory, { space, symbols }: Kernel): LeafRange[] {

@@ -1,10 +1,10 @@
 import type { Memory } from '../hardware/memory.ts';
 import { read } from '../hardware/memory.ts';
 import { isTableAt } from '../hardware/table-word.ts';
-import { entryName } from '../kernel/entry-text.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { entryOffset } from '../kernel/pagewalk.ts';
-import { PTE_ADDRESS } from '../kernel/pgtable-prot.ts';
+import { entryName } from '../kernel/tables/entry-text.ts';
+import { entryOffset } from '../kernel/tables/pagewalk.ts';
+import { PTE_ADDRESS } from '../kernel/tables/pgtable-prot.ts';
 import { describeDescriptor } from './wording.ts';
 
 /** The entries that a walk for `va` from the root table at `rootPa` meets, as memory holds them now: one line each. */

@@ -24,7 +24,7 @@ import {
   tagOf,
 } from '../hardware/tlb-entry.ts';
 import type { AddressSpace } from '../kernel/address-space.ts';
-import { entryName, entryText } from '../kernel/entry-text.ts';
+import { entryName, entryText } from '../kernel/tables/entry-text.ts';
 import type { PendingChange, TlbiSoFar } from './pending.ts';
 
 /** How evidence is worded. */

@@ -1,6 +1,6 @@
 import type { ProgramName } from '../check/chart-events.ts';
-import { boot, bringUpNonbootCpus, handleInterrupt, idle, smpCpusDone } from '../kernel/boot.ts';
-import type { Softirq } from '../kernel/softirq.ts';
+import { boot, bringUpNonbootCpus, handleInterrupt, idle, smpCpusDone } from '../kernel/boot/boot.ts';
+import type { Softirq } from '../kernel/locking/softirq.ts';
 import type { Program } from '../scenario/scenario.ts';
 
 /** One of the programs a CPU runs one after the other, and the program of its chart that is finished with it. */

@@ -10,9 +10,9 @@ import { CPU_POWER } from '../hardware/dvm.ts';
 import { acknowledge, interruptDue } from '../hardware/interrupt.ts';
 import { read } from '../hardware/memory.ts';
 import type { Op, Point } from '../hardware/op.ts';
-import { CAP_PRESENT } from '../kernel/cpufeature.ts';
+import { CAP_PRESENT } from '../kernel/boot/cpufeature.ts';
 import { type Kernel, variablePa } from '../kernel/kernel.ts';
-import { interruptTaken } from '../kernel/softirq.ts';
+import { interruptTaken } from '../kernel/locking/softirq.ts';
 import type { Career } from './career.ts';
 
 /** One CPU under the scheduler: its programs, and where it stands in them. */

@@ -1,12 +1,12 @@
 import type { Bug } from './bug.ts';
-import { contpteBugs } from './contpte-bugs.ts';
-import { execmemBugs } from './execmem-bugs.ts';
-import { hotplugBugs } from './hotplug-bugs.ts';
-import { idRegisterBugs } from './id-register.ts';
-import { ptdumpBugs } from './ptdump-bugs.ts';
-import { repaintBugs } from './repaint-bugs.ts';
-import { splitBugs } from './split-bugs.ts';
-import { vmallocBugs } from './vmalloc-bugs.ts';
+import { execmemBugs } from './execmem/execmem-bugs.ts';
+import { hotplugBugs } from './hotplug/hotplug-bugs.ts';
+import { ptdumpBugs } from './ptdump/ptdump-bugs.ts';
+import { idRegisterBugs } from './repaint/id-register.ts';
+import { repaintBugs } from './repaint/repaint-bugs.ts';
+import { splitBugs } from './split/split-bugs.ts';
+import { contpteBugs } from './user/contpte-bugs.ts';
+import { vmallocBugs } from './vmalloc/vmalloc-bugs.ts';
 
 /** Every bug that is known, those that can be acted out and those that cannot. */
 export const bugs: readonly Bug[] = [

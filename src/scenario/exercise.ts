@@ -6,8 +6,8 @@ import type { Op } from '../hardware/op.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import { canSetDirectMap, tablePagesNeeded } from '../kernel/config.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { without } from '../kernel/linear-map.ts';
-import { linearAliasRo, linearAliasRw } from '../kernel/pageattr.ts';
+import { without } from '../kernel/linear-map/linear-map.ts';
+import { linearAliasRo, linearAliasRw } from '../kernel/linear-map/pageattr.ts';
 
 /**
  * What single pages of the linear map are for: the boot CPU makes single pages read-only and writable again, as module loading

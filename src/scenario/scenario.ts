@@ -5,7 +5,7 @@ import type { Op } from '../hardware/op.ts';
 import type { Machine } from '../hardware/system.ts';
 import { DEFAULT_CONFIG, type KernelConfig, KFENCE, REVISIONS, RODATA } from '../kernel/config.ts';
 import type { Kernel, KernelText } from '../kernel/kernel.ts';
-import type { Softirq } from '../kernel/softirq.ts';
+import type { Softirq } from '../kernel/locking/softirq.ts';
 
 /** What one CPU runs once the system is up. */
 export type Program = (cpu: Cpu, kernel: Kernel) => Op;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type HuntPlan, hunt, medianOf } from '../../actors/campaign/bug-hunt.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
-import { noFlush, repaint } from '../../src/scenario/repaint.ts';
+import { noFlush, repaint } from '../../src/scenario/repaint/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { oneBlock } from '../explore/known-bugs.ts';
 

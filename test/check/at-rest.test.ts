@@ -10,9 +10,16 @@ import { allocateFrame, FRAME_TABLE, freeFrame } from '../../src/hardware/frame.
 import { read, wordOf } from '../../src/hardware/memory.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import { variablePa } from '../../src/kernel/kernel.ts';
-import { markLinearTextAliasRo } from '../../src/kernel/linear-map.ts';
-import { entryOffset } from '../../src/kernel/pagewalk.ts';
-import { PTE_CONT, PTE_PXN, PTE_RDONLY, PTE_VALID, PTE_WRITE, TABLE_PXN } from '../../src/kernel/pgtable-prot.ts';
+import { markLinearTextAliasRo } from '../../src/kernel/linear-map/linear-map.ts';
+import { entryOffset } from '../../src/kernel/tables/pagewalk.ts';
+import {
+  PTE_CONT,
+  PTE_PXN,
+  PTE_RDONLY,
+  PTE_VALID,
+  PTE_WRITE,
+  TABLE_PXN,
+} from '../../src/kernel/tables/pgtable-prot.ts';
 import { type Booted, bootCpu, complete } from '../kernel/boot-cpu.ts';
 
 /** What is looked at when a machine has come to rest, on a real linear map that is then edited by hand. */

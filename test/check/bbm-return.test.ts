@@ -10,7 +10,7 @@ import { load } from '../../src/hardware/load-store.ts';
 import { announce } from '../../src/hardware/milestone.ts';
 import { msr } from '../../src/hardware/system-register.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
-import { ttbr } from '../../src/kernel/idmap.ts';
+import { ttbr } from '../../src/kernel/boot/idmap.ts';
 import {
   block,
   change,

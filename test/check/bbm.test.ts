@@ -10,7 +10,7 @@ import { placeTable } from '../../src/hardware/frame.ts';
 import { read } from '../../src/hardware/memory.ts';
 import { msr } from '../../src/hardware/system-register.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
-import { ttbr } from '../../src/kernel/idmap.ts';
+import { ttbr } from '../../src/kernel/boot/idmap.ts';
 import {
   block,
   change,

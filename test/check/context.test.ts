@@ -6,8 +6,10 @@ import type { Cpu } from '../../src/hardware/cpu.ts';
 import { exchange } from '../../src/hardware/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
+import { stopMachine } from '../../src/kernel/boot/stop-machine.ts';
 import type { KernelConfig } from '../../src/kernel/config.ts';
 import { type Kernel, variablePa } from '../../src/kernel/kernel.ts';
+import { rangeSplitToPtes } from '../../src/kernel/linear-map/split.ts';
 import {
   downRead,
   downWrite,
@@ -17,11 +19,15 @@ import {
   rawSpinUnlock,
   spinLock,
   spinUnlock,
-} from '../../src/kernel/locks.ts';
-import { type Gfp, pgtableAlloc } from '../../src/kernel/pgalloc.ts';
-import { localIrqRestore, localIrqSave, mightSleep, preemptDisable, preemptEnable } from '../../src/kernel/preempt.ts';
-import { rangeSplitToPtes } from '../../src/kernel/split.ts';
-import { stopMachine } from '../../src/kernel/stop-machine.ts';
+} from '../../src/kernel/locking/locks.ts';
+import {
+  localIrqRestore,
+  localIrqSave,
+  mightSleep,
+  preemptDisable,
+  preemptEnable,
+} from '../../src/kernel/locking/preempt.ts';
+import { type Gfp, pgtableAlloc } from '../../src/kernel/tables/pgalloc.ts';
 import { bootAll, type Interleaved, runToEnd } from '../kernel/interleaved.ts';
 import { rigOf, said as saidOf } from './rig.ts';
 

@@ -5,7 +5,7 @@ import { cpuModels } from '../../src/hardware/cpu-models.ts';
 import { wordOf } from '../../src/hardware/memory.ts';
 import { msr } from '../../src/hardware/system-register.ts';
 import { placeOf } from '../../src/hardware/table-word.ts';
-import { ttbr } from '../../src/kernel/idmap.ts';
+import { ttbr } from '../../src/kernel/boot/idmap.ts';
 import { type Kernel, type Variable, variablePa } from '../../src/kernel/kernel.ts';
 import { block, entryAt, leafTable, type Rig, rigOf, run } from './rig.ts';
 

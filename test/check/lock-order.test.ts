@@ -7,7 +7,7 @@ import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { nobody } from '../../src/hardware/observer.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { attachMachine, cpuOf, createMachine, handleOf } from '../../src/hardware/system.ts';
-import { LOCK_CLASSES, LOCK_NAMES, type LockName, type LocksOf } from '../../src/kernel/lock-class.ts';
+import { LOCK_CLASSES, LOCK_NAMES, type LockName, type LocksOf } from '../../src/kernel/locking/lock-class.ts';
 import {
   downRead,
   downWrite,
@@ -19,7 +19,7 @@ import {
   spinUnlock,
   upRead,
   upWrite,
-} from '../../src/kernel/locks.ts';
+} from '../../src/kernel/locking/locks.ts';
 import { bootAll, type Interleaved, interleave, runToEnd } from '../kernel/interleaved.ts';
 
 function booted(cpus: number, seed = 1): Interleaved {

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { dsb } from '../../src/hardware/barrier.ts';
 import { promise } from '../../src/hardware/milestone.ts';
-import { PTE_PRESENT_INVALID, PTE_PXN, PTE_RDONLY, PTE_VALID, PTE_WRITE } from '../../src/kernel/pgtable-prot.ts';
+import {
+  PTE_PRESENT_INVALID,
+  PTE_PXN,
+  PTE_RDONLY,
+  PTE_VALID,
+  PTE_WRITE,
+} from '../../src/kernel/tables/pgtable-prot.ts';
 import { block, entryAt, page, put, type Rig, rigOf, run, said, write } from './rig.ts';
 
 const GiB = 2 ** 30;

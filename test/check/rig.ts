@@ -25,11 +25,11 @@ import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine, type Machine } from '../../src/hardware/system.ts';
 import { msr } from '../../src/hardware/system-register.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
-import { loadKernelImage } from '../../src/kernel/boot.ts';
+import { loadKernelImage } from '../../src/kernel/boot/boot.ts';
+import { tcrEl1, ttbr } from '../../src/kernel/boot/idmap.ts';
 import { DEFAULT_CONFIG, type KernelConfig } from '../../src/kernel/config.ts';
-import { tcrEl1, ttbr } from '../../src/kernel/idmap.ts';
 import { createKernel, type Kernel } from '../../src/kernel/kernel.ts';
-import { MAIR_EL1_SET } from '../../src/kernel/pgtable-prot.ts';
+import { MAIR_EL1_SET } from '../../src/kernel/tables/pgtable-prot.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 
 /**

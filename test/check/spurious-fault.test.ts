@@ -6,7 +6,7 @@ import { branchTo } from '../../src/hardware/branch.ts';
 import { load, store } from '../../src/hardware/load-store.ts';
 import { fillTable, storeRun } from '../../src/hardware/table-fill.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
-import { idmapFlag } from '../../src/kernel/idmap.ts';
+import { idmapFlag } from '../../src/kernel/boot/idmap.ts';
 import { block, change, entryAt, newTable, page, put, type Rig, rigOf, run, said, write } from './rig.ts';
 
 describe('a fault', () => {

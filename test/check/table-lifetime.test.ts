@@ -6,7 +6,7 @@ import { allocateFrame, FRAME_TABLE, freeFrame } from '../../src/hardware/frame.
 import { load } from '../../src/hardware/load-store.ts';
 import { read as memoryWord } from '../../src/hardware/memory.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
-import { linkOf, readEntry } from '../../src/kernel/table-link.ts';
+import { linkOf, readEntry } from '../../src/kernel/tables/table-link.ts';
 import { change, entryAt, leafTable, put, type Rig, rigOf, run, said } from './rig.ts';
 
 /** A table that another CPU walked is unlinked, flushed somehow, and freed; then that CPU goes there again. */

@@ -9,12 +9,12 @@ import { dsb } from '../../src/hardware/barrier.ts';
 import { store } from '../../src/hardware/load-store.ts';
 import { announce } from '../../src/hardware/milestone.ts';
 import { sttr } from '../../src/hardware/unprivileged.ts';
-import { setPtes, wrprotectPtes } from '../../src/kernel/contpte.ts';
-import { cpuSwitchMm, mmAlloc, pteAllocMap } from '../../src/kernel/mm.ts';
-import { PTE_CONT, PTE_DIRTY, PTE_RDONLY, PTE_VALID, PTE_WRITE } from '../../src/kernel/pgtable-prot.ts';
-import { pageMkclean, writeProtect } from '../../src/kernel/user-pages.ts';
-import { flushTlbRange } from '../../src/kernel/user-tlbflush.ts';
-import { folioPte, USER_VA } from '../../src/scenario/user-folio.ts';
+import { PTE_CONT, PTE_DIRTY, PTE_RDONLY, PTE_VALID, PTE_WRITE } from '../../src/kernel/tables/pgtable-prot.ts';
+import { setPtes, wrprotectPtes } from '../../src/kernel/user/contpte.ts';
+import { cpuSwitchMm, mmAlloc, pteAllocMap } from '../../src/kernel/user/mm.ts';
+import { pageMkclean, writeProtect } from '../../src/kernel/user/user-pages.ts';
+import { flushTlbRange } from '../../src/kernel/user/user-tlbflush.ts';
+import { folioPte, USER_VA } from '../../src/scenario/staging/user-folio.ts';
 import { complete } from '../kernel/boot-cpu.ts';
 import { type Process, startProcess } from '../kernel/user-process.ts';
 

@@ -7,12 +7,18 @@ import { isTableAt } from '../../src/hardware/table-word.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import type { KernelConfig } from '../../src/kernel/config.ts';
 import { variablePa } from '../../src/kernel/kernel.ts';
-import { markLinearTextAliasRo } from '../../src/kernel/linear-map.ts';
-import { entryOffset } from '../../src/kernel/pagewalk.ts';
-import { PAGE_KERNEL, PAGE_KERNEL_ROX, PTE_ADDRESS, PTE_RDONLY, PTE_WRITE } from '../../src/kernel/pgtable-prot.ts';
-import { setMemoryRo, setMemoryRox, setMemoryRw, setMemoryX } from '../../src/kernel/set-memory.ts';
-import { VM_FLUSH_RESET_PERMS } from '../../src/kernel/vm-area.ts';
-import { vfree, vmalloc } from '../../src/kernel/vmalloc.ts';
+import { markLinearTextAliasRo } from '../../src/kernel/linear-map/linear-map.ts';
+import { entryOffset } from '../../src/kernel/tables/pagewalk.ts';
+import {
+  PAGE_KERNEL,
+  PAGE_KERNEL_ROX,
+  PTE_ADDRESS,
+  PTE_RDONLY,
+  PTE_WRITE,
+} from '../../src/kernel/tables/pgtable-prot.ts';
+import { setMemoryRo, setMemoryRox, setMemoryRw, setMemoryX } from '../../src/kernel/vmalloc/set-memory.ts';
+import { VM_FLUSH_RESET_PERMS } from '../../src/kernel/vmalloc/vm-area.ts';
+import { vfree, vmalloc } from '../../src/kernel/vmalloc/vmalloc.ts';
 import { complete } from '../kernel/boot-cpu.ts';
 import { type VmapRig, vmapRig } from '../kernel/vmap-rig.ts';
 

@@ -15,12 +15,12 @@ import { traceOf } from '../../src/hardware/system.ts';
 import { REGISTERS } from '../../src/hardware/system-register.ts';
 import type { TraceRecord } from '../../src/hardware/trace.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
+import { idmapFlag } from '../../src/kernel/boot/idmap.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
-import { idmapFlag } from '../../src/kernel/idmap.ts';
 import { percpuVariable } from '../../src/kernel/kernel.ts';
 import { MARK } from '../../src/kernel/marks.ts';
-import { PAGE_KERNEL } from '../../src/kernel/pgtable-prot.ts';
-import { forEachTable, kernelTree } from '../../src/kernel/ptdump.ts';
+import { forEachTable, kernelTree } from '../../src/kernel/ptdump/ptdump.ts';
+import { PAGE_KERNEL } from '../../src/kernel/tables/pgtable-prot.ts';
 
 const board = boardPresets.get('tiny-2')!;
 const { machine, kernel: k } = bootInTurns(board, DEFAULT_CONFIG, 1, 'running');

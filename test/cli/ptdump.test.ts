@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { bootInTurns } from '../../actors/cli/boot-in-turns.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
-import { kernelTree, ranges } from '../../src/kernel/ptdump.ts';
-import { formatPtdump } from '../../src/kernel/ptdump-format.ts';
-import { repaint } from '../../src/scenario/repaint.ts';
+import { kernelTree, ranges } from '../../src/kernel/ptdump/ptdump.ts';
+import { formatPtdump } from '../../src/kernel/ptdump/ptdump-format.ts';
+import { repaint } from '../../src/scenario/repaint/repaint.ts';
 import { sharedRack, smallBoard } from '../thread/small-run.ts';
 import { asymmu } from './command.ts';
 

@@ -9,8 +9,8 @@ import { type CpuView, viewCpus } from '../../actors/thread/view.ts';
 import type { Board } from '../../src/hardware/board.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
-import { kernelTree } from '../../src/kernel/ptdump.ts';
-import { sizeShares } from '../../src/kernel/ptdump-sizes.ts';
+import { kernelTree } from '../../src/kernel/ptdump/ptdump.ts';
+import { sizeShares } from '../../src/kernel/ptdump/ptdump-sizes.ts';
 
 const plain = styleFor({ isTTY: false } as NodeJS.WriteStream);
 const asymmetric = boardPresets.get('asymmetric-8')!;

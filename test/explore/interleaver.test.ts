@@ -19,10 +19,10 @@ import { read } from '../../src/hardware/memory.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { type Kernel, mark } from '../../src/kernel/kernel.ts';
-import { entryOffset } from '../../src/kernel/pagewalk.ts';
-import { PTE_ADDRESS } from '../../src/kernel/pgtable-prot.ts';
+import { entryOffset } from '../../src/kernel/tables/pagewalk.ts';
+import { PTE_ADDRESS } from '../../src/kernel/tables/pgtable-prot.ts';
 import { briefWork } from '../../src/scenario/brief-work.ts';
-import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint.ts';
+import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 
 const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1);

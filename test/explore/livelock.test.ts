@@ -9,7 +9,7 @@ import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/load-st
 import { relaxWhile } from '../../src/hardware/wait.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { briefWork } from '../../src/scenario/brief-work.ts';
-import { repaint } from '../../src/scenario/repaint.ts';
+import { repaint } from '../../src/scenario/repaint/repaint.ts';
 import { entry, type Litmus, litmus, word } from './litmus.ts';
 
 /** One after the other, a step each. */

@@ -5,7 +5,7 @@ import { search } from '../../src/explore/strategy/search.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
-import { heldUpCpu, repaint } from '../../src/scenario/repaint.ts';
+import { heldUpCpu, repaint } from '../../src/scenario/repaint/repaint.ts';
 
 const MILLION = 1_000_000;
 

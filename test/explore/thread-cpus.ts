@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Bounds } from '../../src/explore/strategy/exhaustive.ts';
 import { createMachine, handleOf, type MachineHandle } from '../../src/hardware/system.ts';
-import { loadKernelImage } from '../../src/kernel/boot.ts';
+import { loadKernelImage } from '../../src/kernel/boot/boot.ts';
 import { DEFAULT_CONFIG, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { kernelText } from '../../src/kernel/text.ts';

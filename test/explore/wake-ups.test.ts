@@ -12,9 +12,9 @@ import { traceOf } from '../../src/hardware/system.ts';
 import { relaxWhile, wfi } from '../../src/hardware/wait.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
-import { localIrqRestore, localIrqSave } from '../../src/kernel/preempt.ts';
+import { localIrqRestore, localIrqSave } from '../../src/kernel/locking/preempt.ts';
 import { briefWork } from '../../src/scenario/brief-work.ts';
-import { repaint, twins } from '../../src/scenario/repaint.ts';
+import { repaint, twins } from '../../src/scenario/repaint/repaint.ts';
 import type { Program, Scenario } from '../../src/scenario/scenario.ts';
 
 /** CPU 1 sleeps until there is a flag; CPU 0 raises it and wakes CPU 1. Both are there before it begins. */

@@ -20,9 +20,9 @@ import {
   PTE_USER,
   PTE_VALID,
   PTE_WRITE,
-} from '../../src/kernel/pgtable-prot.ts';
-import { pteDirty, pteYoung } from '../../src/kernel/pte.ts';
-import { USER_VA } from '../../src/scenario/user-folio.ts';
+} from '../../src/kernel/tables/pgtable-prot.ts';
+import { pteDirty, pteYoung } from '../../src/kernel/tables/pte.ts';
+import { USER_VA } from '../../src/scenario/staging/user-folio.ts';
 import { complete } from '../kernel/boot-cpu.ts';
 import { type Process, startProcess } from '../kernel/user-process.ts';
 

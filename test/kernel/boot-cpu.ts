@@ -4,10 +4,10 @@ import type { Cpu } from '../../src/hardware/cpu.ts';
 import type { Memory } from '../../src/hardware/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine } from '../../src/hardware/system.ts';
-import { boot, loadKernelImage } from '../../src/kernel/boot.ts';
+import { boot, loadKernelImage } from '../../src/kernel/boot/boot.ts';
 import { DEFAULT_CONFIG, type KernelConfig, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { createKernel, type Kernel } from '../../src/kernel/kernel.ts';
-import { kernelTree, type Tree } from '../../src/kernel/ptdump.ts';
+import { kernelTree, type Tree } from '../../src/kernel/ptdump/ptdump.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 
 /** A machine whose CPU 0 has come up, alone; `tree` is the kernel's half. */

@@ -10,7 +10,7 @@ import {
   rodataFull,
   tablePagesNeeded,
 } from '../../src/kernel/config.ts';
-import { rangeSplitToPtes } from '../../src/kernel/split.ts';
+import { rangeSplitToPtes } from '../../src/kernel/linear-map/split.ts';
 import { bootCpu, complete } from './boot-cpu.ts';
 
 describe('rodata=', () => {

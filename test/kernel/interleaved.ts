@@ -7,7 +7,7 @@ import type { Cpu } from '../../src/hardware/cpu.ts';
 import { CPU_POWER } from '../../src/hardware/dvm.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine, type Machine } from '../../src/hardware/system.ts';
-import { boot, loadKernelImage } from '../../src/kernel/boot.ts';
+import { boot, loadKernelImage } from '../../src/kernel/boot/boot.ts';
 import { DEFAULT_CONFIG, type KernelConfig, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { createKernel, type Kernel, type KernelText } from '../../src/kernel/kernel.ts';
 import { MARKS, type Mark } from '../../src/kernel/marks.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { vaFromBits } from '../../src/arch/address.ts';
 import { LEAF } from '../../src/arch/descriptor.ts';
 import { extract } from '../../src/arch/field.ts';
-import { type LeafRange, rangeEnd } from '../../src/kernel/ptdump.ts';
+import { type LeafRange, rangeEnd } from '../../src/kernel/ptdump/ptdump.ts';
 
 /** Linear maps of real kernels (test/data/README.md), and how a map of ours differs from one. */
 

@@ -4,10 +4,10 @@ import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { cpuModels } from '../../src/hardware/cpu-models.ts';
 import { read, wordOf } from '../../src/hardware/memory.ts';
 import { virtToPhys } from '../../src/kernel/address-space.ts';
-import { contPtes } from '../../src/kernel/contpte.ts';
-import { finaliseSystemCapabilities } from '../../src/kernel/cpufeature.ts';
-import { cpuSwitchMm, type Mm, mmAlloc, pteAllocMap } from '../../src/kernel/mm.ts';
-import { folioPte, USER_VA } from '../../src/scenario/user-folio.ts';
+import { finaliseSystemCapabilities } from '../../src/kernel/boot/cpufeature.ts';
+import { contPtes } from '../../src/kernel/user/contpte.ts';
+import { cpuSwitchMm, type Mm, mmAlloc, pteAllocMap } from '../../src/kernel/user/mm.ts';
+import { folioPte, USER_VA } from '../../src/scenario/staging/user-folio.ts';
 import { type Booted, bootCpu, complete } from './boot-cpu.ts';
 
 /** A CPU that runs in a process of which nothing is mapped yet, but for the tables around `USER_VA`. */

@@ -7,12 +7,12 @@ import type { Cpu } from '../../src/hardware/cpu.ts';
 import { read } from '../../src/hardware/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
+import { finaliseSystemCapabilities } from '../../src/kernel/boot/cpufeature.ts';
 import type { KernelConfig } from '../../src/kernel/config.ts';
-import { finaliseSystemCapabilities } from '../../src/kernel/cpufeature.ts';
-import { entryOffset } from '../../src/kernel/pagewalk.ts';
-import { PTE_ADDRESS } from '../../src/kernel/pgtable-prot.ts';
-import { type LeafRange, ranges } from '../../src/kernel/ptdump.ts';
-import { vmAreaStart } from '../../src/kernel/vm-area.ts';
+import { type LeafRange, ranges } from '../../src/kernel/ptdump/ptdump.ts';
+import { entryOffset } from '../../src/kernel/tables/pagewalk.ts';
+import { PTE_ADDRESS } from '../../src/kernel/tables/pgtable-prot.ts';
+import { vmAreaStart } from '../../src/kernel/vmalloc/vm-area.ts';
 import { type Booted, bootCpu, complete } from './boot-cpu.ts';
 
 /** A kernel that has come up on one CPU, with RAM to make vmalloc areas of. */

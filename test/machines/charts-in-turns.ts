@@ -10,9 +10,9 @@ import { acknowledge, interruptDue } from '../../src/hardware/interrupt.ts';
 import { read } from '../../src/hardware/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine, type Machine } from '../../src/hardware/system.ts';
-import { boot, bringUp, idle, loadKernelImage, stopper } from '../../src/kernel/boot.ts';
+import { boot, bringUp, idle, loadKernelImage, stopper } from '../../src/kernel/boot/boot.ts';
+import { CAP_PRESENT } from '../../src/kernel/boot/cpufeature.ts';
 import { DEFAULT_CONFIG, tablePagesNeeded } from '../../src/kernel/config.ts';
-import { CAP_PRESENT } from '../../src/kernel/cpufeature.ts';
 import { createKernel, type Kernel, type KernelText, mark, variablePa } from '../../src/kernel/kernel.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 

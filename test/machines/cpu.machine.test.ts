@@ -3,7 +3,7 @@ import { createActor } from 'xstate';
 import { accepts } from '../../machines/accepts.ts';
 import { type CpuEvent, type CpuInput, cpuMachine, type ProgramLogic, standing } from '../../machines/cpu.machine.ts';
 import { statePath } from '../../machines/state-path.ts';
-import { systemCapabilitiesFinalized } from '../../src/kernel/cpufeature.ts';
+import { systemCapabilitiesFinalized } from '../../src/kernel/boot/cpufeature.ts';
 import { MARKS } from '../../src/kernel/marks.ts';
 import { bootInTurns, marksOf, smallBoard } from './cooperative-boot.ts';
 import { bootCpu, fault, lateCpu, type Step, secondary, walk } from './walk.ts';

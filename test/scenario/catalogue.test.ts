@@ -5,7 +5,7 @@ import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { REVISIONS } from '../../src/kernel/config.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 import { catalogue, scenarioNamed } from '../../src/scenario/catalogue.ts';
-import { heldUpCpu, outOfMemory, repaint } from '../../src/scenario/repaint.ts';
+import { heldUpCpu, outOfMemory, repaint } from '../../src/scenario/repaint/repaint.ts';
 import { circumstancesOf, type Scenario } from '../../src/scenario/scenario.ts';
 import { repainted, sized } from './repainted.ts';
 

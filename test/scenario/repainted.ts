@@ -1,9 +1,9 @@
 import type { Board } from '../../src/hardware/board.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { type BoardSize, resizeBoard } from '../../src/hardware/board-resize.ts';
-import { finaliseSystemCapabilities } from '../../src/kernel/cpufeature.ts';
-import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../../src/kernel/repaint.ts';
-import { multiCpuStop, takeStopWork } from '../../src/kernel/stop-machine.ts';
+import { finaliseSystemCapabilities } from '../../src/kernel/boot/cpufeature.ts';
+import { multiCpuStop, takeStopWork } from '../../src/kernel/boot/stop-machine.ts';
+import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../../src/kernel/repaint/repaint.ts';
 import { type Scenario, textOf } from '../../src/scenario/scenario.ts';
 import { bootAll, type Interleaved, interleave, runToEnd } from '../kernel/interleaved.ts';
 

@@ -116,7 +116,7 @@ describe('a program that only takes long is good:', () => {
 });
 
 test('a good repaint has news far more often than the watchdog asks for', async () => {
-  const { repaint } = await import('../../src/scenario/repaint.ts');
+  const { repaint } = await import('../../src/scenario/repaint/repaint.ts');
   const outcome = await run(repaint, {
     board: smallBoard('asymmetric-8', { memoryBytes: 2 ** 32 }),
     stallMs: STALL_MS,

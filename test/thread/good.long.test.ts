@@ -26,7 +26,7 @@ const CONFIGS: readonly Partial<KernelConfig>[] = [
   { revision: 'v4', rodata: 'noalias', kfence: 'late' },
 ];
 
-/** The series as posted took a mutex in softirqs: what its kernels do is in test/scenario/kfence.test.ts. */
+/** The series as posted took a mutex in softirqs: what its kernels do is in test/scenario/hotplug/kfence.test.ts. */
 const NOT_AS_POSTED = ['kfence', 'debug-pagealloc'];
 
 test.each(good.filter(isVariant))('nothing is violated by $name', async (scenario) => {

@@ -4,7 +4,7 @@ import { standardProperties } from '../../src/check/standard.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { type KernelConfig, KFENCE, RELEASED, RODATA } from '../../src/kernel/config.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
-import { repaint } from '../../src/scenario/repaint.ts';
+import { repaint } from '../../src/scenario/repaint/repaint.ts';
 import { complaints, sharedRack, smallBoard } from './small-run.ts';
 
 const run = sharedRack();

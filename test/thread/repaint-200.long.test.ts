@@ -5,7 +5,7 @@ import { MiB } from '../../src/hardware/board.ts';
 import { defaultBoard } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
-import { repaint } from '../../src/scenario/repaint.ts';
+import { repaint } from '../../src/scenario/repaint/repaint.ts';
 
 const ROUNDS = 200;
 

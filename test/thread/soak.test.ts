@@ -17,8 +17,8 @@ import {
 import { boardProblems } from '../../src/hardware/board-check.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { layoutOf } from '../../src/hardware/layout.ts';
+import { cpuSupportsBbml2Noabort } from '../../src/kernel/boot/cpufeature.ts';
 import { DEFAULT_CONFIG, tablePagesNeeded } from '../../src/kernel/config.ts';
-import { cpuSupportsBbml2Noabort } from '../../src/kernel/cpufeature.ts';
 import { scenarioNamed } from '../../src/scenario/catalogue.ts';
 import { defineScenario, type Scenario } from '../../src/scenario/scenario.ts';
 

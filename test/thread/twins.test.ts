@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../src/scenario/catalogue.ts';
-import { heldUpCpu } from '../../src/scenario/repaint.ts';
+import { heldUpCpu } from '../../src/scenario/repaint/repaint.ts';
 import { complaints, properties, sharedRack, smallBoard } from './small-run.ts';
 
 const run = sharedRack();

@@ -6,11 +6,11 @@ import type { Op } from '../../hardware/op.ts';
 import { msr } from '../../hardware/system-register.ts';
 import { tlbi } from '../../hardware/tlbi.ts';
 import { relaxWhile, waitForWord } from '../../hardware/wait.ts';
-import { ttbr } from '../../kernel/idmap.ts';
+import { ttbr } from '../../kernel/boot/idmap.ts';
 import type { Kernel, Variable } from '../../kernel/kernel.ts';
 import { MARK, MARKS, type Mark } from '../../kernel/marks.ts';
-import { localFlushTlbAll } from '../../kernel/tlbflush.ts';
-import { letGo } from '../../scenario/held-up.ts';
+import { localFlushTlbAll } from '../../kernel/tables/tlbflush.ts';
+import { letGo } from '../../scenario/staging/held-up.ts';
 
 /** Lines that may be missing from a program: what is tried out where. */
 

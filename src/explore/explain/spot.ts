@@ -1,7 +1,7 @@
 import type { Cpu } from '../../hardware/cpu.ts';
 import { marksSince } from '../../hardware/mark-log.ts';
 import type { Op, Point } from '../../hardware/op.ts';
-import { idmapFlag } from '../../kernel/idmap.ts';
+import { idmapFlag } from '../../kernel/boot/idmap.ts';
 import { type Kernel, percpuVariable, VARIABLES } from '../../kernel/kernel.ts';
 import { MARKS, type Mark } from '../../kernel/marks.ts';
 import type { Interleaver } from '../interleaver.ts';

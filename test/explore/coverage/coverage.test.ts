@@ -4,7 +4,7 @@ import { type Coverage, keyOf, sumOf } from '../../../src/explore/coverage/cover
 import { TAME } from '../../../src/explore/replay.ts';
 import { randomly } from '../../../src/explore/strategy/random.ts';
 import { mark } from '../../../src/kernel/kernel.ts';
-import { repaint, secondariesStayOnSwapper } from '../../../src/scenario/repaint.ts';
+import { repaint, secondariesStayOnSwapper } from '../../../src/scenario/repaint/repaint.ts';
 import { defineScenario, type Scenario } from '../../../src/scenario/scenario.ts';
 import { type Covered, covered, oneBlock } from '../covered.ts';
 

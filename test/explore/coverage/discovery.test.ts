@@ -6,7 +6,7 @@ import { randomly } from '../../../src/explore/strategy/random.ts';
 import { boardPresets } from '../../../src/hardware/board-presets.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
-import { repaint } from '../../../src/scenario/repaint.ts';
+import { repaint } from '../../../src/scenario/repaint/repaint.ts';
 
 function explorer(): Interleaver {
   return interleaverOf({

@@ -4,7 +4,7 @@ import { type Cure, type Explanation, explain } from '../../../src/explore/expla
 import { type Shrunk, shrink } from '../../../src/explore/explain/shrink.ts';
 import { type Exploration, interleaverOf } from '../../../src/explore/interleaver.ts';
 import { randomly } from '../../../src/explore/strategy/random.ts';
-import { repaint, twins } from '../../../src/scenario/repaint.ts';
+import { repaint, twins } from '../../../src/scenario/repaint/repaint.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
 import { explorationOf, lostUpdate, overtaking, worseWithMore } from '../known-bugs.ts';
 

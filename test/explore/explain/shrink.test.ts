@@ -6,7 +6,7 @@ import { type Exploration, type Interleaved, interleaverOf } from '../../../src/
 import { Diverged, replaying } from '../../../src/explore/replay.ts';
 import { randomly, uniform } from '../../../src/explore/strategy/random.ts';
 import { search } from '../../../src/explore/strategy/search.ts';
-import { repaint, twins } from '../../../src/scenario/repaint.ts';
+import { repaint, twins } from '../../../src/scenario/repaint/repaint.ts';
 import { drawnLate, explorationOf, lostUpdate, overtaking, twoFailures } from '../known-bugs.ts';
 
 /** The first failing run of `property` among the schedules of `seed`. */

@@ -11,9 +11,9 @@ import { asidOf, flagsOf, occupied, paOf, rightsAt, shiftOf, tagOf } from '../..
 import { tlbi } from '../../../src/hardware/tlbi.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
-import { linearAliasRo, linearAliasRw } from '../../../src/kernel/pageattr.ts';
+import { linearAliasRo, linearAliasRw } from '../../../src/kernel/linear-map/pageattr.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
-import { repaint } from '../../../src/scenario/repaint.ts';
+import { repaint } from '../../../src/scenario/repaint/repaint.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
 
 /** One act of a run, and how chance fell on it. */

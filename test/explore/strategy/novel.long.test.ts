@@ -3,7 +3,7 @@ import { collected } from '../../../src/explore/coverage/coverage.ts';
 import { novel } from '../../../src/explore/strategy/novel.ts';
 import { uniform } from '../../../src/explore/strategy/random.ts';
 import type { Strategy } from '../../../src/explore/strategy/search.ts';
-import { repaint } from '../../../src/scenario/repaint.ts';
+import { repaint } from '../../../src/scenario/repaint/repaint.ts';
 import { type Covered, covered, oneBlock } from '../covered.ts';
 
 /** How many different cells so many schedules come to. */

@@ -4,7 +4,7 @@ import { replaying } from '../../../src/explore/replay.ts';
 import { novel } from '../../../src/explore/strategy/novel.ts';
 import { uniform } from '../../../src/explore/strategy/random.ts';
 import type { Strategy } from '../../../src/explore/strategy/search.ts';
-import { repaint } from '../../../src/scenario/repaint.ts';
+import { repaint } from '../../../src/scenario/repaint/repaint.ts';
 import { type Covered, covered } from '../covered.ts';
 
 /** Runs the first schedules of a strategy; answers their decisions. */

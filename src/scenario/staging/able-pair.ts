@@ -1,0 +1,12 @@
+import type { Board } from '../../hardware/board.ts';
+import { boardPresets } from '../../hardware/board-presets.ts';
+
+const oneBlock = boardPresets.get('one-block')!;
+
+/** Where blocks may be split in place: both CPUs have BBML2. A tiny kernel, and one 2M block. */
+export const ablePair: Board = {
+  ...oneBlock,
+  name: 'able-pair',
+  summary: 'two CPUs with BBML2 and tiny TLBs, a tiny kernel and one 2M block',
+  cpus: [oneBlock.cpus[0]!, oneBlock.cpus[0]!],
+};

@@ -1,0 +1,52 @@
+import type { Cpu } from '../../hardware/cpu.ts';
+import type { Op } from '../../hardware/op.ts';
+import { waitForWord } from '../../hardware/wait.ts';
+import type { KernelText } from '../../kernel/kernel.ts';
+import { leastAble } from './least-able.ts';
+
+/**
+ * One CPU is held up between the stop and the idmap, where interrupts are already off: firmware has taken the core away, or
+ * it is merely slow. That is no fault of the kernel's, and a text that waits for every CPU does not mind. It comes back when
+ * the boot CPU begins to wait, or has painted without it: so the lateness has an end in any text, and a text that does not
+ * wait meets it in every run, whoever the host lets run first.
+ */
+export function heldUp(text: KernelText): KernelText {
+  const { repaint } = text;
+  return {
+    ...text,
+    repaint: {
+      ...repaint,
+      *waitForBootCpu(cpu, k) {
+        if (cpu.id === leastAble(k)) yield* beHeldUp(cpu);
+        yield* repaint.waitForBootCpu(cpu, k);
+      },
+      *waitForSecondaries(cpu, k) {
+        letGo(cpu);
+        yield* repaint.waitForSecondaries(cpu, k);
+      },
+      *flush(cpu, k) {
+        letGo(cpu);
+        yield* repaint.flush(cpu, k);
+      },
+    },
+  };
+}
+
+/** Word of `memory.control`: 1 once nothing holds the CPU up any more. */
+const CONTROL_LET_GO = 20;
+
+function wordOfLetGo({ memory }: Cpu): number {
+  return (memory.control.byteOffset >> 2) + CONTROL_LET_GO;
+}
+
+/** Until somebody lets it go. Not an instruction either. */
+export function* beHeldUp(cpu: Cpu): Op {
+  while (Atomics.load(cpu.memory.control, CONTROL_LET_GO) === 0)
+    yield* waitForWord(cpu, wordOfLetGo(cpu), 0, 'what holds it up to end');
+}
+
+/** Not an instruction: nothing of the simulated machine does it. Whoever waits for the CPU lets it go. */
+export function letGo({ memory }: Cpu): void {
+  Atomics.store(memory.control, CONTROL_LET_GO, 1);
+  Atomics.notify(memory.control, CONTROL_LET_GO);
+}
