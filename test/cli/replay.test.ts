@@ -116,7 +116,7 @@ export default defineScenario({ name: 'mine', summary: 'dies', board: 'one-block
 } });
 `;
     const [one, other] = [folderWith({ 'mine.ts': module(3) }), folderWith({ 'mine.ts': module(4) })];
-    const { stdout } = await asymmu(['explore', './mine.ts', '--jobs', '1'], { cwd: one });
+    const { stdout } = await asymmu(['explore', './mine.ts', '--jobs', '1', '--no-shrink'], { cwd: one });
     const mine = /npx asymmu replay (\S+)/.exec(stdout)![1]!;
     expect((await asymmu(['replay', mine], { cwd: one })).code).toBe(1);
     const { code, stderr } = await asymmu(['replay', mine], { cwd: other });

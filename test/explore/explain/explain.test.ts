@@ -6,7 +6,7 @@ import { type Exploration, interleaverOf } from '../../../src/explore/interleave
 import { randomly } from '../../../src/explore/strategy/random.ts';
 import { repaint, twins } from '../../../src/scenario/repaint/repaint.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
-import { explorationOf, lostUpdate, overtaking, worseWithMore } from '../known-bugs.ts';
+import { explorationOf, overtaking } from '../known-bugs.ts';
 
 function failing(exploration: Exploration): Shrunk {
   const { run } = interleaverOf(exploration);
@@ -120,26 +120,9 @@ describe('where no line is missing, none is made up', () => {
     expect(violation.remedy).toMatch(remedy);
   });
 
-  it('where the revision fails, it is the part of the text that 6.18 has otherwise', () => {
-    const { cures, sentences } = explained(twin('early-return'));
-    expect(cures).toEqual([]);
-    expect(sentences).toMatchObject([{ sentence: 'repaint', revision: '6.18' }]);
-  });
-
   it('of several sentences, only those are named that help alone', () => {
     const { sentences, tried } = explained(twin('release-before-flush-completes'));
     expect([sentences.map(({ sentence }) => sentence), tried.sentences]).toEqual([['repaint.flush'], 2]);
-  });
-
-  it('a lost update wants a lock, which is no single line', () => {
-    expect(explained(lostUpdate).cures).toEqual([]);
-  });
-
-  it('a line that helps the few CPUs of the small run, and not all that there were, is no cure', () => {
-    const shrunk = failing(explorationOf(worseWithMore));
-    expect([shrunk.before.cpus, shrunk.after.cpus]).toEqual([4, 2]);
-    expect(explain(shrunk).cures).toEqual([]);
-    expect(explain(shrunk, { ...EXPLAIN_BUDGET, wide: 0 }).cures).toMatchObject([{ insert: 'DSB ISHST' }]);
   });
 });
 
