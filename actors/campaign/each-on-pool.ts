@@ -1,5 +1,4 @@
-import { Piscina } from 'piscina';
-import { workerFile } from './worker-file.ts';
+import { poolOf } from './pool.ts';
 
 /** What one task may take where nobody says, in ms. */
 export const LONGEST_TASK_MS = 300_000;
@@ -29,8 +28,7 @@ export async function eachOnPool<Task, Result>({
   onResult,
 }: Tasks<Task, Result>): Promise<void> {
   const threads = Math.max(1, Math.min(jobs, tasks.length));
-  const pool = new Piscina<Task, Result>({
-    filename: workerFile(worker),
+  const pool = poolOf<Task, Result>(worker, {
     minThreads: threads,
     maxThreads: threads,
     concurrentTasksPerWorker: 1,

@@ -1,11 +1,10 @@
-import { Piscina } from 'piscina';
 import { type Coverage, NOTHING_COVERED, sumOf } from '../../src/explore/coverage/coverage.ts';
 import { type Discovery, discovery } from '../../src/explore/coverage/discovery.ts';
 import { type Done, NOTHING_DONE, readCheckpoint } from './checkpoint-file.ts';
+import { poolOf } from './pool.ts';
 import type { FoundRun, RangeResult } from './range.ts';
 import { MOST_SCHEDULES, type SearchPlan, WORD_BEATS, WORD_ENDS_BEFORE } from './search-plan.ts';
 import type { SearchTask } from './search-worker.ts';
-import { workerFile } from './worker-file.ts';
 
 /** A search shared out over workers, so that what it comes to depends on schedules and seed alone, not on their number. */
 
@@ -73,8 +72,7 @@ export async function searchOnPool(request: SearchRequest): Promise<SearchResult
   };
   const before =
     (checkpointFile === undefined ? undefined : readCheckpoint(checkpointFile, plan)?.done) ?? NOTHING_DONE;
-  const pool = new Piscina<SearchTask, RangeResult>({
-    filename: workerFile('search-worker'),
+  const pool = poolOf<SearchTask, RangeResult>('search-worker', {
     minThreads: jobs,
     maxThreads: jobs,
     concurrentTasksPerWorker: 1,

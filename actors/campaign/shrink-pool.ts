@@ -1,7 +1,6 @@
-import { Piscina } from 'piscina';
 import type { Explanation } from '../../src/explore/explain/explain.ts';
+import { poolOf } from './pool.ts';
 import { EXPLAIN, type ShrinkTask, type ShrunkRun } from './shrink-worker.ts';
-import { workerFile } from './worker-file.ts';
 
 /** What shrinking may take in all, in ms: its runs are counted, but on large boards each is long, and some have no end. */
 export const LONGEST_SHRINK_MS = 60_000;
@@ -20,8 +19,7 @@ export async function shrinkOnPool(
   signal: AbortSignal,
   progress: (at: string) => void,
 ): Promise<SmallRun | undefined> {
-  const pool = new Piscina<ShrinkTask | typeof EXPLAIN, ShrunkRun | Explanation>({
-    filename: workerFile('shrink-worker'),
+  const pool = poolOf<ShrinkTask | typeof EXPLAIN, ShrunkRun | Explanation>('shrink-worker', {
     maxThreads: 1,
     minThreads: 1,
     idleTimeout: LONGEST_SHRINK_MS, // what was made small is remembered by the thread that did it

@@ -4,7 +4,8 @@ import { wakerOf } from '../../src/check/wakers.ts';
 
 /** Names of waits as they stand in the kernel's text: `relaxWhile(cpu, word, seen, 'name')`. */
 const kernel = new URL('../../src/kernel/', import.meta.url);
-const waits = readdirSync(kernel)
+const waits = readdirSync(kernel, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
   .flatMap((name) => readFileSync(new URL(name, kernel), 'utf8').split('\n'))
   .flatMap((line) => /\b(?:relaxWhile|wfe)\(cpu.*?(['`])(.*)\1\)/.exec(line)?.[2] ?? [])
   .map((name) => name.replace(/\$\{[^}]*\}/g, '7'));
