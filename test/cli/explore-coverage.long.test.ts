@@ -22,3 +22,13 @@ async function coverageWith(jobs: string): Promise<Cells> {
 test('what is covered does not depend on the number of jobs', async () => {
   expect(await coverageWith('3')).toEqual(await coverageWith('1'));
 });
+
+test('prints the tables, empty cells and all', async () => {
+  const { code, stdout } = await asymmu(['explore', 'repaint', '--schedules', '20', '--coverage', ...small]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/charts: \d+ of \d+ cells taken/);
+  expect(stdout).toMatch(/online\.stop\.prepare +stopMachine\.irqsOff 20\n/);
+  expect(stdout).toMatch(/online\.task\.bringingUp\.deciding +repaint\.notNeeded -, repaint\.started 20\n/);
+  expect(stdout).toMatch(/CPUs of class level2-noabort: \d+ of \d+\n/);
+  expect(stdout).toMatch(/ block +same .* n--- /);
+});
