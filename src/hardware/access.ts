@@ -63,7 +63,7 @@ export function translate(cpu: Cpu, va: number, right: number): number {
 export function translateOnce(cpu: Cpu, va: number, right: number): number {
   cpu.counts[ACCESSES]!++;
   if (va >= FIXMAP) return va - FIXMAP;
-  if (!cpu.mmuOn) return va >= 0 && va < 2 ** physicalAddressBits(cpu.model) ? va : -ADDRESS_SIZE_L0;
+  if (!cpu.mmuOn) return untranslated(cpu, va);
   const regime = regimeFor(cpu, va);
   if (regime === undefined) return -TRANSLATION_L0;
   cpu.lastVa = va;
@@ -79,13 +79,23 @@ export function translateOnce(cpu: Cpu, va: number, right: number): number {
     way = cpu.way;
   }
   if ((rightsAt(cpu.tlb, way) & right) === 0) {
-    way = wouldMakeDirty(cpu, regime, way, right) ? dirtied(cpu, regime, va, right) : refusedBy(cpu, way);
+    way = unpermitted(cpu, regime, way, va, right);
     if (way < 0) return way;
   }
   cpu.way = way;
   if ((flagsOf(cpu.tlb, way) & FLAG_WITHDRAWN) !== 0) cpu.observer.withdrawnUse(cpu, va, way);
   if (isBehind(cpu) && isStaleUse(cpu, way)) cpu.counts[STALE_USES]!++;
   return translateBy(cpu.tlb, way, va);
+}
+
+/** Without translation the address is the physical one, if the CPU has so many bits. */
+function untranslated({ model }: Cpu, va: number): number {
+  return va >= 0 && va < 2 ** physicalAddressBits(model) ? va : -ADDRESS_SIZE_L0;
+}
+
+/** The entry does not allow the access: the way of one that hardware has made dirty for it, or the negated fault code. */
+function unpermitted(cpu: Cpu, regime: Regime, way: number, va: number, right: number): number {
+  return wouldMakeDirty(cpu, regime, way, right) ? dirtied(cpu, regime, va, right) : refusedBy(cpu, way);
 }
 
 function refusedBy(cpu: Cpu, way: number): number {
