@@ -1,9 +1,9 @@
 import { type Row, rows } from '../bench/rows.ts';
 import { didYouMean } from './closest.ts';
 import { wholeNumber } from './configuration.ts';
-import { version } from './document.ts';
 import { EXIT_GOOD } from './exit-code.ts';
 import { usageError } from './usage-error.ts';
+import { version } from './version.ts';
 
 export interface BenchOptions {
   readonly runs?: string;

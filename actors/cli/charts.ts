@@ -4,8 +4,8 @@ import { cpuMachine } from '../../machines/cpu.machine.ts';
 import { soakMachine } from '../../machines/soak.machine.ts';
 import { systemMachine } from '../../machines/system.machine.ts';
 import { didYouMean } from './closest.ts';
-import { version } from './document.ts';
 import { usageError } from './usage-error.ts';
+import { version } from './version.ts';
 
 /** `asymmu charts`: the state charts that control the CPUs, the board and the long jobs. */
 

@@ -1,19 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { standardProperties } from '../../src/check/standard.ts';
 import type { RunOutcome } from '../thread/board-run.ts';
 import { type Configuration, resolved } from './configuration.ts';
-
-/** The package's version. */
-export function version(): string {
-  const file = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url));
-  for (const url of file)
-    try {
-      return (JSON.parse(readFileSync(url, 'utf8')) as { version: string }).version;
-    } catch {
-      // the compiled files lie one folder deeper
-    }
-  return 'unknown';
-}
+import { version } from './version.ts';
 
 /** The `--json` document of one run on threads. */
 export function runDocument(configuration: Configuration, outcome: RunOutcome): Record<string, unknown> {

@@ -1,6 +1,5 @@
 import { DANGERS } from '../../src/explore/coverage/discovery.ts';
 import { coverageDocument } from './coverage-text.ts';
-import { version } from './document.ts';
 import {
   type ExploreOutcome,
   type ExploreRequest,
@@ -9,6 +8,7 @@ import {
   verdictOf,
   worthText,
 } from './explore-report.ts';
+import { version } from './version.ts';
 
 /** The `--json` document of a search. */
 export function exploreDocument(

@@ -3,8 +3,8 @@ import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { cpuModelNames, cpuModels } from '../../src/hardware/cpu-models.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
 import { loadBoard } from './board-file.ts';
-import { version } from './document.ts';
 import { usageError } from './usage-error.ts';
+import { version } from './version.ts';
 
 /** The commands that list what there is. */
 

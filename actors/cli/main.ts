@@ -1,9 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { REVISIONS } from '../../src/kernel/config.ts';
 import { isDiverged } from './diverged.ts';
-import { version } from './document.ts';
 import { EXIT_DIVERGED, EXIT_INTERNAL, EXIT_USAGE } from './exit-code.ts';
 import { isUsageError, usageError } from './usage-error.ts';
+import { version } from './version.ts';
 
 /** The command line: names, options and help here; what a command does is loaded when it is called. */
 

@@ -3,7 +3,6 @@ import { REVISIONS } from '../../src/kernel/config.ts';
 import type { CellTask } from '../campaign/cell-worker.ts';
 import { eachOnPool } from '../campaign/each-on-pool.ts';
 import { type ConfigurationOptions, resolvedLines, seedFrom } from './configuration.ts';
-import { version } from './document.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
 import { explorationProblem } from './exploration-problem.ts';
 import { tokenOf } from './explore-found.ts';
@@ -14,6 +13,7 @@ import { matrixLines } from './matrix-text.ts';
 import { statusLine } from './status-line.ts';
 import { styleFor } from './style.ts';
 import { usageError } from './usage-error.ts';
+import { version } from './version.ts';
 
 /** `asymmu matrix`: one scenario on every revision of the kernel and on one board after the other. */
 

@@ -7,9 +7,9 @@ import { type SizeShare, sizeShares } from '../../src/kernel/ptdump/ptdump-sizes
 import { repaint } from '../../src/scenario/repaint/repaint.ts';
 import { type BootedTo, bootInTurns } from './boot-in-turns.ts';
 import { type ConfigurationOptions, configure, resolved, resolvedLines } from './configuration.ts';
-import { version } from './document.ts';
 import { styleFor } from './style.ts';
 import { usageError } from './usage-error.ts';
+import { version } from './version.ts';
 
 /** `asymmu ptdump`: the kernel's page tables after a boot, as the kernel itself prints them. */
 

@@ -1,9 +1,9 @@
 import type { Token } from '../../src/explore/token/token.ts';
 import { type Shown, shownLines } from './again.ts';
-import { version } from './document.ts';
 import { type Explored, resolvedExplored } from './explore-configuration.ts';
 import type { StepLine } from './step-text.ts';
 import type { Style } from './style.ts';
+import { version } from './version.ts';
 
 /** What a replay says. */
 

@@ -7,9 +7,9 @@ import { countsOf } from '../../src/hardware/system.ts';
 import type { Progress, RunOutcome } from '../thread/board-run.ts';
 import { MOST_COUNTED, type Round, type SoakPlan, type SoakTotals } from '../thread/soak.ts';
 import type { ConfigurationOptions } from './configuration.ts';
-import { version } from './document.ts';
 import { command, runReport } from './report.ts';
 import type { Style } from './style.ts';
+import { version } from './version.ts';
 
 /** What a soak says: before it starts, while it goes on, when something is found, and at its end. */
 

@@ -18,17 +18,22 @@ export interface Ended {
   readonly aloneInItsGroup: boolean;
 }
 
-/** `onOutput`: told of all of stdout so far, whenever there is more. */
+/** `node`: options of Node itself. `onOutput`: told of all of stdout so far, whenever there is more. */
 export interface How {
   readonly cwd?: string;
+  readonly node?: readonly string[];
   readonly onOutput?: (stdout: string, child: ChildProcess) => void;
 }
 
 /** Runs `asymmu ...args` until it exits by itself; rejects when it does not within half a minute. */
-export function asymmu(args: readonly string[], { cwd, onOutput }: How = {}): Promise<Ended> {
+export function asymmu(args: readonly string[], { cwd, node = [], onOutput }: How = {}): Promise<Ended> {
   const began = performance.now();
   // Its own process group, so that whatever it starts can be found again.
-  const child = spawn(process.execPath, [BIN, ...args], { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...node, BIN, ...args], {
+    cwd,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -52,3 +52,28 @@ test('it knows its version', async () => {
   expect(code).toBe(0);
   expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
+
+/** Given to Node with --import: prints the modules that were loaded, one a line, on stderr at the end. */
+const TELLS_WHAT_IT_LOADS = `data:text/javascript,${encodeURIComponent(`
+  import module from 'node:module';
+  const loaded = [];
+  module.registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
+  process.on('exit', () => process.stderr.write(loaded.join('\\n')));
+`)}`;
+
+test('for its help the command loads names and options, and nothing of the laboratory', async () => {
+  const { code, stderr } = await asymmu(['--help'], { node: ['--import', TELLS_WHAT_IT_LOADS] });
+  const ownModules = stderr
+    .split('\n')
+    .flatMap((url) => (url.includes('/node_modules/') ? [] : (/(?:actors|machines|src)\/.*$/.exec(url) ?? [])));
+  expect(code).toBe(0);
+  // Whatever stands here is waited for by everybody who asks what the command can do.
+  expect(ownModules.sort()).toEqual([
+    'actors/cli/diverged.ts',
+    'actors/cli/exit-code.ts',
+    'actors/cli/main.ts',
+    'actors/cli/usage-error.ts',
+    'actors/cli/version.ts',
+    'src/kernel/config.ts',
+  ]);
+});
