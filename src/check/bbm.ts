@@ -68,7 +68,7 @@ export const bbm: Property = {
         judgeReturn(watch, cpu, regime);
       },
       tlbiIssued(cpu, record) {
-        noteIssued(cpu, record, cpu.ownBroadcast.includes(record));
+        noteIssued(cpu, record, cpu.ownBroadcast.at(-1) === record);
       },
       tlbisCompleted(cpu, records, broadcast) {
         if ((broadcast || isAlone(cpu)) && !strikeOut(cpu, records)) reportFull(watch, cpu);

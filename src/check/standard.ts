@@ -4,6 +4,7 @@ import { context } from './context.ts';
 import { contiguous } from './contiguous.ts';
 import { bothSizesCached, staleUse } from './danger.ts';
 import { dirty } from './dirty.ts';
+import { endless } from './endless.ts';
 import { leak } from './leak.ts';
 import { linearMap } from './linear-map.ts';
 import { lockOrder } from './lock-order.ts';
@@ -16,7 +17,7 @@ import type { Property } from './violation.ts';
 import { warned } from './warn.ts';
 import { writeXorExecute } from './write-xor-execute.ts';
 
-/** The properties every scenario is held to. `chart`, `deadlock`, `livelock` and `hung` are judged by whoever drives the CPUs. */
+/** The properties every scenario is held to. `chart`, `deadlock`, `livelock`, and `hung` but for one loop, are judged by whoever drives the CPUs. */
 export const standardProperties: readonly Property[] = [
   bbm,
   conflict,
@@ -33,6 +34,7 @@ export const standardProperties: readonly Property[] = [
   leak,
   context,
   lockOrder,
+  endless,
   bothSizesCached,
   staleUse,
 ];

@@ -21,6 +21,7 @@ import { validity, validityTwins, validityWithKpti } from './split/validity.ts';
 import { pagesOnly, pagesOnlyTwins } from './staging/contiguous-map.ts';
 import { asidNotFlushed, asidReuse } from './user/asid-reuse.ts';
 import { contpte, contpteTwins, contpteWithoutBbml2 } from './user/contpte.ts';
+import { hugePageProtected, rangeNotInStrides } from './user/huge-page.ts';
 import { setMemory } from './vmalloc/set-memory.ts';
 import { setMemoryTwins } from './vmalloc/set-memory-twins.ts';
 import { vmallocInTurns, vmallocTwins } from './vmalloc/vmalloc.ts';
@@ -71,6 +72,8 @@ export const catalogue: readonly Scenario[] = [
   innerLeaveDefers,
   asidReuse,
   asidNotFlushed,
+  hugePageProtected,
+  rangeNotInStrides,
   setMemory,
   ...setMemoryTwins,
   memoryHotplug,

@@ -65,13 +65,14 @@ export interface Explanation {
 export function explain(shrunk: Shrunk, budget = EXPLAIN_BUDGET): Explanation {
   const [violation] = shrunk.found.violations;
   if (violation === undefined) throw new RangeError('a run that violated nothing cannot be explained');
-  const bench = benchOf(shrunk, budget);
+  const endless = violation.property === 'hung'; // then no line helps, each run is long, and what it does is all the same
+  const bench = benchOf(shrunk, endless ? { ...budget, schedules: budget.quick, wide: budget.quick } : budget);
   const places = placesOf(bench);
   const violated = bench.failures();
   let lines = 0;
   let cures: Cure[] = [];
   for (const cost of COSTS) {
-    const some = LINES.filter((line) => line.cost === cost);
+    const some = endless ? [] : LINES.filter((line) => line.cost === cost);
     lines += some.length;
     cures = curesAmong(bench, places, some);
     if (cures.length > 0) break;
@@ -85,10 +86,10 @@ export function explain(shrunk: Shrunk, budget = EXPLAIN_BUDGET): Explanation {
       sentence,
       revision: goodRevision(shrunk.exploration),
       linux: linuxSentence(sentence),
-      schedulesTried: budget.schedules + 1,
+      schedulesTried: bench.budget.schedules + 1,
     })),
-    openEnds: openEnds(shrunk),
-    without: { schedules: budget.schedules + 1, violated },
+    openEnds: openEnds(shrunk).slice(endless ? -1 : 0),
+    without: { schedules: bench.budget.schedules + 1, violated },
     tried: { places: places.length, lines, sentences: changed.length, runs: bench.spent() },
   };
 }

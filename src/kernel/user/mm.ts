@@ -148,14 +148,23 @@ export function* cpuSetReservedTtbr0(cpu: Cpu, k: Kernel): Op {
 
 /** Linux: pte_alloc_map(): linear address of the entry for `va`; tables that are missing on the way are made. */
 export function* pteAllocMap(cpu: Cpu, k: Kernel, mm: Mm, va: number): Op<number> {
+  return yield* entryAllocMap(cpu, k, mm, va, 3);
+}
+
+/** Linux: pmd_alloc(): the same for a huge page. */
+export function* pmdAllocMap(cpu: Cpu, k: Kernel, mm: Mm, va: number): Op<number> {
+  return yield* entryAllocMap(cpu, k, mm, va, 2);
+}
+
+function* entryAllocMap(cpu: Cpu, k: Kernel, mm: Mm, va: number, leafLevel: number): Op<number> {
   const { space } = k;
   let table = mm.pgd;
-  for (let level = space.startLevel as number; level < 3; level++) {
+  for (let level = space.startLevel as number; level < leafLevel; level++) {
     const entry = physToVirt(space, table) + entryOffset(space, level, 0, va);
     const value = yield* load(cpu, entry);
     table = (value & PTE_VALID) !== 0n ? Number(value & PTE_ADDRESS) : yield* populate(cpu, k, entry);
   }
-  return physToVirt(space, table) + entryOffset(space, 3, 0, va);
+  return physToVirt(space, table) + entryOffset(space, leafLevel, 0, va);
 }
 
 /** Linux: __pmd_populate() and the like: what user processes may run, the kernel may not. */

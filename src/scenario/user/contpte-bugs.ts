@@ -11,6 +11,7 @@ import {
   wrongLevelHint,
   wrprotectNotFlushed,
 } from './contpte.ts';
+import { hugePageProtected, rangeNotInStrides } from './huge-page.ts';
 
 /** Bugs of user mappings: of contiguous groups that come and go, and of what flushes them. */
 export const contpteBugs: readonly Bug[] = [
@@ -88,8 +89,6 @@ export const contpteBugs: readonly Bug[] = [
     source: '__flush_tlb_range_op(), arch/arm64/include/asm/tlbflush.h, since 7.x',
     revision: 'never merged',
     fix: 'both ends are rounded to the stride first',
-    act: {
-      why: 'it can be, with a text whose inStrides() does not round, and ends as `hung`; but only after the half minute that a loop of TLBIs without end is given',
-    },
+    act: { bad: rangeNotInStrides, fixed: hugePageProtected },
   },
 ];
