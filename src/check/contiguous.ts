@@ -107,7 +107,7 @@ function oddGroupAt({ memory, regime0 }: Cpu, { space, symbols }: Kernel, va: nu
     const count = contiguousRun(space.granule, level);
     const bytes = levelBytes(space.granule, level);
     const first = alignDown(entry, 8 * count);
-    const members = Array.from({ length: count }, (_, i) => read(memory, first + 8 * i));
+    const members = entriesAt(memory, first, count);
     const groupMember = members.find((each) => (each & (PTE_VALID | PTE_CONT)) === (PTE_VALID | PTE_CONT));
     if (groupMember === undefined) return undefined;
     const at = alignDown(va, bytes * count);
@@ -118,6 +118,13 @@ function oddGroupAt({ memory, regime0 }: Cpu, { space, symbols }: Kernel, va: nu
     );
     return { va: at, end: at + bytes * count, lines };
   }
+}
+
+/** `count` entries from `pa` on. Asked at each announcement: hence no Array.from(), which takes many times as long. */
+function entriesAt(memory: Memory, pa: number, count: number): bigint[] {
+  const entries: bigint[] = [];
+  for (let i = 0; i < count; i++) entries.push(read(memory, pa + 8 * i));
+  return entries;
 }
 
 function belongTogether(one: bigint, other: bigint, va: number): boolean {

@@ -57,7 +57,9 @@ export function takeWritten(place: Place, pa: number, bytes: number): boolean {
 
 /** Physical addresses of the pages that have been written. */
 export function writtenPages(place: Place): number[] {
-  return [...new Set(Array.from(slotsOf(place), Number))].filter((page) => page !== 0);
+  const pages = new Set<number>();
+  for (const page of slotsOf(place)) if (page !== FREE) pages.add(Number(page));
+  return [...pages];
 }
 
 function pageAt({ memory }: Place, pa: number): bigint {

@@ -2,6 +2,7 @@ import { contiguous } from '../check/contiguous.ts';
 import { leak } from '../check/leak.ts';
 import { linearMap } from '../check/linear-map.ts';
 import type { Property, Violation } from '../check/violation.ts';
+import { writeXorExecute } from '../check/write-xor-execute.ts';
 import { drainEverything } from '../hardware/drain.ts';
 import type { Machine } from '../hardware/system.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -9,7 +10,7 @@ import type { Lane } from './lane.ts';
 import { isAsRemembered, type Remembered, remember } from './machine-image.ts';
 
 /** What sees nothing at rest but the frames of memory, so that one look does for all runs that end with the same. */
-const OF_MEMORY: readonly Property[] = [linearMap, contiguous, leak];
+const OF_MEMORY: readonly Property[] = [linearMap, contiguous, leak, writeXorExecute];
 
 /** Ends that were found good, at most: another like one of them is not looked at again. */
 const MOST_REMEMBERED = 4;

@@ -25,6 +25,9 @@ export type Chance =
   | 'place'
   | 'program';
 
+/** The bound of a question for as many bits as an answer can have. */
+export const NOISE = 2 ** 31;
+
 /** xorshift32 over a non-zero 32-bit state; the same seed gives the same answers. */
 export function seededChooser(seed: number): Choose {
   let state = mix(seed) || 1;
@@ -32,6 +35,8 @@ export function seededChooser(seed: number): Choose {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
+    // The same, and much cheaper where the remainder would be one of floating-point numbers.
+    if (bound === NOISE) return state & (NOISE - 1);
     return (state >>> 0) % bound;
   };
 }

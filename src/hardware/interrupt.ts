@@ -9,9 +9,10 @@ export const IPI_CALL_FUNC = 2;
 export const IPI_CPU_STOP = 4;
 export const IRQ_TIMER = 8;
 
-/** An interrupt is pending and the CPU takes interrupts. */
-export function interruptDue(cpu: Cpu): boolean {
-  return !cpu.irqMasked && Atomics.load(cpu.words, CPU_IRQ_PENDING) !== 0;
+/** An interrupt is pending and the CPU takes interrupts. Under a scheduler nobody else runs, and this is asked at every point. */
+export function interruptDue({ irqMasked, controlled, words }: Cpu): boolean {
+  if (irqMasked) return false;
+  return (controlled ? words[CPU_IRQ_PENDING] : Atomics.load(words, CPU_IRQ_PENDING)) !== 0;
 }
 
 /** Takes the exception, and reads and clears what is pending. What was fetched of the interrupted program is discarded. */

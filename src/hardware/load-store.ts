@@ -114,7 +114,7 @@ export function* swap(cpu: Cpu, va: number, value: bigint): Op<bigint> {
   return before;
 }
 
-/** Wakes whoever sleeps on the word at `pa`. */
+/** Wakes whoever sleeps on the word at `pa`. Under a scheduler nobody sleeps. */
 function wake(cpu: Cpu, pa: number): void {
-  Atomics.notify(cpu.memory.int32, wordOf(cpu.memory, pa) * 2);
+  if (!cpu.controlled) Atomics.notify(cpu.memory.int32, wordOf(cpu.memory, pa) * 2);
 }

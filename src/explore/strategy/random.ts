@@ -1,18 +1,19 @@
-import { seededChooser, seedOf } from '../../hardware/chooser.ts';
+import { NOISE, seededChooser, seedOf } from '../../hardware/chooser.ts';
 import type { Decide } from '../decide.ts';
 import type { Strategy } from './search.ts';
 
-/** One act in this many is the hardware's own. */
-const BY_ITSELF = 4;
+/** One act in four is the hardware's own: those for which so many bits of a draw are 0. */
+const BY_ITSELF_BITS = 2;
 
 /** Uniform chance everywhere: the same seed gives the same run. */
 export function randomly(seed: number): Decide {
   const choose = seededChooser(seed);
   return {
     next({ cpus, count }) {
-      const draw = choose(2 ** 31, 'noise');
-      const rest = Math.floor(draw / BY_ITSELF);
-      return cpus === 0 || (count > cpus && draw % BY_ITSELF === 0) ? cpus + (rest % (count - cpus)) : rest % cpus;
+      const draw = choose(NOISE, 'noise');
+      const rest = draw >> BY_ITSELF_BITS;
+      const byItself = (draw & ((1 << BY_ITSELF_BITS) - 1)) === 0;
+      return cpus === 0 || (count > cpus && byItself) ? cpus + (rest % (count - cpus)) : rest % cpus;
     },
     chance: choose,
   };

@@ -14,8 +14,17 @@ export function newTask(): TaskState {
  */
 export function* asThread<T>({ percpu }: Pick<Kernel, 'percpu'>, thread: Op<T>): Op<T> {
   const { lazyMmu, lazyMmuPending, lazyMmuDepth, interruptDepth } = percpu;
-  Object.assign(percpu, newTask());
+  become(percpu, NEW_TASK);
   const result = yield* thread;
-  Object.assign(percpu, { lazyMmu, lazyMmuPending, lazyMmuDepth, interruptDepth });
+  become(percpu, { lazyMmu, lazyMmuPending, lazyMmuDepth, interruptDepth });
   return result;
+}
+
+const NEW_TASK: TaskState = newTask();
+
+function become(percpu: TaskState, task: TaskState): void {
+  percpu.lazyMmu = task.lazyMmu;
+  percpu.lazyMmuPending = task.lazyMmuPending;
+  percpu.lazyMmuDepth = task.lazyMmuDepth;
+  percpu.interruptDepth = task.interruptDepth;
 }
