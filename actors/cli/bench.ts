@@ -1,6 +1,6 @@
 import { type Row, rows } from '../bench/rows.ts';
-import { didYouMean } from './closest.ts';
-import { wholeNumber } from './configuration.ts';
+import { didYouMean } from './configuration/closest.ts';
+import { wholeNumber } from './configuration/configuration.ts';
 import { EXIT_GOOD } from './exit-code.ts';
 import { usageError } from './usage-error.ts';
 import { version } from './version.ts';

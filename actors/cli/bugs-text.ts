@@ -1,8 +1,8 @@
 import type { Bug } from '../../src/scenario/bug.ts';
 import { HUNTERS, type Hunt, medianOf } from '../campaign/bug-hunt.ts';
-import type { Style } from './style.ts';
+import type { Style } from './terminal/style.ts';
+import { wrap } from './terminal/wrap.ts';
 import { version } from './version.ts';
-import { wrap } from './wrap.ts';
 
 /** The catalogue of bugs, and what came of hunting them, for people and for machines. */
 

@@ -14,14 +14,14 @@ import {
   isAsItShouldBe,
   summaryLines,
 } from './bugs-text.ts';
-import { didYouMean } from './closest.ts';
-import { resolvedLines, seedFrom, wholeNumber } from './configuration.ts';
+import { didYouMean } from './configuration/closest.ts';
+import { resolvedLines, seedFrom, wholeNumber } from './configuration/configuration.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
-import { configureExplored, type Explored } from './explore-configuration.ts';
-import { tokenOf } from './explore-found.ts';
-import { interrupted } from './interrupted.ts';
-import { statusLine } from './status-line.ts';
-import { styleFor } from './style.ts';
+import { configureExplored, type Explored } from './explore/explore-configuration.ts';
+import { tokenOf } from './explore/explore-found.ts';
+import { interrupted } from './terminal/interrupted.ts';
+import { statusLine } from './terminal/status-line.ts';
+import { styleFor } from './terminal/style.ts';
 import { usageError } from './usage-error.ts';
 
 /** `asymmu bugs`: what is known to go wrong, and each of it found once more. */

@@ -1,18 +1,18 @@
 import { coverableOf } from '../campaign/exploration.ts';
 import type { FoundRun } from '../campaign/range.ts';
 import { searchOnPool } from '../campaign/search-pool.ts';
-import { resolvedLines } from './configuration.ts';
+import { resolvedLines } from './configuration/configuration.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
-import { explorationProblem } from './exploration-problem.ts';
-import { boardNote } from './explore-configuration.ts';
-import { exploreDocument } from './explore-document.ts';
-import { asFound, madeSmall, type ShownFound } from './explore-found.ts';
-import { exploreProgress } from './explore-progress.ts';
-import { exploreReport, requestSettings, verdictOf } from './explore-report.ts';
-import { type ExploreOptions, requested } from './explore-request.ts';
-import { interrupted } from './interrupted.ts';
-import { styleFor } from './style.ts';
-import { wrap } from './wrap.ts';
+import { explorationProblem } from './explore/exploration-problem.ts';
+import { boardNote } from './explore/explore-configuration.ts';
+import { exploreDocument } from './explore/explore-document.ts';
+import { asFound, madeSmall, type ShownFound } from './explore/explore-found.ts';
+import { exploreProgress } from './explore/explore-progress.ts';
+import { exploreReport, requestSettings, verdictOf } from './explore/explore-report.ts';
+import { type ExploreOptions, requested } from './explore/explore-request.ts';
+import { interrupted } from './terminal/interrupted.ts';
+import { styleFor } from './terminal/style.ts';
+import { wrap } from './terminal/wrap.ts';
 
 /** `asymmu explore`: schedule after schedule of one scenario in one thread each. Returns the exit code. */
 export async function explore(name: string, options: ExploreOptions): Promise<number> {

@@ -2,7 +2,7 @@ import { describeBoard } from '../../src/hardware/board-describe.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { cpuModelNames, cpuModels } from '../../src/hardware/cpu-models.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
-import { loadBoard } from './board-file.ts';
+import { loadBoard } from './board/board-file.ts';
 import { usageError } from './usage-error.ts';
 import { version } from './version.ts';
 

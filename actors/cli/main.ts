@@ -212,7 +212,7 @@ kernelOptions(
 async function checkFirstWord([word]: readonly string[]): Promise<void> {
   const commands = [...program.commands.map((command) => command.name()), 'help'];
   if (word === undefined || word.startsWith('-') || commands.includes(word)) return;
-  const { unknownScenario } = await import('./scenario-name.ts');
+  const { unknownScenario } = await import('./configuration/scenario-name.ts');
   const problem = unknownScenario(word, commands);
   if (problem !== undefined) throw usageError(problem);
 }
@@ -234,7 +234,7 @@ function failed(thrown: unknown): number {
 
 // A module of the user's may throw when nobody waits for it any more: its timers, its promises.
 process.on('uncaughtException', async (thrown) => {
-  const { foreignProblem } = await import('./scenario-problem.ts');
+  const { foreignProblem } = await import('./configuration/scenario-problem.ts');
   process.exit(failed(foreignProblem(thrown)));
 });
 

@@ -1,6 +1,6 @@
 import type { Cell } from './matrix.ts';
-import type { Style } from './style.ts';
-import { wrap } from './wrap.ts';
+import type { Style } from './terminal/style.ts';
+import { wrap } from './terminal/wrap.ts';
 
 /** Revisions by boards, as a table; under it what was violated, and how to see it. */
 

@@ -6,8 +6,8 @@ import { formatPtdump, kernelMarkers } from '../../src/kernel/ptdump/ptdump-form
 import { type SizeShare, sizeShares } from '../../src/kernel/ptdump/ptdump-sizes.ts';
 import { repaint } from '../../src/scenario/repaint/repaint.ts';
 import { type BootedTo, bootInTurns } from './boot-in-turns.ts';
-import { type ConfigurationOptions, configure, resolved, resolvedLines } from './configuration.ts';
-import { styleFor } from './style.ts';
+import { type ConfigurationOptions, configure, resolved, resolvedLines } from './configuration/configuration.ts';
+import { styleFor } from './terminal/style.ts';
 import { usageError } from './usage-error.ts';
 import { version } from './version.ts';
 

@@ -13,16 +13,16 @@ import {
 } from '../../src/explore/token/token.ts';
 import { explorerOf } from '../campaign/exploration.ts';
 import { STRATEGIES, STRATEGY_NAMES } from '../campaign/strategies.ts';
-import { madeAgain } from './again.ts';
-import { resolvedLines } from './configuration.ts';
+import { resolvedLines } from './configuration/configuration.ts';
+import { unknownScenario } from './configuration/scenario-name.ts';
 import { diverged } from './diverged.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
-import { explorationProblem } from './exploration-problem.ts';
-import { configureExplored, type Explored, optionsOf, subjectOf } from './explore-configuration.ts';
-import { replayDocument, replayReport, replaySettings } from './replay-report.ts';
-import { unknownScenario } from './scenario-name.ts';
-import { stepWriter } from './step-text.ts';
-import { styleFor } from './style.ts';
+import { madeAgain } from './explore/again.ts';
+import { explorationProblem } from './explore/exploration-problem.ts';
+import { configureExplored, type Explored, optionsOf, subjectOf } from './explore/explore-configuration.ts';
+import { replayDocument, replayReport, replaySettings } from './explore/replay-report.ts';
+import { stepWriter } from './report/step-text.ts';
+import { styleFor } from './terminal/style.ts';
 import { usageError } from './usage-error.ts';
 
 export interface ReplayOptions {

@@ -1,13 +1,19 @@
 import { type RunOutcome, runBoard } from '../thread/board-run.ts';
 import { openRack } from '../thread/rack.ts';
-import { type ConfigurationOptions, configure, resolved, resolvedLines, stallTime } from './configuration.ts';
-import { runDocument } from './document.ts';
+import {
+  type ConfigurationOptions,
+  configure,
+  resolved,
+  resolvedLines,
+  stallTime,
+} from './configuration/configuration.ts';
+import { scenarioProblem } from './configuration/scenario-problem.ts';
+import { runDocument } from './document/run-document.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
-import { interrupted } from './interrupted.ts';
-import { runReport } from './report.ts';
-import { scenarioProblem } from './scenario-problem.ts';
-import { styleFor } from './style.ts';
-import { watchView } from './watch-view.ts';
+import { runReport } from './report/report.ts';
+import { interrupted } from './terminal/interrupted.ts';
+import { styleFor } from './terminal/style.ts';
+import { watchView } from './watch/watch-view.ts';
 
 export interface RunOptions extends ConfigurationOptions {
   readonly json?: boolean;

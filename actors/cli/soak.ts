@@ -1,9 +1,8 @@
 import { catalogue } from '../../src/scenario/catalogue.ts';
 import { openRack } from '../thread/rack.ts';
 import { type Candidate, soak as runSoak } from '../thread/soak.ts';
-import { configure, seedFrom, stallTime, wholeNumber } from './configuration.ts';
+import { configure, seedFrom, stallTime, wholeNumber } from './configuration/configuration.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
-import { interrupted } from './interrupted.ts';
 import { stallMsFor } from './run.ts';
 import {
   againCommand,
@@ -16,8 +15,9 @@ import {
   soakProgress,
   soakReport,
   verdictOf,
-} from './soak-report.ts';
-import { styleFor } from './style.ts';
+} from './soak/soak-report.ts';
+import { interrupted } from './terminal/interrupted.ts';
+import { styleFor } from './terminal/style.ts';
 import { usageError } from './usage-error.ts';
 
 /** Violations that are kept for the document, and rounds that are reported in full. */

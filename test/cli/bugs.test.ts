@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { documentSchemas } from '../../actors/cli/document-schemas.ts';
+import { documentSchemas } from '../../actors/cli/document/document-schemas.ts';
 import { bugs } from '../../src/scenario/bugs.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
 import { asymmu } from './command.ts';

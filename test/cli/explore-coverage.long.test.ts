@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { documentSchemas } from '../../actors/cli/document-schemas.ts';
+import { documentSchemas } from '../../actors/cli/document/document-schemas.ts';
 import { asymmu } from './command.ts';
 
 const small = ['--cpus', '2', '--seed', '1'];

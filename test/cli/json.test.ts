@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { DocumentName } from '../../actors/cli/document-schemas.ts';
+import type { DocumentName } from '../../actors/cli/document/document-schemas.ts';
 import { asymmu } from './command.ts';
 
 /** The document that the command prints, after a look at it through the published schema. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { documentSchemas } from '../../actors/cli/document-schemas.ts';
+import { documentSchemas } from '../../actors/cli/document/document-schemas.ts';
 import { SITUATIONS } from '../../actors/cli/matrix.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { asymmu } from './command.ts';

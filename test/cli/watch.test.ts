@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { type BootedTo, bootInTurns } from '../../actors/cli/boot-in-turns.ts';
-import { cpuRows } from '../../actors/cli/cpu-rows.ts';
-import { legendText, measureLinearMap, sharesInWords, stripText } from '../../actors/cli/linear-strip.ts';
-import { openScreen } from '../../actors/cli/screen.ts';
-import { styleFor } from '../../actors/cli/style.ts';
-import { rounded, watchFrame } from '../../actors/cli/watch-frame.ts';
+import { openScreen } from '../../actors/cli/terminal/screen.ts';
+import { styleFor } from '../../actors/cli/terminal/style.ts';
+import { cpuRows } from '../../actors/cli/watch/cpu-rows.ts';
+import { legendText, measureLinearMap, sharesInWords, stripText } from '../../actors/cli/watch/linear-strip.ts';
+import { rounded, watchFrame } from '../../actors/cli/watch/watch-frame.ts';
 import { type CpuView, viewCpus } from '../../actors/thread/view.ts';
 import type { Board } from '../../src/hardware/board.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
