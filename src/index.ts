@@ -80,7 +80,17 @@ export {
   setMemoryValid,
   updateRangeProt,
 } from './kernel/linear-map/pageattr.ts';
-export { childLeaf, rangeSplitToPtes, splitBlock, splitCont, tableVa } from './kernel/linear-map/split.ts';
+export {
+  childLeaf,
+  rangeSplitToPtes,
+  splitBlock,
+  splitCont,
+  splitContpmd,
+  splitContpte,
+  splitPmd,
+  splitPud,
+  tableVa,
+} from './kernel/linear-map/split.ts';
 export type { SplitFilter } from './kernel/linear-map/split-filter.ts';
 export { type SplitText, splitKernelLeafMapping } from './kernel/linear-map/split-leaf.ts';
 export { LOCK_CLASSES, type LockKind, type LockName } from './kernel/locking/lock-class.ts';

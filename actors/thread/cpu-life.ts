@@ -18,12 +18,13 @@ import { attachMachine, cpuOf, type Machine, traceOf } from '../../src/hardware/
 import { attachTextSlots, type TextSlots, writeText } from '../../src/hardware/text-slot.ts';
 import { boot, bringUp, handleInterrupt, idle } from '../../src/kernel/boot/boot.ts';
 import { CAP_PRESENT, cpuSupportsBbml2Noabort } from '../../src/kernel/boot/cpufeature.ts';
+import { vectorsUnreachable } from '../../src/kernel/boot/vectors.ts';
 import { createKernel, type Kernel, variablePa } from '../../src/kernel/kernel.ts';
 import { interruptTaken } from '../../src/kernel/locking/softirq.ts';
 import { MARKS, type Mark } from '../../src/kernel/marks.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 import { checkLinearMap } from '../../src/scenario/check-linear-map.ts';
-import { textOf } from '../../src/scenario/scenario.ts';
+import { handlersOf, textOf } from '../../src/scenario/scenario.ts';
 import {
   type CpuAssignment,
   type CpuReport,
@@ -122,7 +123,7 @@ export class CpuLife {
           bringUpProgram: program(() => bringUp(this.#cpu, kernel)),
           idleProgram: program(() => idle(this.#cpu, kernel)),
           workProgram: program(() => work(this.#cpu, kernel)),
-          stopperProgram: program(() => handleInterrupt(this.#cpu, kernel, scenario.softirq?.(id))),
+          stopperProgram: program(() => handleInterrupt(this.#cpu, kernel, handlersOf(scenario, id))),
         },
       }),
       {
@@ -170,6 +171,11 @@ export class CpuLife {
 
   #takeInterrupt(): void {
     interruptTaken(this.#kernel, acknowledge(this.#cpu));
+    const lost = vectorsUnreachable(this.#cpu, this.#kernel);
+    if (lost !== undefined) {
+      this.#stack.push({ program: lost, finished: () => {} }); // never: it ends in a halt
+      return;
+    }
     this.#send({ type: 'interrupt.raised' });
   }
 

@@ -1,6 +1,6 @@
 import type { ProgramName } from '../check/chart-events.ts';
 import { boot, bringUpNonbootCpus, handleInterrupt, idle, smpCpusDone } from '../kernel/boot/boot.ts';
-import type { Softirq } from '../kernel/locking/softirq.ts';
+import type { Handlers } from '../kernel/locking/softirq.ts';
 import type { Program } from '../scenario/scenario.ts';
 
 /** One of the programs a CPU runs one after the other, and the program of its chart that is finished with it. */
@@ -26,10 +26,10 @@ export function bootingCareer(
   cpu: number,
   lateCpus: readonly number[],
   work: Program,
-  softirq: Softirq | undefined,
+  handlers: Handlers,
   landsBooted: boolean,
 ): Career {
-  const handler = handling(softirq);
+  const handler = handling(handlers);
   const booting: Stage = { program: boot, finishes: 'boot' };
   const bringingUp: Stage[] = [{ program: bringUpNonbootCpus }, { program: smpCpusDone, finishes: 'bringUp' }];
   const working: Stage[] = [
@@ -42,9 +42,9 @@ export function bootingCareer(
 
 /** One program and nothing else. */
 export function bareCareer(program: Program): Career {
-  return { stages: [{ program }], landing: 0, handler: handling(undefined) };
+  return { stages: [{ program }], landing: 0, handler: handling({}) };
 }
 
-function handling(softirq: Softirq | undefined): Program {
-  return (cpu, k) => handleInterrupt(cpu, k, softirq);
+function handling(handlers: Handlers): Program {
+  return (cpu, k) => handleInterrupt(cpu, k, handlers);
 }

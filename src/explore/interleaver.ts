@@ -15,7 +15,7 @@ import { createKernel, type Kernel } from '../kernel/kernel.ts';
 import { MARK } from '../kernel/marks.ts';
 import { failAllocations } from '../kernel/tables/pgalloc.ts';
 import { kernelText } from '../kernel/text.ts';
-import { type Program, type Scenario, textOf } from '../scenario/scenario.ts';
+import { handlersOf, type Program, type Scenario, textOf } from '../scenario/scenario.ts';
 import { broughtUpBy } from './bring-up.ts';
 import { bareCareer, bootingCareer } from './career.ts';
 import type { Decide, Decisions } from './decide.ts';
@@ -195,7 +195,7 @@ function laneOf(
   const work = (scenario.briefPrograms ?? scenario.programs)?.(id) ?? exploration.work;
   const career = exploration.bare
     ? bareCareer(exploration.bare(id))
-    : bootingCareer(id, board.lateCpus, work, scenario.softirq?.(id), landsBooted(exploration));
+    : bootingCareer(id, board.lateCpus, work, handlersOf(scenario, id), landsBooted(exploration));
   const lane: Lane = {
     cpu,
     kernel,

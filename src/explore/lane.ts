@@ -11,6 +11,7 @@ import { acknowledge, interruptDue } from '../hardware/interrupt.ts';
 import { read } from '../hardware/memory.ts';
 import type { Op, Point } from '../hardware/op.ts';
 import { CAP_PRESENT } from '../kernel/boot/cpufeature.ts';
+import { vectorsUnreachable } from '../kernel/boot/vectors.ts';
 import { type Kernel, variablePa } from '../kernel/kernel.ts';
 import { interruptTaken } from '../kernel/locking/softirq.ts';
 import type { Career } from './career.ts';
@@ -105,6 +106,11 @@ export function advance(lane: Lane): void {
 
 function interrupt(lane: Lane): void {
   interruptTaken(lane.kernel, acknowledge(lane.cpu));
+  const lost = vectorsUnreachable(lane.cpu, lane.kernel);
+  if (lost !== undefined) {
+    lane.stack.push(lost);
+    return;
+  }
   tell(lane, CPU_EVENT.interruptRaised);
   const handler = lane.career.handler(lane.cpu, lane.kernel);
   lane.handlers.add(handler);

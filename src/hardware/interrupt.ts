@@ -8,6 +8,8 @@ export const IPI_RESCHEDULE = 1;
 export const IPI_CALL_FUNC = 2;
 export const IPI_CPU_STOP = 4;
 export const IRQ_TIMER = 8;
+/** Some device: its handler is the scenario's. */
+export const IRQ_DEVICE = 16;
 
 /** An interrupt is pending and the CPU takes interrupts. Under a scheduler nobody else runs, and this is asked at every point. */
 export function interruptDue({ irqMasked, controlled, words }: Cpu): boolean {
@@ -36,10 +38,10 @@ export function raise(cpu: Cpu, target: number, bits: number): void {
 }
 
 /**
- * The CPU's own timer: its interrupt is pending from here on. On threads, where a CPU looks for interrupts now and then only,
+ * The CPU's own timer, or a device (`bits`): its interrupt is pending from here on. On threads, where a CPU looks for interrupts now and then only,
  * it looks within the next `within` instructions; a scheduler decides by itself when it is taken.
  */
-export function armTimer(cpu: Cpu, within: number): void {
-  raise(cpu, cpu.id, IRQ_TIMER);
+export function armTimer(cpu: Cpu, within: number, bits = IRQ_TIMER): void {
+  raise(cpu, cpu.id, bits);
   if (!cpu.controlled) cpu.credit = Math.min(cpu.credit, cpu.choose(within, 'interrupt'));
 }

@@ -98,6 +98,8 @@ export interface TaskState {
 export interface PerCpu extends TaskState {
   /** What disabled preemption and has not enabled it again, innermost first: as many as the preempt count. */
   readonly preemptDisabledBy: string[];
+  /** A device's interrupt was taken whose handler has not run. */
+  irqPending: boolean;
   /** Softirqs were raised that have not run. */
   softirqPending: boolean;
   /** A thread was woken while preemption was disabled. */
@@ -226,6 +228,7 @@ export function createKernel(board: Board, layout: Layout, config: KernelConfig,
     percpu: {
       ...newTask(),
       preemptDisabledBy: [],
+      irqPending: false,
       softirqPending: false,
       reservedTables: [],
       needResched: false,

@@ -5,6 +5,8 @@ import { cpuHotplug, cpuHotplugTwins } from './hotplug/cpu-hotplug.ts';
 import { debugPagealloc, innerLeaveDefers } from './hotplug/debug-pagealloc.ts';
 import { kfence, kfenceTwins } from './hotplug/kfence.ts';
 import { memoryHotplug, memoryHotplugTwins } from './hotplug/memory-hotplug.ts';
+import { interruptedRepaint, interruptsOnInIdmap } from './interrupts/interrupted-repaint.ts';
+import { interruptedSplit, interruptedSplitTwins } from './interrupts/interrupted-split.ts';
 import { hotRemoveScenarios } from './ptdump/hot-remove.ts';
 import { ptdump } from './ptdump/ptdump.ts';
 import { ptdumpHarmless } from './ptdump/ptdump-harmless.ts';
@@ -80,6 +82,10 @@ export const catalogue: readonly Scenario[] = [
   ...memoryHotplugTwins,
   cpuHotplug,
   ...cpuHotplugTwins,
+  interruptedRepaint,
+  interruptsOnInIdmap,
+  interruptedSplit,
+  ...interruptedSplitTwins,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {

@@ -5,7 +5,7 @@ import type { Op } from '../hardware/op.ts';
 import type { Machine } from '../hardware/system.ts';
 import { DEFAULT_CONFIG, type KernelConfig, KFENCE, REVISIONS, RODATA } from '../kernel/config.ts';
 import type { Kernel, KernelText } from '../kernel/kernel.ts';
-import type { Softirq } from '../kernel/locking/softirq.ts';
+import type { Handlers, Softirq } from '../kernel/locking/softirq.ts';
 
 /** What one CPU runs once the system is up. */
 export type Program = (cpu: Cpu, kernel: Kernel) => Op;
@@ -34,6 +34,8 @@ export interface Scenario {
   readonly briefPrograms?: (cpu: number) => Program;
   /** What the softirq of each CPU does: the timer's interrupt raises it (`sendIpi` with `IRQ_TIMER`, or `armTimer`). */
   readonly softirq?: (cpu: number) => Softirq;
+  /** What the handler of each CPU's device does, in hard interrupt context: `sendIpi` or `armTimer` with `IRQ_DEVICE`. */
+  readonly irq?: (cpu: number) => Softirq;
   /**
    * The explorer begins when the system runs, and not when all CPUs are up: what the boot does beforehand takes long, and is not
    * what the scenario is about. Where the boot ends with a repaint, it begins before that all the same.
@@ -56,6 +58,11 @@ export function textOf(scenario: Scenario, good: KernelText): KernelText {
   return scenario.text?.(given) ?? given;
 }
 
+/** What interrupts of one CPU do. */
+export function handlersOf({ irq, softirq }: Scenario, cpu: number): Handlers {
+  return { irq: irq?.(cpu), softirq: softirq?.(cpu) };
+}
+
 /** What a user's module exports by default. Only `name`, `summary` and `board` must be given. */
 export type ScenarioDefinition = Omit<Scenario, 'expect'> & { readonly expect?: string };
 
@@ -67,7 +74,7 @@ export function defineScenario(definition: ScenarioDefinition): Scenario {
 }
 
 const TEXTS = ['name', 'summary'] as const;
-const FUNCTIONS = ['circumstances', 'text', 'setup', 'programs', 'briefPrograms', 'softirq'] as const;
+const FUNCTIONS = ['circumstances', 'text', 'setup', 'programs', 'briefPrograms', 'softirq', 'irq'] as const;
 const KEYS: ReadonlySet<string> = new Set([
   ...TEXTS,
   ...FUNCTIONS,

@@ -56,9 +56,10 @@ describe('the catalogue', () => {
     }
   });
 
-  test('a bad scenario that changes no sentence has circumstances, programs or a kernel of its own', () => {
-    for (const { name, text, expect: expected, circumstances, programs, kernel } of catalogue)
-      if (expected !== 'good' && text === undefined) expect(circumstances ?? programs ?? kernel, name).toBeDefined();
+  test('a bad scenario that changes no sentence has circumstances, programs, a handler or a kernel of its own', () => {
+    for (const { name, text, expect: expected, circumstances, programs, kernel, irq } of catalogue)
+      if (expected !== 'good' && text === undefined)
+        expect(circumstances ?? programs ?? irq ?? kernel, name).toBeDefined();
   });
 });
 

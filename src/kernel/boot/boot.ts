@@ -21,7 +21,7 @@ import {
   markLinearTextAliasRo,
   placeRoot,
 } from '../linear-map/linear-map.ts';
-import { doSoftirq, type Softirq } from '../locking/softirq.ts';
+import { doIrq, doSoftirq, type Handlers } from '../locking/softirq.ts';
 import { asThread } from '../locking/task.ts';
 import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../repaint/repaint.ts';
 import { MAIR_EL1_SET, maybeNg, PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_ROX } from '../tables/pgtable-prot.ts';
@@ -208,8 +208,9 @@ export function* stopper(cpu: Cpu, k: Kernel): Op {
   if (yield* takeStopWork(cpu, k)) yield* asThread(k, multiCpuStop(cpu, k, STOP_FUNCTIONS[k.percpu.stopData]!));
 }
 
-/** What an interrupt brings about: softirqs on the way out, if there are any, and then whichever thread it woke. */
-export function* handleInterrupt(cpu: Cpu, k: Kernel, softirq: Softirq | undefined): Op {
+/** What an interrupt brings about: its handler, softirqs on the way out, if there are any, and then whichever thread it woke. */
+export function* handleInterrupt(cpu: Cpu, k: Kernel, { irq, softirq }: Handlers): Op {
+  if (irq !== undefined) yield* doIrq(cpu, k, irq);
   if (softirq !== undefined) yield* doSoftirq(cpu, k, softirq);
   yield* stopper(cpu, k);
   exceptionReturn(cpu);

@@ -9,7 +9,16 @@ import { mutexLock, mutexUnlock } from '../locking/locks.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode } from '../tables/lazy-mmu.ts';
 import { entryOffset } from '../tables/pagewalk.ts';
 import { isPresent, isTableEntry, PTE_ADDRESS, PTE_CONT } from '../tables/pgtable-prot.ts';
-import { childLeaf, rangeSplitToPtes, splitBlock, splitCont, tableAttributes, tableVa } from './split.ts';
+import {
+  childLeaf,
+  rangeSplitToPtes,
+  splitContpmd,
+  splitContpte,
+  splitPmd,
+  splitPud,
+  tableAttributes,
+  tableVa,
+} from './split.ts';
 import { filter71, filter618, filterAsPosted, filterRoxRfc, type SplitFilter } from './split-filter.ts';
 
 /**
@@ -80,9 +89,9 @@ export function* splitKernelLeafMappingLocked(cpu: Cpu, k: Kernel, va: number): 
     const value = yield* load(cpu, entry);
     if (!isPresent(value)) return 0;
     if (level === 3 || !isTableEntry(value)) {
-      if ((value & PTE_CONT) !== 0n) yield* splitCont(cpu, k, entry, level);
+      if ((value & PTE_CONT) !== 0n) yield* (level === 2 ? splitContpmd : splitContpte)(cpu, k, entry);
       if (isAligned(va, bytes)) return 0;
-      const error = yield* splitBlock(cpu, k, entry, value & ~PTE_CONT, level, 'kernel', true);
+      const error = yield* (level === 1 ? splitPud : splitPmd)(cpu, k, entry, value & ~PTE_CONT, 'kernel', true);
       if (error !== 0) return error;
     }
     table = Number((yield* load(cpu, entry)) & PTE_ADDRESS);

@@ -66,8 +66,18 @@ export function tableVa(k: Kernel, pa: number): number {
   return pa === k.symbols.swapperPgDir ? FIXMAP + pa : physToVirt(k.space, pa);
 }
 
+/** Linux: split_pud(): a block of level 1, as `splitBlock`. */
+export function* splitPud(cpu: Cpu, k: Kernel, entry: number, block: bigint, gfp: Gfp, toCont: boolean): Op<number> {
+  return yield* splitBlock(cpu, k, entry, block, 1, gfp, toCont);
+}
+
+/** Linux: split_pmd(): a block of level 2, as `splitBlock`. */
+export function* splitPmd(cpu: Cpu, k: Kernel, entry: number, block: bigint, gfp: Gfp, toCont: boolean): Op<number> {
+  return yield* splitBlock(cpu, k, entry, block, 2, gfp, toCont);
+}
+
 /**
- * Linux: split_pmd() at level 2, split_pud() at level 1. Replaces the block in `entry` by a table of smaller leaves with
+ * What split_pud() and split_pmd() have in common. Replaces the block in `entry` by a table of smaller leaves with
  * the same output addresses and attributes. Returns 0 or -ENOMEM, then nothing has changed. `toCont`: the children are
  * contiguous runs.
  */
@@ -91,7 +101,17 @@ export function* splitBlock(
   return 0;
 }
 
-/** Linux: split_contpmd(), split_contpte(): takes the contiguous bit off every entry of the group that holds `entry`. */
+/** Linux: split_contpmd(), of the group that holds `entry`. */
+export function* splitContpmd(cpu: Cpu, k: Kernel, entry: number): Op {
+  yield* splitCont(cpu, k, entry, 2);
+}
+
+/** Linux: split_contpte(), of the group that holds `entry`. */
+export function* splitContpte(cpu: Cpu, k: Kernel, entry: number): Op {
+  yield* splitCont(cpu, k, entry, 3);
+}
+
+/** Takes the contiguous bit off every entry of the group that holds `entry`. */
 export function* splitCont(cpu: Cpu, k: Kernel, entry: number, level: number): Op {
   const entries = contiguousRun(k.space.granule, level as Level);
   const first = alignDown(entry, entries * 8);
@@ -145,10 +165,10 @@ function* splitLevel(
     }
     if (!isTableEntry(value)) {
       if ((value & PTE_CONT) !== 0n) {
-        yield* splitCont(cpu, k, entry, level);
+        yield* splitContpmd(cpu, k, entry); // of level 1 Linux makes none
         value &= ~PTE_CONT;
       }
-      const error = yield* splitBlock(cpu, k, entry, value, level, gfp, false);
+      const error = yield* (level === 1 ? splitPud : splitPmd)(cpu, k, entry, value, gfp, false);
       if (error !== 0) return error;
       if (level === 2) continue; // its children are pages already
       value = yield* load(cpu, entry);
@@ -168,7 +188,7 @@ function* splitContPtes(cpu: Cpu, k: Kernel, table: number, start: number, end: 
   for (let va = start; va < stop; ) {
     const entry = tableVa(k, table) + entryOffset(space, 3, 0, va);
     const value = yield* load(cpu, entry);
-    if ((value & PTE_CONT) !== 0n) yield* splitCont(cpu, k, entry, 3);
+    if ((value & PTE_CONT) !== 0n) yield* splitContpte(cpu, k, entry);
     if ((value & PTE_VALID) !== 0n) va = alignDown(va, group) + group;
     else va += pageBytes * (1 + (yield* skipInvalid(cpu, entry + 8, entriesAfter(space, 3, va, end))));
   }

@@ -152,7 +152,7 @@ export function* waitWhileSet(cpu: Cpu, flag: number): Op {
 }
 
 /** __idmap_cpu_set_reserved_ttbr1: no walk of swapper from here on, and nothing of it left in the TLB. */
-function* installReservedTtbr1(cpu: Cpu, k: Kernel): Op {
+export function* installReservedTtbr1(cpu: Cpu, k: Kernel): Op {
   yield* msr(cpu, 'TTBR1_EL1', ttbr(k.symbols.reservedPgDir));
   yield* isb(cpu);
   yield* localFlushTlbAll(cpu);

@@ -32,7 +32,7 @@ function ready(config: Partial<KernelConfig> = {}) {
   };
   const interrupt = (bits: number, softirq: Softirq = noting): void => {
     interruptTaken(k, bits);
-    runToEnd(handleInterrupt(cpu, k, softirq));
+    runToEnd(handleInterrupt(cpu, k, { softirq }));
   };
   return { cpu, k, ran, noting, interrupt };
 }
@@ -65,7 +65,7 @@ describe('a softirq', () => {
       if (first) {
         first = false;
         interruptTaken(k, IRQ_TIMER);
-        yield* handleInterrupt(cpu, k, noting); // the interrupt comes while this runs
+        yield* handleInterrupt(cpu, k, { softirq: noting }); // the interrupt comes while this runs
         expect(ran).toEqual([]);
       } else yield* noting(cpu, k);
       depth--;
