@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { search } from '../../src/explore/strategy/search.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../src/hardware/board-resize.ts';
@@ -8,10 +7,10 @@ import { catalogue } from '../../src/scenario/catalogue.ts';
 import { heldUpCpu, repaint, twins } from '../../src/scenario/repaint/repaint.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { hunt, huntPlan } from './bug-hunt.ts';
-import { eachOnPool } from './each-on-pool.ts';
 import { type ExplorationPlan, explorerOf } from './exploration.ts';
 import { FILLERS, schedulesToFill } from './filled-cells.ts';
-import type { GoodTask, Proof } from './good-worker.ts';
+import { exploreGood, soakGood } from './good-proofs.ts';
+import type { Proof } from './good-worker.ts';
 import { type Level3Share, level3Share } from './level3-share.ts';
 import { STRATEGIES, type StrategyName, type StrategyOptions } from './strategies.ts';
 
@@ -148,31 +147,35 @@ export function scenarioRows(): string[][] {
   ]);
 }
 
-const PROOF_SCHEDULES = 10_000;
+const number = (count: number): string => count.toLocaleString('en-US');
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** What each good scenario has gone through: random schedules, and all there are within small bounds. Takes some minutes. */
+/** What each good scenario has gone through under the explorer. */
 export async function goodRows(): Promise<string[][]> {
-  const names = catalogue.flatMap(({ name, expect }) => (expect === 'good' ? [name] : []));
-  const proofs = new Map<string, Proof>();
-  await eachOnPool<GoodTask, Proof>({
-    worker: 'good-worker',
-    tasks: names.map((name) => ({ name, schedules: PROOF_SCHEDULES })),
-    jobs: availableParallelism(),
-    signal: new AbortController().signal,
-    longestMs: LONGEST_PROOF_MS,
-    onResult({ name }, proof) {
-      if (proof === undefined) throw new Error(`${name} took more than ${LONGEST_PROOF_MS / 60_000} minutes`);
-      proofs.set(name, proof);
-    },
-  });
-  const n = (count: number): string => count.toLocaleString('en-US');
-  return names.map((name) => {
-    const { cpus, random, bounded } = proofs.get(name)!;
-    return [`\`${name}\``, `${cpus}`, n(random.schedules), n(random.points), n(bounded.complete), n(bounded.cut)];
-  });
+  const explored = await exploreGood(say);
+  const searched = ({ schedules, exhausted }: Proof): string => `${exhausted ? '' : '> '}${number(schedules)}`;
+  return [...explored].map(([name, { cpus, random, bounded }]) => [
+    `\`${name}\``,
+    `${cpus}`,
+    number(random.schedules),
+    number(random.points),
+    ...bounded.map(searched),
+  ]);
 }
 
-const LONGEST_PROOF_MS = 3_600_000;
+/** And on threads. */
+export async function soakedRows(): Promise<string[][]> {
+  const soaked = await soakGood(say);
+  return [...soaked].map(([name, { good, counts, boards }]) => [
+    `\`${name}\``,
+    number(good),
+    number(boards.size),
+    number(counts.accesses),
+    number(counts.tlbis),
+    number(counts.bothSizesCached),
+    number(counts.staleUses),
+  ]);
+}
 
 const MODULES = [50, 100, 200, 400] as const;
 
@@ -189,7 +192,16 @@ export function level3Rows(): string[][] {
   });
 }
 
-export type TableName = 'twins' | 'finished' | 'filled' | 'bugs' | 'unacted' | 'scenarios' | 'good' | 'level3';
+export type TableName =
+  | 'twins'
+  | 'finished'
+  | 'filled'
+  | 'bugs'
+  | 'unacted'
+  | 'scenarios'
+  | 'good'
+  | 'soaked'
+  | 'level3';
 
 /** Where each table stands. */
 export const TABLE_FILES: Readonly<Record<TableName, string>> = {
@@ -200,6 +212,7 @@ export const TABLE_FILES: Readonly<Record<TableName, string>> = {
   unacted: 'docs/bugs.md',
   scenarios: 'docs/protocols.md',
   good: 'docs/protocols.md',
+  soaked: 'docs/protocols.md',
   level3: 'docs/execmem.md',
 };
 
@@ -215,8 +228,13 @@ export const TABLES: Readonly<Record<TableName, () => string | Promise<string>>>
   scenarios: () => markdown(['scenario', 'what happens', 'caught by'], scenarioRows()),
   good: async () =>
     markdown(
-      ['scenario', 'CPUs', 'random schedules', 'points', 'bounded, 2 CPUs: schedules', 'cut short'],
+      ['scenario', 'CPUs', 'random schedules', 'points', '2 CPUs: 1 preemption', '1 preemption, 1 act'],
       await goodRows(),
+    ),
+  soaked: async () =>
+    markdown(
+      ['scenario', 'rounds', 'boards', 'accesses', 'TLBIs', 'both sizes cached', 'stale before completion'],
+      await soakedRows(),
     ),
   level3: () =>
     markdown(['modules', 'areas of their own', 'cache, not collapsed', 'cache', 'fewer entries'], level3Rows()),
