@@ -1,7 +1,8 @@
 import { formatVa } from '../arch/address.ts';
 import { faultCode, faultOf, formatFault } from '../arch/fault.ts';
 import { RIGHT_EL1_EXECUTE, RIGHT_EL1_WRITE, RIGHT_EL1_WRITE_PAN } from '../arch/permission.ts';
-import { ROOT0, ROOT1 } from '../hardware/cpu.ts';
+import { type Cpu, ROOT0, ROOT1 } from '../hardware/cpu.ts';
+import { mayHaveBeenMissed } from '../hardware/early-translation.ts';
 import { isPending } from '../hardware/frame.ts';
 import { isTableAt, placeOf } from '../hardware/table-word.ts';
 import { virtToPhys } from '../kernel/address-space.ts';
@@ -36,7 +37,7 @@ export const spuriousFault: Property = {
         'spurious-fault',
         `${formatFault(fault)}${promise === undefined ? ', which nobody handles' : `: ${promise}`}`,
         [walkerText(cpu, kernel, cpu.id), ...walkLines(cpu.memory, kernel, cpu.doubles[va < 0 ? ROOT1 : ROOT0]!, va)],
-        remedyFor(kernel, va),
+        remedyFor(cpu, kernel, va),
       );
     },
     tableWordVisible(cpu, pa, _before, after) {
@@ -71,8 +72,10 @@ function promiseFor(k: Kernel, va: number): string | undefined {
   return undefined;
 }
 
-function remedyFor(k: Kernel, va: number): string {
+function remedyFor(cpu: Cpu, k: Kernel, va: number): string {
   if (va === idmapFlag(k))
     return 'create_idmap() must map the flag read-write (6.18; v5: bbml2_ptes[]): with a reserved TTBR1 not even the vectors can be reached';
+  if (mayHaveBeenMissed(cpu, cpu.walk.descriptorPa))
+    return 'an ISB after the DSB that followed the entry, which this CPU itself has made valid: emit_pte_barriers() (6.18) ends with one';
   return '';
 }

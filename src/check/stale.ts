@@ -1,5 +1,6 @@
 import { formatSize, formatVa } from '../arch/address.ts';
 import type { Cpu } from '../hardware/cpu.ts';
+import { awaitsSynchronisation } from '../hardware/early-translation.ts';
 import { read } from '../hardware/memory.ts';
 import { placeOf } from '../hardware/table-word.ts';
 import { asidOf } from '../hardware/tlb-entry.ts';
@@ -21,9 +22,10 @@ export const stale: Property = {
     announced(cpu, name, start, end, asid) {
       const changes = pendingIn(cpu, start, end, asid);
       const buffered = bufferedIn(cpu, start, end, asid);
-      if (changes.length === 0 && buffered === 0) return;
+      const unsynchronised = asid === undefined && awaitsSynchronisation(cpu);
+      if (changes.length === 0 && buffered === 0 && !unsynchronised) return;
       if (changes.length > 0) noteAnnounced(cpu, start, end, asid);
-      const missing = buffered > 0 ? 'DSB ISHST' : changes.every(({ tlbi }) => tlbi === 'covered') ? 'DSB ISH' : 'TLBI';
+      const missing = missingOf(changes, buffered);
       report(
         cpu,
         'stale',
@@ -49,9 +51,17 @@ export const stale: Property = {
   }),
 };
 
+/** What was not done in time. With nothing pending and nothing buffered it is the ISB: of user mappings nobody asks for one. */
+function missingOf(changes: readonly PendingChange[], buffered: number): keyof typeof WHY {
+  if (buffered > 0) return 'DSB ISHST';
+  if (changes.length === 0) return 'ISB';
+  return changes.every(({ tlbi }) => tlbi === 'covered') ? 'DSB ISH' : 'TLBI';
+}
+
 const WHY = {
   'DSB ISHST': 'the new entries are not visible to walkers yet',
   'DSB ISH': 'the TLBI that removes them has not completed',
+  ISB: 'this CPU, which has completed the TLBI, may have translated by them what it is about to access',
   TLBI: 'no TLBI has removed them',
 } as const;
 
@@ -60,6 +70,7 @@ function remedyFor(missing: keyof typeof WHY, announced: string): string {
   const caller = FLUSHED_BY[announced];
   const flush = USER_FLUSHES[announced] ?? 'flush_tlb_kernel_range()';
   if (missing === 'DSB ISHST') return `a DSB ISHST before the announcement (${flush}, 6.18, begins with one)`;
+  if (missing === 'ISB') return `an ISB after the DSB ISH (the end of ${flush}, 6.18)`;
   if (missing === 'DSB ISH') return `a DSB ISH between the TLBI and the announcement (the end of ${flush}, 6.18)`;
   const operand = flush === 'flush_tlb_kernel_range()' ? '' : ' with the ASID of its mm, and its level or none,';
   return `${flush} over the range${operand} before the announcement (${caller === undefined ? '' : `${caller}, `}6.18)`;

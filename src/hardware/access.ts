@@ -2,7 +2,9 @@ import { faultCode } from '../arch/fault.ts';
 import { physicalAddressBits } from './board.ts';
 import * as counters from './counters.ts';
 import type { Cpu } from './cpu.ts';
+import { drainEverything } from './drain.ts';
 import { CPU_HAZARD, issued } from './dvm.ts';
+import { mayHaveBeenMissed, SEEN_BY_OWN_WALKER } from './early-translation.ts';
 import { isAccessFlagFault, isWritableClean, makeDirty, makeYoung, wouldMakeDirty } from './hafdbs.ts';
 import { applyUpTo, catchUp, isBehind, isStaleUse, overtaken } from './maintenance.ts';
 import { classify, outcomeOf } from './multiple-match.ts';
@@ -134,10 +136,16 @@ export function walkAndFill(cpu: Cpu, regime: Regime, va: number, extraFlags: nu
   return fault !== 0 ? -fault : fill(cpu, regime, va, extraFlags, false);
 }
 
-/** As `walkAndFill`, for a program's access that `lookup` has just missed. */
+/**
+ * As `walkAndFill`, for a program's access that `lookup` has just missed. What this CPU has made valid since it last
+ * synchronised its context it may find invalid.
+ */
 export function refill(cpu: Cpu, regime: Regime, va: number): number {
   const fault = walkManaged(cpu, regime, va);
-  return fault !== 0 ? -fault : fill(cpu, regime, va, 0, true);
+  if (fault !== 0) return -fault;
+  if (mayHaveBeenMissed(cpu, cpu.walk.descriptorPa) && cpu.choose(2, 'context-sync') === 1)
+    return -(TRANSLATION_L0 + cpu.walk.level);
+  return fill(cpu, regime, va, 0, true);
 }
 
 /** As `walkCached`; where hardware manages the Access flag, it sets that of the leaf, and finds it set. */
@@ -152,6 +160,7 @@ function walkManaged(cpu: Cpu, regime: Regime, va: number): number {
 /** Walks from the deepest table the walk cache knows, and caches the last table of the walk. Returns the fault code. */
 export function walkCached(cpu: Cpu, regime: Regime, va: number): number {
   const { walk: walked, walkCache, port, counts } = cpu;
+  if (cpu.doubles[SEEN_BY_OWN_WALKER] === 1) showOwn(cpu);
   counts[WALKS]!++;
   port.freedPa = 0;
   const inside = va >= regime.start && va < regime.end;
@@ -176,6 +185,12 @@ export function walkCached(cpu: Cpu, regime: Regime, va: number): number {
       walked.limits,
     );
   return walked.fault;
+}
+
+/** DSB NSH was about these stores: this CPU's walker sees them from here on, and others may. */
+function showOwn(cpu: Cpu): void {
+  cpu.doubles[SEEN_BY_OWN_WALKER] = 0;
+  drainEverything(cpu);
 }
 
 export function cachedTable(walkCache: WalkCache, regime: Regime, va: number): number {

@@ -1,13 +1,13 @@
 import { boundary } from './boundary.ts';
+import { synchroniseContext } from './context.ts';
 import { DSBS, ISBS } from './counters.ts';
 import type { Cpu } from './cpu.ts';
-import { drainEverything } from './drain.ts';
+import { buffered, drainEverything } from './drain.ts';
 import { complete, issued } from './dvm.ts';
+import { completedOwn, SEEN_BY_OWN_WALKER } from './early-translation.ts';
 import { completeText } from './instruction-cache.ts';
-import { refetch } from './instruction-memory.ts';
 import { applyRecord, applyUpTo } from './maintenance.ts';
 import type { Op } from './op.ts';
-import { synchroniseContext } from './system-register.ts';
 import { note } from './trace.ts';
 
 export type Barrier = 'ish' | 'ishst' | 'nsh' | 'nshst';
@@ -15,22 +15,26 @@ export type Barrier = 'ish' | 'ishst' | 'nsh' | 'nshst';
 export const BARRIERS: readonly Barrier[] = ['ish', 'ishst', 'nsh', 'nshst'];
 
 /**
- * DSB. Every form makes this CPU's stores visible. The forms for all accesses also complete its TLBIs: `ish` broadcast
- * and local ones, `nsh` the local ones. Its cache maintenance is completed by `ish`.
+ * DSB. `ish` and `ishst` make this CPU's stores visible to all, `nsh` and `nshst` to its own walker: the others may go on
+ * without. The forms for all accesses also complete its TLBIs: `ish` broadcast and local ones, `nsh` the local ones. Its
+ * cache maintenance is completed by `ish`.
  */
 export function* dsb(cpu: Cpu, barrier: Barrier): Op {
   const stop = boundary(cpu, 'dsb', 0);
   if (stop !== undefined) yield stop;
   cpu.counts[DSBS]!++;
-  drainEverything(cpu);
-  if (barrier === 'ish' || barrier === 'nsh') {
+  if (barrier === 'ish' || barrier === 'ishst') drainEverything(cpu);
+  else if (buffered(cpu) > 0) cpu.doubles[SEEN_BY_OWN_WALKER] = 1;
+  if ((barrier === 'ish' || barrier === 'nsh') && cpu.ownLocal.length > 0) {
     for (const local of cpu.ownLocal) applyRecord(cpu, local);
-    if (cpu.ownLocal.length > 0) cpu.observer.tlbisCompleted(cpu, cpu.ownLocal, false);
+    completedOwn(cpu);
+    cpu.observer.tlbisCompleted(cpu, cpu.ownLocal, false);
     cpu.ownLocal.length = 0;
   }
   if (barrier === 'ish' && cpu.ownBroadcast.length > 0) {
     complete(cpu.dvm, cpu.id, cpu.ownTicket, cpu.relax);
     applyUpTo(cpu, issued(cpu.dvm));
+    completedOwn(cpu);
     cpu.observer.tlbisCompleted(cpu, cpu.ownBroadcast, true);
     cpu.ownBroadcast.length = 0;
   }
@@ -38,12 +42,11 @@ export function* dsb(cpu: Cpu, barrier: Barrier): Op {
   cpu.step = note(cpu.trace, 'dsb', BARRIERS.indexOf(barrier), 0, 0n);
 }
 
-/** ISB: writes to translation registers take effect, and what follows is fetched anew. */
+/** ISB: writes to translation registers take effect, and what follows is fetched and translated anew. */
 export function* isb(cpu: Cpu): Op {
   const stop = boundary(cpu, 'isb', 0);
   if (stop !== undefined) yield stop;
   cpu.counts[ISBS]!++;
   synchroniseContext(cpu);
-  refetch(cpu.memory, cpu.id);
   note(cpu.trace, 'isb', 0, 0, 0n);
 }

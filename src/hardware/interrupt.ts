@@ -1,6 +1,6 @@
+import { synchroniseContext } from './context.ts';
 import type { Cpu } from './cpu.ts';
 import { CPU_IRQ_PENDING } from './dvm.ts';
-import { refetch } from './instruction-memory.ts';
 import { CPU_WORDS } from './layout.ts';
 
 /** Interrupts a CPU can have pending, as bits of its pending word. */
@@ -19,7 +19,7 @@ export function interruptDue({ irqMasked, controlled, words }: Cpu): boolean {
 
 /** Takes the exception, and reads and clears what is pending. What was fetched of the interrupted program is discarded. */
 export function acknowledge(cpu: Cpu): number {
-  refetch(cpu.memory, cpu.id);
+  synchroniseContext(cpu);
   const pending = Atomics.exchange(cpu.words, CPU_IRQ_PENDING, 0);
   Atomics.notify(cpu.words, CPU_IRQ_PENDING); // whoever waits for it to be taken
   return pending;
@@ -27,7 +27,7 @@ export function acknowledge(cpu: Cpu): number {
 
 /** ERET: back to what was interrupted, which is fetched anew. */
 export function exceptionReturn(cpu: Cpu): void {
-  refetch(cpu.memory, cpu.id);
+  synchroniseContext(cpu);
 }
 
 /** Makes interrupts pending on CPU `target`, and wakes it if it sleeps. */

@@ -1,5 +1,5 @@
 import { boundary } from './boundary.ts';
-import { CONTROL_ROOTS_EPOCH, type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from './cpu.ts';
+import { CONTROL_ROOTS_EPOCH, type Cpu, ROOT0_NEXT, ROOT1_NEXT } from './cpu.ts';
 import type { Op } from './op.ts';
 import type { Regime, TranslationRegisters } from './regime.ts';
 import { note } from './trace.ts';
@@ -35,24 +35,4 @@ export function* msr(cpu: Cpu, register: keyof TranslationRegisters, value: bigi
 function tellOfRoot(cpu: Cpu, written?: Regime, inForce?: Regime, before?: Regime): void {
   if (written === undefined || written.root === inForce?.root || written.root === before?.root) return;
   cpu.observer.rootWritten(cpu, written);
-}
-
-/** Context synchronisation: the registers as last written are in force. */
-export function synchroniseContext(cpu: Cpu): void {
-  const switched = cpu.unsynchronised0 !== undefined || (!cpu.mmuOn && (cpu.sysregs.SCTLR_EL1 & 1n) !== 0n);
-  if (!switched) return;
-  if (cpu.unsynchronised0 !== undefined) {
-    cpu.regime0 = cpu.unsynchronised0;
-    cpu.unsynchronised0 = undefined;
-    cpu.doubles[ROOT0] = cpu.regime0.root;
-    cpu.doubles[ROOT0_NEXT] = -1;
-  }
-  if (cpu.unsynchronised1 !== undefined) {
-    cpu.regime1 = cpu.unsynchronised1;
-    cpu.unsynchronised1 = undefined;
-    cpu.doubles[ROOT1] = cpu.regime1.root;
-    cpu.doubles[ROOT1_NEXT] = -1;
-  }
-  if ((cpu.sysregs.SCTLR_EL1 & 1n) !== 0n) cpu.mmuOn = true;
-  Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);
 }

@@ -1,5 +1,6 @@
 import { TABLE_STORES } from './counters.ts';
 import type { Cpu } from './cpu.ts';
+import { madeValid } from './early-translation.ts';
 import { placeTable } from './frame.ts';
 import { CONTROL_HINT_CURSOR, FRAME_LEVEL, FRAME_ROOT, frameOf, framePa, type Memory, wordOf } from './memory.ts';
 
@@ -44,6 +45,7 @@ export function tableWordVisible(cpu: Cpu, pa: number, before: bigint, after: bi
       linkTree(memory, Number(after & OUTPUT_ADDRESS), place.level + 1, place.va, place.rootPa);
     if ((before & VALID) !== 0n) leaveHint(cpu, place.va + cpu.choose(64, 'place') * memory.pageBytes);
   }
+  if ((before & VALID) === 0n && (after & VALID) !== 0n) madeValid(cpu, pa);
   cpu.observer.tableWordVisible(cpu, pa, before, after);
 }
 

@@ -2,6 +2,7 @@ import { faultCode } from '../arch/fault.ts';
 import { RIGHT_EL0_READ, RIGHT_EL0_WRITE } from '../arch/permission.ts';
 import { leaveHazard, translateOnce } from './access.ts';
 import { boundary } from './boundary.ts';
+import { synchroniseContext } from './context.ts';
 import type { Cpu } from './cpu.ts';
 import { die } from './exception.ts';
 import { storedHere } from './load-store.ts';
@@ -55,6 +56,7 @@ export function* sttr(cpu: Cpu, va: number, value: bigint): Op<Unprivileged> {
 
 function* faulted(cpu: Cpu, va: number, fault: number, right: number): Op<Unprivileged> {
   if (fault === TLB_CONFLICT) yield* die(cpu, va, fault, right);
+  synchroniseContext(cpu); // exception entry
   cpu.step = note(cpu.trace, 'fault', fault, va, BigInt(right));
   return { fault, pa: -1, value: 0n };
 }

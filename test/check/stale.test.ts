@@ -60,6 +60,16 @@ describe('an announcement is held to what it says', () => {
       /^a DSB ISH between the TLBI and the announcement/,
     ],
     [
+      'the ISB is missing: who flushed may have translated what comes next',
+      ({ cpus, entry, va }) => {
+        change(cpus[0]!, entry, RO);
+        run(tlbi(cpus[0]!, 'vaale1is', encodeVaOperand(va)));
+        run(dsb(cpus[0]!, 'ish'));
+      },
+      /may have translated by them/,
+      /^an ISB after the DSB ISH/,
+    ],
+    [
       'the TLBI was not broadcast',
       ({ cpus, entry, va }) => {
         write(cpus[0]!, entry, RO);

@@ -6,6 +6,7 @@ import { standardProperties } from '../../src/check/standard.ts';
 import type { Property, Violation } from '../../src/check/violation.ts';
 import { observerOf } from '../../src/check/watch.ts';
 import { dsb } from '../../src/hardware/barrier.ts';
+import { exceptionReturn } from '../../src/hardware/interrupt.ts';
 import { store } from '../../src/hardware/load-store.ts';
 import { announce } from '../../src/hardware/milestone.ts';
 import { sttr } from '../../src/hardware/unprivileged.ts';
@@ -42,6 +43,7 @@ function watched(able = true): Watched {
 
 const said = ({ reports }: Watched): string[] => reports.map(({ property }) => property);
 const write = (p: Watched, page: number): void => {
+  exceptionReturn(p.cpu);
   complete(sttr(p.cpu, p.at(page)[1], 1n));
 };
 

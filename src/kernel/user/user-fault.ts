@@ -1,4 +1,5 @@
 import type { Cpu } from '../../hardware/cpu.ts';
+import { exceptionReturn } from '../../hardware/interrupt.ts';
 import { load } from '../../hardware/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { ldtr, sttr, type Unprivileged } from '../../hardware/unprivileged.ts';
@@ -18,6 +19,7 @@ export type UserAccess = Unprivileged | undefined;
 
 export function* userRead(cpu: Cpu, k: Kernel, mm: Mm, va: number): Op<UserAccess> {
   for (;;) {
+    exceptionReturn(cpu); // to the process, which executes this
     const done = yield* ldtr(cpu, va);
     if (done.fault === 0) return done;
     if (!(yield* handlePteFault(cpu, k, mm, va, false))) return undefined;
@@ -26,6 +28,7 @@ export function* userRead(cpu: Cpu, k: Kernel, mm: Mm, va: number): Op<UserAcces
 
 export function* userWrite(cpu: Cpu, k: Kernel, mm: Mm, va: number, value: bigint): Op<UserAccess> {
   for (;;) {
+    exceptionReturn(cpu); // to the process, which executes this
     const done = yield* sttr(cpu, va, value);
     if (done.fault === 0) return done;
     if (!(yield* handlePteFault(cpu, k, mm, va, true))) return undefined;

@@ -131,12 +131,12 @@ export const releaseBeforeFlushCompletes = twin(
     *flush(cpu) {
       yield* dsb(cpu, 'ishst');
       yield* tlbi(cpu, 'vmalle1is');
+      yield* isb(cpu);
     },
     *release(cpu, k) {
       announce(cpu, 'repaint.released', k.space.pageOffset, k.space.pageEnd);
       yield* store(cpu, k.symbols.variables.idmap_kpti_bbml2_flag, 0n);
       yield* dsb(cpu, 'ish');
-      yield* isb(cpu);
     },
   },
 );

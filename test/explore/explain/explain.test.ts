@@ -36,7 +36,7 @@ describe('the explanation names the line that is missing', () => {
     ],
     [
       'release-before-flush-completes',
-      { insert: 'DSB ISH', cpu: 0, after: 'TLBI', between: ['repaint.flushed', 'repaint.released'] },
+      { insert: 'DSB ISH', cpu: 0, after: 'TLBI', between: ['repaint.painted', 'repaint.flushed'] },
       /^flush_tlb_kernel_range\(\)/,
     ],
     [

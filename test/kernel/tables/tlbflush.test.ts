@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { extract } from '../../../src/arch/field.ts';
 import { GRANULES, type Granule } from '../../../src/arch/granule.ts';
 import { encodeRangeOperand, RANGE_OPERAND, VA_OPERAND } from '../../../src/arch/tlbi-operand.ts';
-import { dsb } from '../../../src/hardware/barrier.ts';
+import { dsb, isb } from '../../../src/hardware/barrier.ts';
 import { granules } from '../../../src/hardware/board.ts';
 import { defaultBoard } from '../../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../../src/hardware/board-resize.ts';
@@ -213,6 +213,7 @@ describe('a flush in the units of another granule', () => {
     change(cpu!, entry, 0n);
     run(tlbi(cpu!, 'rvaale1is', encodeRangeOperand(va, 0, 0, granule)));
     run(dsb(cpu!, 'ish'));
+    run(isb(cpu!));
     announce(cpu!, 'gone', va, va + granule.pageBytes);
     run(load(other!, va));
     return said(rig);
