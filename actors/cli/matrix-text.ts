@@ -1,8 +1,18 @@
-import type { Cell } from './matrix.ts';
 import type { Style } from './terminal/style.ts';
 import { wrap } from './terminal/wrap.ts';
 
 /** Revisions by boards, as a table; under it what was violated, and how to see it. */
+
+/** What a scenario came to on one board and revision. */
+export interface Cell {
+  readonly board: string;
+  readonly revision: string;
+  /** `good`, the property that was violated, or `inconclusive` where the search did not come to its end. */
+  readonly found: string;
+  readonly message: string;
+  readonly schedules: number;
+  readonly token?: string;
+}
 
 /** Lines to print. Cells that are missing were not run. */
 export function matrixLines(

@@ -6,9 +6,8 @@ import { type ConfigurationOptions, resolvedLines, seedFrom } from './configurat
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
 import { explorationProblem } from './explore/exploration-problem.ts';
 import { tokenOf } from './explore/explore-found.ts';
-import type { ExploreRequest } from './explore/explore-report.ts';
-import { requested } from './explore/explore-request.ts';
-import { matrixLines } from './matrix-text.ts';
+import { type ExploreRequest, requested } from './explore/explore-request.ts';
+import { type Cell, matrixLines } from './matrix-text.ts';
 import { interrupted } from './terminal/interrupted.ts';
 import { statusLine } from './terminal/status-line.ts';
 import { styleFor } from './terminal/style.ts';
@@ -43,17 +42,6 @@ export const SITUATIONS: readonly Situation[] = [
     { name: `${board} (PREEMPT_RT)`, board, kernel: { preemptRt: true } },
   ]),
 ];
-
-/** What a scenario came to on one board and revision. */
-export interface Cell {
-  readonly board: string;
-  readonly revision: string;
-  /** `good`, the property that was violated, or `inconclusive` where the search did not come to its end. */
-  readonly found: string;
-  readonly message: string;
-  readonly schedules: number;
-  readonly token?: string;
-}
 
 export interface MatrixOptions extends ConfigurationOptions {
   readonly boards?: string;

@@ -1,14 +1,8 @@
 import { DANGERS } from '../../../src/explore/coverage/discovery.ts';
 import { version } from '../version.ts';
 import { coverageDocument } from './coverage-text.ts';
-import {
-  type ExploreOutcome,
-  type ExploreRequest,
-  hungViolations,
-  requestSettings,
-  verdictOf,
-  worthText,
-} from './explore-report.ts';
+import { type ExploreOutcome, hungViolations, requestSettings, verdictOf, worthText } from './explore-report.ts';
+import type { ExploreRequest } from './explore-request.ts';
 
 /** The `--json` document of a search. */
 export function exploreDocument(

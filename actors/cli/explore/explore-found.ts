@@ -9,7 +9,7 @@ import { LONGEST_SHRINK_MS, shrinkOnPool } from '../../campaign/shrink-pool.ts';
 import { STRATEGIES } from '../../campaign/strategies.ts';
 import { madeAgain, type Shown } from './again.ts';
 import { configureExplored, type Explored, optionsOf, subjectOf } from './explore-configuration.ts';
-import type { ExploreRequest } from './explore-report.ts';
+import type { ExploreRequest } from './explore-request.ts';
 
 /** What becomes of a schedule that violates a property: it is made again, made small, and given a token. */
 

@@ -1,7 +1,7 @@
 import type { WriteStream } from 'node:tty';
 import type { SearchProgress } from '../../campaign/search-pool.ts';
 import { statusLine } from '../terminal/status-line.ts';
-import type { ExploreRequest } from './explore-report.ts';
+import type { ExploreRequest } from './explore-request.ts';
 
 const BAR_CELLS = 24;
 

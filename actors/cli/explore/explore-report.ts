@@ -4,33 +4,17 @@ import { DANGERS } from '../../../src/explore/coverage/discovery.ts';
 import type { RunSize } from '../../../src/explore/explain/account.ts';
 import { MOST_SCHEDULES } from '../../campaign/search-plan.ts';
 import { HUNG_AFTER_MS, type SearchResult } from '../../campaign/search-pool.ts';
-import { STRATEGIES, type StrategyName, type StrategyOptions } from '../../campaign/strategies.ts';
+import { STRATEGIES } from '../../campaign/strategies.ts';
 import type { Style } from '../terminal/style.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { shownLines } from './again.ts';
 import { coverageText } from './coverage-text.ts';
 import { explanationLines } from './explain-text.ts';
-import { type Explored, resolvedExplored } from './explore-configuration.ts';
+import { resolvedExplored } from './explore-configuration.ts';
 import type { ShownFound } from './explore-found.ts';
+import type { ExploreRequest } from './explore-request.ts';
 
 /** What a search says: before it starts, and at its end. */
-
-/** A search as it was asked for. */
-export interface ExploreRequest {
-  readonly explored: Explored;
-  readonly strategy: StrategyName;
-  readonly options: StrategyOptions;
-  readonly schedules: number;
-  readonly forMs?: number;
-  /** As it was typed. */
-  readonly forText?: string;
-  readonly jobs: number;
-  readonly keepGoing: boolean;
-  readonly checkpointFile?: string;
-  readonly shrink: boolean;
-  /** What the schedules cover is to be shown. */
-  readonly coverage: boolean;
-}
 
 export interface ExploreOutcome {
   readonly result: SearchResult;

@@ -6,8 +6,7 @@ import { STRATEGIES, STRATEGY_NAMES, type StrategyName, type StrategyOptions } f
 import { type ConfigurationOptions, wholeNumber } from '../configuration/configuration.ts';
 import { durationMs } from '../soak.ts';
 import { usageError } from '../usage-error.ts';
-import { configureExplored } from './explore-configuration.ts';
-import type { ExploreRequest } from './explore-report.ts';
+import { configureExplored, type Explored } from './explore-configuration.ts';
 
 /** What the user asks `explore` for, made sense of. */
 
@@ -29,6 +28,23 @@ export interface ExploreOptions extends ConfigurationOptions {
   readonly checkpoint?: string;
   readonly coverage?: boolean;
   readonly json?: boolean;
+}
+
+/** A search as it was asked for. */
+export interface ExploreRequest {
+  readonly explored: Explored;
+  readonly strategy: StrategyName;
+  readonly options: StrategyOptions;
+  readonly schedules: number;
+  readonly forMs?: number;
+  /** As it was typed. */
+  readonly forText?: string;
+  readonly jobs: number;
+  readonly keepGoing: boolean;
+  readonly checkpointFile?: string;
+  readonly shrink: boolean;
+  /** What the schedules cover is to be shown. */
+  readonly coverage: boolean;
 }
 
 const USUAL_SCHEDULES = '10000';
