@@ -21,10 +21,7 @@ const FLOORS = [
 const PUBLIC_NAMES = 'src/index.ts';
 const MOST_LINES = 300;
 /** Longer for now, and not to grow. */
-const TOO_LONG: ReadonlyMap<string, number> = new Map([
-  ['machines/cpu.machine.ts', 380],
-  ['actors/cli/soak/soak-report.ts', 330],
-]);
+const TOO_LONG: ReadonlyMap<string, number> = new Map([['machines/cpu.machine.ts', 380]]);
 const EMPTY_NAMES = /(^|\/)(utils?|common|helpers?|types|misc|shared)\.ts$/;
 /** Time, chance, the host: the actors' business. */
 const OF_THE_HOST: ReadonlySet<string> = new Set([

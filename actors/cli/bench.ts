@@ -1,6 +1,6 @@
 import { type Row, rows } from '../bench/rows.ts';
 import { didYouMean } from './configuration/closest.ts';
-import { wholeNumber } from './configuration/configuration.ts';
+import { numberBetween } from './configuration/quantity.ts';
 import { EXIT_GOOD } from './exit-code.ts';
 import { usageError } from './usage-error.ts';
 import { version } from './version.ts';
@@ -22,8 +22,7 @@ export interface Result {
 
 /** `asymmu bench`: measures the named rows, or all but the slow ones. */
 export async function bench(names: readonly string[], options: BenchOptions): Promise<number> {
-  const runs = options.runs === undefined ? 7 : wholeNumber('--runs', options.runs);
-  if (runs < 1) throw usageError('--runs: at least 1');
+  const runs = options.runs === undefined ? 7 : numberBetween('--runs', options.runs, 1);
   const known = rows.map(({ name }) => name);
   for (const name of names)
     if (!known.some((row) => matches(row, name)))

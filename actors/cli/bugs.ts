@@ -15,7 +15,8 @@ import {
   summaryLines,
 } from './bugs-text.ts';
 import { didYouMean } from './configuration/closest.ts';
-import { resolvedLines, seedFrom, wholeNumber } from './configuration/configuration.ts';
+import { resolvedLines } from './configuration/configuration.ts';
+import { numberBetween, seedFrom } from './configuration/quantity.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
 import { configureExplored, type Explored } from './explore/explore-configuration.ts';
 import { tokenOf } from './explore/explore-found.ts';
@@ -51,9 +52,9 @@ export interface RunBugsOptions extends BugsOptions {
 export async function runBugs(names: readonly string[], options: RunBugsOptions): Promise<number> {
   const chosen = names.length === 0 ? bugs : names.map(findBug);
   const seed = seedFrom(options.seed ?? '1');
-  const seeds = positive('--seeds', options.seeds ?? '20');
-  const schedules = positive('--schedules', options.schedules ?? '20000');
-  const jobs = options.jobs === undefined ? availableParallelism() : positive('--jobs', options.jobs);
+  const seeds = numberBetween('--seeds', options.seeds ?? '20', 1);
+  const schedules = numberBetween('--schedules', options.schedules ?? '20000', 1);
+  const jobs = options.jobs === undefined ? availableParallelism() : numberBetween('--jobs', options.jobs, 1);
   const style = styleFor(process.stdout);
   const say = (line: string): void => {
     if (!options.json) process.stdout.write(`${line}\n`);
@@ -126,10 +127,4 @@ function findBug(name: string): Bug {
     bugs.map((one) => one.name),
   );
   throw usageError(`unknown bug '${name}'${guess}; 'asymmu bugs' lists them`);
-}
-
-function positive(option: string, text: string): number {
-  const number = wholeNumber(option, text);
-  if (number < 1) throw usageError(`${option}: '${text}' is not a number from 1 on`);
-  return number;
 }

@@ -1,12 +1,7 @@
 import { type RunOutcome, runBoard } from '../thread/board-run.ts';
 import { openRack } from '../thread/rack.ts';
-import {
-  type ConfigurationOptions,
-  configure,
-  resolved,
-  resolvedLines,
-  stallTime,
-} from './configuration/configuration.ts';
+import { type ConfigurationOptions, configure, resolved, resolvedLines } from './configuration/configuration.ts';
+import { stallMsFor, stallTime } from './configuration/quantity.ts';
 import { scenarioProblem } from './configuration/scenario-problem.ts';
 import { runDocument } from './document/run-document.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
@@ -20,11 +15,6 @@ export interface RunOptions extends ConfigurationOptions {
   readonly watch?: boolean;
   readonly noise?: boolean;
   readonly stall?: string;
-}
-
-/** How long nothing may move before that is the verdict, in ms: longer on large boards, whose CPUs share few cores. */
-export function stallMsFor(cpus: number): number {
-  return 3000 + 40 * cpus;
 }
 
 /** `asymmu run`: boots the board on threads, runs the scenario, prints the verdict. Returns the exit code. */

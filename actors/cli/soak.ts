@@ -1,24 +1,13 @@
-import { catalogue } from '../../src/scenario/catalogue.ts';
 import { openRack } from '../thread/rack.ts';
-import { type Candidate, soak as runSoak } from '../thread/soak.ts';
-import { configure, seedFrom, stallTime, wholeNumber } from './configuration/configuration.ts';
+import { soak as runSoak } from '../thread/soak.ts';
+import { stallMsFor, stallTime } from './configuration/quantity.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';
-import { stallMsFor } from './run.ts';
-import {
-  againCommand,
-  type FoundViolation,
-  planLines,
-  roundReport,
-  type SoakCommandOptions,
-  type SoakRequest,
-  soakDocument,
-  soakProgress,
-  soakReport,
-  verdictOf,
-} from './soak/soak-report.ts';
+import { type FoundViolation, soakDocument } from './soak/soak-document.ts';
+import { soakProgress } from './soak/soak-progress.ts';
+import { roundReport, soakReport, verdictOf } from './soak/soak-report.ts';
+import { againCommand, planLines, requested, type SoakCommandOptions } from './soak/soak-request.ts';
 import { interrupted } from './terminal/interrupted.ts';
 import { styleFor } from './terminal/style.ts';
-import { usageError } from './usage-error.ts';
 
 /** Violations that are kept for the document, and rounds that are reported in full. */
 const MOST_KEPT = 50;
@@ -78,45 +67,3 @@ export async function soak(names: readonly string[], options: SoakCommandOptions
 }
 
 const EXIT = { good: EXIT_GOOD, violated: EXIT_VIOLATED, inconclusive: EXIT_INCONCLUSIVE } as const;
-
-const USUAL_TIME = '10m';
-
-async function requested(names: readonly string[], options: SoakCommandOptions): Promise<SoakRequest> {
-  const draws = options.draw !== false;
-  const drawBoards = draws && options.board === undefined;
-  for (const [key, flag] of SIZES)
-    if (drawBoards && options[key] !== undefined)
-      throw usageError(`${flag}: drawn boards have their own size; say which board with --board, or --no-draw`);
-  const seed = seedFrom(options.seed);
-  const wanted = names.length > 0 ? names : catalogue.filter(({ expect }) => expect === 'good').map(({ name }) => name);
-  const candidates: Candidate[] = [];
-  for (const name of wanted) candidates.push(await configure(name, { ...options, seed: String(seed) }));
-  const { kernel } = candidates[0]!;
-  const fixed = KERNEL.filter((key) => options[key] !== undefined).map((key) => [key, kernel[key]]);
-  const time = options.for ?? (options.rounds === undefined ? USUAL_TIME : undefined);
-  return {
-    plan: { seed, candidates, drawBoards, drawKernel: draws, fixedKernel: Object.fromEntries(fixed) },
-    options,
-    firstRound: options.firstRound === undefined ? 0 : wholeNumber('--first-round', options.firstRound),
-    ...(time === undefined ? {} : { forMs: durationMs('--for', time) }),
-    ...(options.rounds === undefined ? {} : { rounds: wholeNumber('--rounds', options.rounds) }),
-  };
-}
-
-const SIZES = [
-  ['cpus', '--cpus'],
-  ['memory', '--memory'],
-  ['granule', '--granule'],
-  ['vaBits', '--va-bits'],
-] as const;
-
-const KERNEL = ['revision', 'rodata', 'kfence', 'debugPagealloc', 'realm', 'preemptRt'] as const;
-
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** '30s', '10m', '8h', '2d' in ms. */
-export function durationMs(option: string, text: string): number {
-  const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text);
-  if (match === null) throw usageError(`${option}: '${text}' is not a time; expected for example 30s, 10m or 8h`);
-  return Number(match[1]) * UNIT_MS[match[2]!]!;
-}

@@ -1,47 +1,24 @@
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { durationMs } from '../../actors/cli/soak.ts';
+import { durationMs } from '../../actors/cli/configuration/quantity.ts';
+import { asymmu, type Ended, type How } from './command.ts';
 
-const command = fileURLToPath(new URL('../../bin/asymmu.js', import.meta.url));
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** `asymmu soak` with these words; `onOut` is told of all output so far. */
-function soak(words: string, onOut: (out: string, interrupt: () => void) => void = () => {}): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [command, 'soak', ...words.split(' ')]);
-    let out = '';
-    let err = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-      onOut(out, () => child.kill('SIGINT'));
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text;
-    });
-    child.on('close', (code) => resolve({ code, out, err }));
-  });
-}
+/** `asymmu soak` with these words. */
+const soak = (words: string, how?: How): Promise<Ended> => asymmu(['soak', ...words.split(' ')], how);
 
 describe('asymmu soak', () => {
   test('of good rounds ends with a summary and exit code 0', async () => {
-    const { code, out } = await soak('repaint --board tiny-2 --no-draw --rounds 3 --seed 7');
-    expect(out).toMatch(/GOOD {2}no property was violated in 3 rounds, seed 7/);
-    expect(out).toMatch(/rounds +3 good, 0 violated, 0 inconclusive/);
-    expect(out).toMatch(/memory +\d+ MiB at the start, \d+ MiB at most, \d+ MiB at the end/);
+    const { code, stdout } = await soak('repaint --board tiny-2 --no-draw --rounds 3 --seed 7');
+    expect(stdout).toMatch(/GOOD {2}no property was violated in 3 rounds, seed 7/);
+    expect(stdout).toMatch(/rounds +3 good, 0 violated, 0 inconclusive/);
+    expect(stdout).toMatch(/memory +\d+ MiB at the start, \d+ MiB at most, \d+ MiB at the end/);
     expect(code).toBe(0);
   });
 
   test('prints what decides its rounds first, and the same document as JSON', async () => {
     const words = 'repaint --rounds 2 --seed 0x10 --revision v5';
     const [text, json] = await Promise.all([soak(words), soak(`${words} --json`)]);
-    expect(text.out).toMatch(/^ {2}scenarios +repaint\n {2}boards +drawn .*\n {2}kernel +drawn .*, revision v5\n/);
-    const document = JSON.parse(json.out);
+    expect(text.stdout).toMatch(/^ {2}scenarios +repaint\n {2}boards +drawn .*\n {2}kernel +drawn .*, revision v5\n/);
+    const document = JSON.parse(json.stdout);
     expect(document).toMatchObject({
       command: 'soak',
       config: { scenarios: ['repaint'], rounds: 2, seed: 16 },
@@ -54,30 +31,36 @@ describe('asymmu soak', () => {
 
   test('catches a bad twin in the first round, and says how to run that round again', async () => {
     const words = 'repaint/no-flush --board tiny-2 --no-draw';
-    const { code, out } = await soak(`${words} --rounds 5 --seed 3 --first-round 4`);
+    const { code, stdout } = await soak(`${words} --rounds 5 --seed 3 --first-round 4`);
     expect(code).toBe(1);
-    expect(out).toMatch(/VIOLATED {2}stale/);
-    expect(out).toMatch(/VIOLATED {2}a property was violated in 1 of 1 round,/);
-    const again = out.match(/again: asymmu soak (.*)/)![1]!;
+    expect(stdout).toMatch(/VIOLATED {2}stale/);
+    expect(stdout).toMatch(/VIOLATED {2}a property was violated in 1 of 1 round,/);
+    const again = stdout.match(/again: asymmu soak (.*)/)![1]!;
     expect(again).toBe(`${words} --seed 3 --first-round 4 --rounds 1`);
     const repeated = await soak(`${again} --json`);
     expect(repeated.code).toBe(1);
-    const seed = out.match(/2 CPUs, seed (\d+)/)![1];
-    expect(JSON.parse(repeated.out).violations[0]).toMatchObject({ property: 'stale', round: 4, seed: Number(seed) });
+    const seed = stdout.match(/2 CPUs, seed (\d+)/)![1];
+    expect(JSON.parse(repeated.stdout).violations[0]).toMatchObject({
+      property: 'stale',
+      round: 4,
+      seed: Number(seed),
+    });
   });
 
   test('sums up at the first interrupt: good after complete rounds, without a verdict before', async () => {
     let told = false;
-    const some = await soak('repaint --board tiny-2 --no-draw --for 10m', (out, interrupt) => {
-      if (told || !out.includes('seed')) return;
-      told = true;
-      setTimeout(interrupt, 3000);
+    const some = await soak('repaint --board tiny-2 --no-draw --for 10m', {
+      onOutput: (stdout, child) => {
+        if (told || !stdout.includes('seed')) return;
+        told = true;
+        setTimeout(() => child.kill('SIGINT'), 3000);
+      },
     });
-    expect(some.out).toMatch(/GOOD {2}no property was violated in \d+ rounds, seed \d+; interrupted/);
-    expect(some.out).toMatch(/go on +asymmu soak repaint --board tiny-2 --no-draw --seed \d+ --first-round \d+/);
+    expect(some.stdout).toMatch(/GOOD {2}no property was violated in \d+ rounds, seed \d+; interrupted/);
+    expect(some.stdout).toMatch(/go on +asymmu soak repaint --board tiny-2 --no-draw --seed \d+ --first-round \d+/);
     expect(some.code).toBe(0);
     const none = await soak('repaint --board asymmetric-8 --no-draw --for 1s --memory 32GiB');
-    expect(none.out).toMatch(/INCONCLUSIVE {2}time was over without a verdict: 0 rounds/);
+    expect(none.stdout).toMatch(/INCONCLUSIVE {2}time was over without a verdict: 0 rounds/);
     expect(none.code).toBe(3);
   });
 
@@ -88,9 +71,9 @@ describe('asymmu soak', () => {
       ['no-such-scenario', "unknown scenario 'no-such-scenario'"],
     ];
     for (const [words, message] of mistakes) {
-      const { code, out, err } = await soak(words);
-      expect(err).toContain(message);
-      expect(out).toBe('');
+      const { code, stdout, stderr } = await soak(words);
+      expect(stderr).toContain(message);
+      expect(stdout).toBe('');
       expect(code).toBe(2);
     }
   });

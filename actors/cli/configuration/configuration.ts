@@ -1,8 +1,7 @@
-import { randomInt } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { formatSize, parseSize } from '../../../src/arch/address.ts';
+import { formatSize } from '../../../src/arch/address.ts';
 import { type Board, granuleBytes, granules, memoryBytes, type VaBits } from '../../../src/hardware/board.ts';
 import { validateBoard } from '../../../src/hardware/board-check.ts';
 import { type BoardSize, resizeBoard } from '../../../src/hardware/board-resize.ts';
@@ -23,6 +22,7 @@ import { librarySource, loadScenario } from '../../thread/scenario-loader.ts';
 import { loadBoard } from '../board/board-file.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { isUsageError, usageError } from '../usage-error.ts';
+import { seedFrom, sizeInBytes, wholeNumber } from './quantity.ts';
 import { unknownScenario } from './scenario-name.ts';
 import { moduleProblem, scenarioProblem } from './scenario-problem.ts';
 
@@ -190,6 +190,24 @@ function sizeOptions({ cpus, memory, granule, vaBits }: ConfigurationOptions): s
   return optionWords({ cpus, memory, granule, vaBits }).join(' ');
 }
 
+/** What was asked for, as words of a command line that asks for it again; the seed is not among them, it may have been drawn. */
+export function askedWords(asked: ConfigurationOptions): string[] {
+  const { board, cpus, memory, granule, vaBits, revision, rodata, kfence, debugPagealloc, realm, preemptRt } = asked;
+  return optionWords({
+    board,
+    cpus,
+    memory,
+    granule,
+    vaBits,
+    revision,
+    rodata,
+    kfence,
+    debugPagealloc,
+    realm,
+    preemptRt,
+  });
+}
+
 /** Options as words of a command line; those that were not given are left out. */
 export function optionWords(options: { readonly [name: string]: string | boolean | undefined }): string[] {
   return Object.entries(options).flatMap(([name, value]) => {
@@ -207,28 +225,6 @@ function vaBits(text: string): VaBits {
   return bits;
 }
 
-/** Milliseconds without progress that are a verdict: too few, and a busy host looks like a hang. */
-export function stallTime(text: string): number {
-  const ms = wholeNumber('--stall', text);
-  if (ms < SHORTEST_STALL_MS) throw usageError(`--stall: '${text}' is less than ${SHORTEST_STALL_MS} ms`);
-  return ms;
-}
-
-const SHORTEST_STALL_MS = 100;
-
-export function wholeNumber(option: string, text: string): number {
-  if (!/^\d+$/.test(text)) throw usageError(`${option}: '${text}' is not a whole number`);
-  return Number(text);
-}
-
-function sizeInBytes(option: string, text: string): number {
-  const bytes = parseSize(text);
-  if (bytes === undefined) throw usageError(`${option}: '${text}' is not a size; expected for example 512MiB or 4GiB`);
-  if (bytes >= 2 ** 48) throw usageError(`${option}: '${text}' is more than physical addresses reach, 256TiB`);
-  if (bytes === 0) throw usageError(`${option}: a board without memory holds no kernel`);
-  return bytes;
-}
-
 /** `{ key: text }` if it is one of the choices; nothing if it was not given. */
 function given<K extends string, T extends string>(
   key: K,
@@ -239,14 +235,6 @@ function given<K extends string, T extends string>(
   const choice = choices.find((one) => one === text);
   if (choice === undefined) throw usageError(`--${key}: '${text}' is none of ${choices.join(', ')}`);
   return { [key]: choice } as Record<K, T>;
-}
-
-/** 32 bits: given, or drawn. */
-export function seedFrom(text: string | undefined): number {
-  if (text === undefined) return randomInt(2 ** 32);
-  if (!/^(0x[0-9a-f]+|\d+)$/i.test(text) || Number(text) >= 2 ** 32)
-    throw usageError(`--seed: '${text}' is not a number from 0 to ${2 ** 32 - 1}`);
-  return Number(text);
 }
 
 /** What is printed before anything starts, and stands in every document. */

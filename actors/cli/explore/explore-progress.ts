@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:tty';
 import type { SearchProgress } from '../../campaign/search-pool.ts';
+import { clockText } from '../terminal/clock.ts';
 import { statusLine } from '../terminal/status-line.ts';
 import type { ExploreRequest } from './explore-request.ts';
 
@@ -28,14 +29,7 @@ export function progressLine(
   );
   const done = Number.isFinite(leftMs) ? Math.min(1, elapsedMs / (elapsedMs + Math.max(0, leftMs))) : 0;
   const full = Math.round(done * BAR_CELLS);
-  const left = Number.isFinite(leftMs) ? `${time(leftMs)} left` : 'starting';
+  const left = Number.isFinite(leftMs) ? `${clockText(leftMs)} left` : 'starting';
   const rate = `${Math.round(1000 * perMs).toLocaleString('en-US')}/s`;
   return `[${'#'.repeat(full)}${'-'.repeat(BAR_CELLS - full)}] ${schedules.toLocaleString('en-US')} schedules · ${rate} · ${left}`;
-}
-
-/** h:mm:ss. */
-function time(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  const two = (part: number): string => String(part).padStart(2, '0');
-  return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
 }

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { MOST_POINTS } from '../../campaign/exploration.ts';
 import { MOST_SCHEDULES } from '../../campaign/search-plan.ts';
 import { STRATEGIES, STRATEGY_NAMES, type StrategyName, type StrategyOptions } from '../../campaign/strategies.ts';
-import { type ConfigurationOptions, wholeNumber } from '../configuration/configuration.ts';
-import { durationMs } from '../soak.ts';
+import type { ConfigurationOptions } from '../configuration/configuration.ts';
+import { durationMs, numberBetween } from '../configuration/quantity.ts';
 import { usageError } from '../usage-error.ts';
 import { configureExplored, type Explored } from './explore-configuration.ts';
 
@@ -138,11 +138,4 @@ function jobsFor(strategy: StrategyName, text: string | undefined): number {
 
 function positive(option: string, text: string): number {
   return numberBetween(option, text, 1, MOST_SCHEDULES);
-}
-
-function numberBetween(option: string, text: string, least: number, most: number): number {
-  const number = wholeNumber(option, text);
-  if (number < least || number > most)
-    throw usageError(`${option}: '${text}' is not a number from ${least} to ${most}`);
-  return number;
 }

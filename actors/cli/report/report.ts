@@ -1,7 +1,7 @@
 import { formatSize } from '../../../src/arch/address.ts';
 import type { Violation } from '../../../src/check/violation.ts';
 import type { RunOutcome } from '../../thread/board-run.ts';
-import { type Configuration, optionWords } from '../configuration/configuration.ts';
+import { askedWords, type Configuration } from '../configuration/configuration.ts';
 import { dangersSeen, tableBytes } from '../document/run-document.ts';
 import type { Style } from '../terminal/style.ts';
 import { wrap } from '../terminal/wrap.ts';
@@ -150,10 +150,8 @@ function followers(rest: readonly Violation[], outcome: Failure, style: Style): 
 }
 
 /** The command line that runs the same again. */
-export function command({ reference, seed, asked = {} }: Configuration): string {
-  const { board, cpus, memory, granule, vaBits, revision, rodata, kfence, debugPagealloc, realm, preemptRt } = asked;
-  const options = { board, cpus, memory, granule, vaBits, revision, rodata, kfence, debugPagealloc, realm, preemptRt };
-  return ['asymmu run', reference.name, ...optionWords({ ...options, seed: String(seed) })].join(' ');
+function command({ reference, seed, asked = {} }: Configuration): string {
+  return ['asymmu run', reference.name, ...askedWords(asked), `--seed ${seed}`].join(' ');
 }
 
 function phaseLines({ phases }: RunOutcome): string[] {
