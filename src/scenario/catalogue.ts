@@ -10,6 +10,7 @@ import { interruptedSplit, interruptedSplitTwins } from './interrupts/interrupte
 import { hotRemoveScenarios } from './ptdump/hot-remove.ts';
 import { ptdump } from './ptdump/ptdump.ts';
 import { ptdumpHarmless } from './ptdump/ptdump-harmless.ts';
+import { ptdumpOthers } from './ptdump/ptdump-others.ts';
 import { ptdumpTwins } from './ptdump/ptdump-twins.ts';
 import { idRegisterIgnored, idRegisterTrusted } from './repaint/id-register.ts';
 import { lateCpu, lateCpuAdmitted } from './repaint/late-cpu.ts';
@@ -68,6 +69,7 @@ export const catalogue: readonly Scenario[] = [
   ...ptdumpHarmless,
   ...ptdumpTwins,
   ...hotRemoveScenarios,
+  ...ptdumpOthers,
   vmallocInTurns,
   ...vmallocTwins,
   debugPagealloc,

@@ -9,7 +9,7 @@ import { pgtableFree } from '../../kernel/tables/pgalloc.ts';
 import { PTE_ADDRESS } from '../../kernel/tables/pgtable-prot.ts';
 import { flushTlbKernelPgtable } from '../../kernel/tables/tlbflush.ts';
 import type { Scenario } from '../scenario.ts';
-import { hotplugArea } from '../staging/ptdump-area.ts';
+import { hotplugArea, pmdEntry, slot } from '../staging/ptdump-area.ts';
 import { letDumperGoOn, programsOf, ptdumpScenario } from './ptdump.ts';
 
 /**
@@ -17,7 +17,8 @@ import { letDumperGoOn, programsOf, ptdumpScenario } from './ptdump.ts';
  * of memory hotplug does, where the dumper takes it. Linux: free_empty_pte_table(), arch/arm64/mm/mmu.c, under
  * mem_hotplug_begin() of try_remove_memory(), mm/memory_hotplug.c.
  */
-function* removeTable(cpu: Cpu, k: Kernel, entry: number, va: number): Op {
+function* removeTable(cpu: Cpu, k: Kernel, va: number): Op {
+  const entry = yield* pmdEntry(cpu, k, va);
   yield* letDumperGoOn(cpu, k, 'mem_hotplug_lock');
   yield* downWrite(cpu, k, 'mem_hotplug_lock');
   const table = Number((yield* load(cpu, entry)) & PTE_ADDRESS);
@@ -27,7 +28,11 @@ function* removeTable(cpu: Cpu, k: Kernel, entry: number, va: number): Op {
   yield* upWrite(cpu, k, 'mem_hotplug_lock');
 }
 
-const removal = programsOf(hotplugArea, removeTable, false);
+const removal = programsOf({
+  place: (k, round) => slot(k, hotplugArea(k), round),
+  free: removeTable,
+  replaces: false,
+});
 
 export const hotRemove = ptdumpScenario({
   ...removal,

@@ -1,3 +1,4 @@
+import { levelBytes } from '../../arch/granule.ts';
 import type { Board } from '../../hardware/board.ts';
 import { boardPresets } from '../../hardware/board-presets.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
@@ -5,7 +6,7 @@ import { load } from '../../hardware/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import type { Kernel, KernelText } from '../../kernel/kernel.ts';
-import { ptdumpWalk } from '../../kernel/ptdump/ptdump-walk.ts';
+import { ptdumpCheckWx, ptdumpWalk } from '../../kernel/ptdump/ptdump-walk.ts';
 import { pmdFreePtePage } from '../../kernel/tables/table-free.ts';
 import { briefWork } from '../brief-work.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
@@ -26,10 +27,20 @@ export const threeCpus: Board = {
   cpus: Array.from({ length: 3 }, () => oneBlock.cpus[0]!),
 };
 
-/** What frees a table; `entry`: the PMD entry that leads to it, `va`: what it translates first. */
-export type Free = (cpu: Cpu, k: Kernel, entry: number, va: number) => Op;
+/** Tables that come and go while somebody dumps them. */
+export interface ComingAndGoing {
+  /** What the table of a round translates first. */
+  readonly place: (k: Kernel, round: number) => number;
+  /** Makes the table for `va`, with nothing mapped in it that anybody wants. */
+  readonly make?: (cpu: Cpu, k: Kernel, va: number) => Op;
+  /** Frees it again. */
+  readonly free: (cpu: Cpu, k: Kernel, va: number) => Op;
+  /** A block takes its place afterwards. */
+  readonly replaces?: boolean;
+  /** How many, one after the other, where programs are long. */
+  readonly rounds?: number;
+}
 
-/** Tables that are freed one after the other, where programs are long. */
 const ROUNDS = 48;
 
 /**
@@ -75,30 +86,27 @@ export function inTurns(text: KernelText): KernelText {
   };
 }
 
-/**
- * CPU 0 frees tables of `area`, and a block takes the place of each if it `replaces` them; CPU 1 dumps, and so does CPU 2, if there
- * is one; all others read.
- */
-export function programsOf(
-  area: (k: Kernel) => number,
-  free: Free,
+/** CPU 0 makes tables and frees them; CPU 1 dumps, and CPU 2, if there is one, looks for W+X; all others read. */
+export function programsOf({
+  place,
+  make = mapAndUnmap,
+  free,
   replaces = true,
   rounds = ROUNDS,
-): Pick<Scenario, 'programs' | 'briefPrograms'> {
+}: ComingAndGoing): Pick<Scenario, 'programs' | 'briefPrograms'> {
   function* freeInTurns(cpu: Cpu, k: Kernel): Op {
     const alone = k.board.cpus.length === 1;
     for (let round = 0; round < rounds; round++) {
-      const va = slot(k, area(k), round);
-      yield* mapAndUnmap(cpu, k, va);
-      const entry = yield* pmdEntry(cpu, k, va);
+      const va = place(k, round);
+      yield* make(cpu, k, va);
       if (dumperIsFirst(round) && !alone) {
         reach(cpu, unmapped(round));
         yield* until(cpu, aboutToRead(round));
       }
-      yield* free(cpu, k, entry, va);
+      yield* free(cpu, k, va);
       reach(cpu, dumperIsFirst(round) ? freedOrWaiting(round) : unmapped(round));
       if (!dumperIsFirst(round) && !alone) yield* until(cpu, aboutToRead(round));
-      if (replaces) yield* mapBlock(cpu, k, entry);
+      if (replaces) yield* mapBlock(cpu, k, yield* pmdEntry(cpu, k, va));
       reach(cpu, over(round));
     }
   }
@@ -106,32 +114,40 @@ export function programsOf(
   function* dumpInTurns(cpu: Cpu, k: Kernel): Op {
     for (let round = 0; round < rounds; round++) {
       yield* until(cpu, unmapped(round));
-      yield* dump(cpu, k, round + 1);
+      yield* dump(cpu, k, round);
       reach(cpu, aboutToRead(round)); // where there was no table to read
     }
   }
 
-  function* dump(cpu: Cpu, k: Kernel, slots: number): Op {
-    yield* ptdumpWalk(cpu, k, area(k), slot(k, area(k), slots), () => {});
+  /** All from the first place to that of `round`. */
+  const spanOf = (k: Kernel, round: number): [start: number, end: number] => [
+    place(k, 0),
+    place(k, round) + levelBytes(k.space.granule, 2),
+  ];
+
+  function* dump(cpu: Cpu, k: Kernel, round: number): Op {
+    yield* ptdumpWalk(cpu, k, ...spanOf(k, round), () => {});
   }
 
   function* freeOnce(cpu: Cpu, k: Kernel): Op {
-    const va = slot(k, area(k), 0);
-    yield* mapAndUnmap(cpu, k, va);
+    const va = place(k, 0);
+    yield* make(cpu, k, va);
     yield* elsewhere(cpu, k);
-    const entry = yield* pmdEntry(cpu, k, va);
-    yield* free(cpu, k, entry, va);
-    if (replaces) yield* mapBlock(cpu, k, entry);
+    yield* free(cpu, k, va);
+    if (replaces) yield* mapBlock(cpu, k, yield* pmdEntry(cpu, k, va));
   }
 
-  const dumpOnce: Program = (cpu, k) => dump(cpu, k, 1);
+  const dumpOnce: Program = (cpu, k) => dump(cpu, k, 0);
+  function* checkOnce(cpu: Cpu, k: Kernel): Op {
+    yield* ptdumpCheckWx(cpu, k, ...spanOf(k, 0));
+  }
   /** Beside the one that goes in turns: as often as it likes. */
-  function* dumpAgain(cpu: Cpu, k: Kernel): Op {
-    for (let round = 0; round < rounds; round++) yield* dump(cpu, k, round + 1);
+  function* checkAgain(cpu: Cpu, k: Kernel): Op {
+    for (let round = 0; round < rounds; round++) yield* ptdumpCheckWx(cpu, k, ...spanOf(k, round));
   }
 
-  const inTurns: readonly Program[] = [freeInTurns, dumpInTurns, dumpAgain];
-  const once: readonly Program[] = [freeOnce, dumpOnce, dumpOnce];
+  const inTurns: readonly Program[] = [freeInTurns, dumpInTurns, checkAgain];
+  const once: readonly Program[] = [freeOnce, dumpOnce, checkOnce];
   const work = (first: Program | undefined): Program => (first === undefined ? briefWork : then(first, briefWork));
   return { programs: (cpu) => work(inTurns[cpu]), briefPrograms: (cpu) => work(once[cpu]) };
 }
@@ -148,15 +164,18 @@ const then = (first: Program, second: Program): Program =>
     yield* second(cpu, k);
   };
 
-const freePtePage: Free = function* (cpu, k, entry, va) {
-  yield* pmdFreePtePage(cpu, k, entry, va);
+const vmallocTables: ComingAndGoing = {
+  place: (k, round) => slot(k, vmallocArea(k), round),
+  *free(cpu, k, va) {
+    yield* pmdFreePtePage(cpu, k, yield* pmdEntry(cpu, k, va), va);
+  },
 };
 
-export const vmalloc = programsOf(vmallocArea, freePtePage);
+export const vmalloc = programsOf(vmallocTables);
 /** Where what comes after the free would be caught first. */
-export const vmallocFreeOnly = programsOf(vmallocArea, freePtePage, false);
+export const vmallocFreeOnly = programsOf({ ...vmallocTables, replaces: false });
 /** Where each round takes its time. */
-export const vmallocFewRounds = programsOf(vmallocArea, freePtePage, true, 6);
+export const vmallocFewRounds = programsOf({ ...vmallocTables, rounds: 6 });
 
 /** A scenario of this kind: the good text, in turns, but for `change`. */
 export function ptdumpScenario(

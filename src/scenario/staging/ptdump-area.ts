@@ -36,13 +36,13 @@ export function slot({ space }: Kernel, area: number, which: number): number {
   return area + which * levelBytes(space.granule, 2);
 }
 
-/** Address of the PMD entry for `va`; all tables above it are there. */
-export function* pmdEntry(cpu: Cpu, k: Kernel, va: number): Op<number> {
+/** Address of the PMD entry for `va`, or of the PUD entry; all tables above it are there. */
+export function* pmdEntry(cpu: Cpu, k: Kernel, va: number, of = 2): Op<number> {
   const { space } = k;
   let table = k.symbols.swapperPgDir;
-  for (let level: number = space.startLevel; level < 2; level++)
+  for (let level: number = space.startLevel; level < of; level++)
     table = Number((yield* load(cpu, tableVa(k, table) + entryOffset(space, level, 0, va))) & PTE_ADDRESS);
-  return tableVa(k, table) + entryOffset(space, 2, 0, va);
+  return tableVa(k, table) + entryOffset(space, of, 0, va);
 }
 
 /** Pages are mapped at `va`, in a PTE table, and unmapped again: the table stays. Linux: vmap(), vunmap(). */
