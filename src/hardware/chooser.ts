@@ -37,7 +37,7 @@ export function seededChooser(seed: number): Choose {
     state ^= state << 5;
     // The same, and much cheaper where the remainder would be one of floating-point numbers.
     if (bound === NOISE) return state & (NOISE - 1);
-    return (state >>> 0) % bound;
+    return ((state >>> 0) % (bound >>> 0)) | 0; // unsigned words in and out, for the same reason
   };
 }
 

@@ -61,7 +61,7 @@ export function attachTlb(
 ): Tlb {
   const { entries, ways } = geometry;
   const sets = entries / ways;
-  const guessSlots = 2 ** Math.ceil(Math.log2(entries));
+  const guessSlots = 1 << Math.ceil(Math.log2(entries));
   const tlb: Tlb = {
     entries,
     ways,
