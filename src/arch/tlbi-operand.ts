@@ -59,11 +59,15 @@ export function encodeVaOperand(va: Address, asid = 0, ttl = 0, granule?: Granul
   });
 }
 
+// Every TLBI comes through here: an operand's halves as numbers are many times faster than its fields as bigints.
+const OPERAND = new BigUint64Array(1);
+const HALVES = new Uint32Array(OPERAND.buffer);
+
 /** The 4 KiB the operand names; an entry of a larger granule covers all of them or none. */
 export function decodeVaOperand(operand: bigint): TlbiExtent {
-  // Every TLBI comes through here: the halves as numbers are ten times faster than the fields as bigints.
-  const low = Number(BigInt.asUintN(32, operand));
-  const high = Number(BigInt.asUintN(32, operand >> 32n));
+  OPERAND[0] = operand;
+  const low = HALVES[0]!;
+  const high = HALVES[1]!;
   const units = (high & VA_HIGH) * 2 ** 32 + low - ((high & VA_SIGN) !== 0 ? 2 ** 44 : 0);
   const start = units * 4096;
   const TG = (high >>> TTL_TG_SHIFT) & 3;

@@ -3,7 +3,7 @@ import { synchroniseContext } from './context.ts';
 import { DSBS, ISBS } from './counters.ts';
 import type { Cpu } from './cpu.ts';
 import { buffered, drainEverything } from './drain.ts';
-import { complete, issued } from './dvm.ts';
+import { complete, type DvmRecord, issued } from './dvm.ts';
 import { completedOwn, SEEN_BY_OWN_WALKER } from './early-translation.ts';
 import { completeText } from './instruction-cache.ts';
 import { applyRecord, applyUpTo } from './maintenance.ts';
@@ -12,7 +12,9 @@ import { note } from './trace.ts';
 
 export type Barrier = 'ish' | 'ishst' | 'nsh' | 'nshst';
 
+/** A form's number in the trace is its index here. */
 export const BARRIERS: readonly Barrier[] = ['ish', 'ishst', 'nsh', 'nshst'];
+const NUMBER: Readonly<Record<Barrier, number>> = { ish: 0, ishst: 1, nsh: 2, nshst: 3 };
 
 /**
  * DSB. `ish` and `ishst` make this CPU's stores visible to all, `nsh` and `nshst` to its own walker: the others may go on
@@ -29,17 +31,22 @@ export function* dsb(cpu: Cpu, barrier: Barrier): Op {
     for (const local of cpu.ownLocal) applyRecord(cpu, local);
     completedOwn(cpu);
     cpu.observer.tlbisCompleted(cpu, cpu.ownLocal, false);
-    cpu.ownLocal.length = 0;
+    empty(cpu.ownLocal);
   }
   if (barrier === 'ish' && cpu.ownBroadcast.length > 0) {
     complete(cpu.dvm, cpu.id, cpu.ownTicket, cpu.relax);
     applyUpTo(cpu, issued(cpu.dvm));
     completedOwn(cpu);
     cpu.observer.tlbisCompleted(cpu, cpu.ownBroadcast, true);
-    cpu.ownBroadcast.length = 0;
+    empty(cpu.ownBroadcast);
   }
   if (barrier === 'ish' && cpu.ownText.length > 0) completeText(cpu);
-  cpu.step = note(cpu.trace, 'dsb', BARRIERS.indexOf(barrier), 0, 0n);
+  cpu.step = note(cpu.trace, 'dsb', NUMBER[barrier], 0, 0n);
+}
+
+/** One by one: the engine takes longer to set a length than to carry out a TLBI. */
+function empty(records: DvmRecord[]): void {
+  while (records.length > 0) records.pop();
 }
 
 /** ISB: writes to translation registers take effect, and what follows is fetched and translated anew. */

@@ -176,10 +176,13 @@ export function readRecord(dvm: Dvm, position: number, out: DvmRecord): boolean 
  */
 export function complete(dvm: Dvm, self: number, position: number, relax: (spins: number) => void): void {
   const { control, cpuWords } = dvm;
-  for (let seen = completed(dvm); ahead(position, seen) > 0; seen = completed(dvm))
-    Atomics.compareExchange(control, CONTROL_DVM_COMPLETED, seen, position);
+  for (let seen = completed(dvm); ahead(position, seen) > 0; ) {
+    const before = Atomics.compareExchange(control, CONTROL_DVM_COMPLETED, seen, position);
+    if (before === seen) break;
+    seen = before;
+  }
   // Pairs with enterHazard(), which counts first and compares then: either it sees the completion, or we see it count.
-  // The atomic load above comes last, so that plain ones may follow: this looks at every CPU there is.
+  // The atomic access above comes last, so that plain loads may follow: this looks at every CPU there is.
   for (let cpu = 0, word = CPU_HAZARD; cpu < dvm.cpuCount; cpu++, word += CPU_WORDS) {
     const hazard = cpuWords[word]!;
     if ((hazard & 1) === 0 || cpu === self) continue;

@@ -132,7 +132,7 @@ export function refetch(memory: Memory, cpu: number): void {
   for (let index = 0; index < TEXT_WORDS; index++) {
     const at = copyAt(cpu, index);
     memory.watcher?.read(copiesWord + cpu * TEXT_WORDS + index);
-    for (let copy = Atomics.load(copies, at); ; ) {
+    for (let copy = copies[at]!; ; ) {
       const cached = copy & VALUES;
       const fresh = cached | (cached << FETCHED_SHIFT);
       if (copy === fresh) break;

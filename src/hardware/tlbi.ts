@@ -22,6 +22,7 @@ import { note } from './trace.ts';
 
 /** An operation's number in the trace is its index here. */
 export const TLBI_NAMES = Object.keys(TLBI) as TlbiName[];
+const NUMBER = Object.fromEntries(TLBI_NAMES.map((name, index) => [name, index])) as Readonly<Record<TlbiName, number>>;
 
 /** TLBI. Broadcast forms go to the shared log; local ones act on this CPU alone, at once or by its next DSB. */
 export function* tlbi(cpu: Cpu, name: TlbiName, operand = 0n): Op {
@@ -29,7 +30,7 @@ export function* tlbi(cpu: Cpu, name: TlbiName, operand = 0n): Op {
   if (stop !== undefined) yield stop;
   const record = tlbiRecord(cpu, name, operand);
   cpu.counts[TLBIS]!++;
-  cpu.step = note(cpu.trace, 'tlbi', TLBI_NAMES.indexOf(name), record.start, operand, record.end);
+  cpu.step = note(cpu.trace, 'tlbi', NUMBER[name], record.start, operand, record.end);
   if (TLBI[name].broadcast) {
     cpu.ownTicket = issue(cpu.dvm, cpu.id, record.flags, record.start, record.end, record.asid);
     cpu.ownBroadcast.push(record);
