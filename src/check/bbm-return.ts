@@ -42,7 +42,7 @@ export function judgeReturn(watch: Watch, cpu: Cpu, regime: Regime): void {
 }
 
 /** Broadcast TLBIs of others that have completed, and that this CPU carries out before it uses its TLB again. */
-function removalsDue({ dvm, words }: Cpu): DvmRecord[] | 'everything' {
+export function removalsDue({ dvm, words }: Cpu): DvmRecord[] | 'everything' {
   const end = completed(dvm);
   const due: DvmRecord[] = [];
   if (ahead(end, words[CPU_APPLIED]!) > dvm.records) return 'everything';

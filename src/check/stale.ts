@@ -5,6 +5,7 @@ import { read } from '../hardware/memory.ts';
 import { placeOf } from '../hardware/table-word.ts';
 import { asidOf } from '../hardware/tlb-entry.ts';
 import { isCacheable } from './bbm-rule.ts';
+import { judgeLeftOver } from './left-over.ts';
 import { asidOfRoot, noteAnnounced, type PendingChange, pendingIn } from './pending.ts';
 import { REPLACED } from './pending-row.ts';
 import type { Property } from './violation.ts';
@@ -18,7 +19,10 @@ export const stale: Property = {
   name: 'stale',
   says: 'once the kernel has announced that old translations of a range are gone, they are, and no access uses one',
   mood: 'always',
-  observe: ({ report, kernel }) => ({
+  observe: (watch) => ({
+    rootWritten(cpu, regime) {
+      judgeLeftOver(watch, cpu, regime);
+    },
     announced(cpu, name, start, end, asid) {
       const changes = pendingIn(cpu, start, end, asid);
       const buffered = bufferedIn(cpu, start, end, asid);
@@ -26,7 +30,7 @@ export const stale: Property = {
       if (changes.length === 0 && buffered === 0 && !unsynchronised) return;
       if (changes.length > 0) noteAnnounced(cpu, start, end, asid);
       const missing = missingOf(changes, buffered);
-      report(
+      watch.report(
         cpu,
         'stale',
         `${name}: old translations were announced to be gone, but ${WHY[missing]}`,
@@ -40,11 +44,11 @@ export const stale: Property = {
     withdrawnUse(cpu, va, way) {
       // Without a note that was announced, the entry was replaced again after the announcement: its flush is under way.
       if (!pendingIn(cpu, va, va + 1, asidOf(cpu.tlb, way)).some(({ announced }) => announced)) return;
-      report(
+      watch.report(
         cpu,
         'stale',
         `an access to ${formatVa(va)} used a translation that was replaced before the kernel announced it gone`,
-        describeEntry(cpu, kernel.space, way),
+        describeEntry(cpu, watch.kernel.space, way),
         remedyFor('TLBI', ''),
       );
     },
@@ -88,6 +92,7 @@ const FLUSHED_BY: Readonly<Record<string, string>> = {
   'repaint.released': 'linear_map_split_to_ptes()',
   'asid.reused': 'new_context()',
   set_memory: '__change_memory_common()',
+  mark_linear_text_alias_ro: 'update_mapping_prot()',
   'memory.removed': 'unmap_hotplug_range()',
   purge_vmap_area: '__purge_vmap_area_lazy()',
 };

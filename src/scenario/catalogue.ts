@@ -15,6 +15,7 @@ import { ptdumpTwins } from './ptdump/ptdump-twins.ts';
 import { idRegisterIgnored, idRegisterTrusted } from './repaint/id-register.ts';
 import { lateCpu, lateCpuAdmitted } from './repaint/late-cpu.ts';
 import { heldUpCpu, preemptRt, repaint, twins } from './repaint/repaint.ts';
+import { textAliasNotFlushed } from './repaint/text-alias.ts';
 import type { Scenario } from './scenario.ts';
 import { early, earlyAlone, earlyTwins, realm } from './split/early.ts';
 import { splitLeaf, splitTwins } from './split/split.ts';
@@ -25,6 +26,7 @@ import { pagesOnly, pagesOnlyTwins } from './staging/contiguous-map.ts';
 import { asidNotFlushed, asidReuse } from './user/asid-reuse.ts';
 import { contpte, contpteTwins, contpteWithoutBbml2 } from './user/contpte.ts';
 import { hugePageProtected, rangeNotInStrides } from './user/huge-page.ts';
+import { processAfterRepaint, processTwins } from './user/process-after-repaint.ts';
 import { setMemory } from './vmalloc/set-memory.ts';
 import { setMemoryTwins } from './vmalloc/set-memory-twins.ts';
 import { vmallocInTurns, vmallocTwins } from './vmalloc/vmalloc.ts';
@@ -35,6 +37,7 @@ export const catalogue: readonly Scenario[] = [
   heldUpCpu,
   preemptRt,
   ...twins,
+  textAliasNotFlushed,
   lateCpu,
   lateCpuAdmitted,
   splitLeaf,
@@ -74,6 +77,8 @@ export const catalogue: readonly Scenario[] = [
   ...vmallocTwins,
   debugPagealloc,
   innerLeaveDefers,
+  processAfterRepaint,
+  ...processTwins,
   asidReuse,
   asidNotFlushed,
   hugePageProtected,

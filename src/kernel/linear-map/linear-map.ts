@@ -6,6 +6,7 @@ import type { MemoryBank } from '../../hardware/board.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
 import { placeTable } from '../../hardware/frame.ts';
 import { load, store } from '../../hardware/load-store.ts';
+import { announce } from '../../hardware/milestone.ts';
 import type { Op } from '../../hardware/op.ts';
 import { storeRun } from '../../hardware/table-fill.ts';
 import { physToVirt } from '../address-space.ts';
@@ -192,11 +193,14 @@ function isNormal(entry: bigint): boolean {
 export interface LinearMapText {
   /** What RAM may be mapped with, but for the kernel's alias and KFENCE's pool. `force`: what `forcePteMapping` says. */
   readonly ramFlags: (force: boolean) => MappingFlags;
+  /** The end of update_mapping_prot(). */
+  readonly flush: typeof flushTlbKernelRange;
 }
 
 /** Where single pages may have to change and blocks cannot be split: neither blocks nor contiguous groups. */
 export const LINEAR_MAP_6_18: LinearMapText = {
   ramFlags: (force) => ({ noExec: true, noBlock: force, noCont: force }),
+  flush: flushTlbKernelRange,
 };
 
 /** Whether the linear map holds blocks although somebody will want to change single pages. Linux: map_mem(). */
@@ -243,7 +247,8 @@ export function* markLinearTextAliasRo(cpu: Cpu, k: Kernel): Op {
   const bytes = space.initBegin - space.text;
   const prot = maybeNg(k.config, PAGE_KERNEL_RO);
   yield* createPgdMapping(cpu, k, symbols.swapperPgDir, space.text, va, bytes, prot, { noCont: true });
-  yield* flushTlbKernelRange(cpu, k, va, va + bytes);
+  yield* k.text.linearMap.flush(cpu, k, va, va + bytes);
+  announce(cpu, 'mark_linear_text_alias_ro', va, va + bytes); // nobody can write to text any more
 }
 
 /** RAM as memblock keeps it, start and end: banks that touch are one region. `banks`: sorted and disjoint. */

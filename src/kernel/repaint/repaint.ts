@@ -41,6 +41,8 @@ export interface RepaintText {
   readonly release: (cpu: Cpu, k: Kernel) => Op;
   /** What a secondary does from the stop until it may go on. */
   readonly waitForBootCpu: StopFunction;
+  /** The end of it. */
+  readonly leaveIdmap: typeof cpuUninstallIdmap;
 }
 
 /** Linux: linear_map_maybe_split_to_ptes(). `requiresBbml2`: the map has blocks that somebody will want to split. */
@@ -141,7 +143,7 @@ function* waitForBootCpu(cpu: Cpu, k: Kernel): Op {
   yield* msr(cpu, 'TTBR1_EL1', swapper);
   yield* isb(cpu);
   mark(cpu, 'repaint.leaving');
-  yield* cpuUninstallIdmap(cpu, k);
+  yield* k.text.repaint.leaveIdmap(cpu, k);
 }
 
 /** SEVL; WFE; LDXR; CBNZ: sleeps until the flag is 0; pairs with the store in release. */
@@ -177,4 +179,5 @@ export const REPAINT_6_18: RepaintText = {
   flush,
   release,
   waitForBootCpu,
+  leaveIdmap: cpuUninstallIdmap,
 };

@@ -29,7 +29,8 @@ import { ableBlock } from './contpte.ts';
 
 const PAGES = [0, 1, 4];
 
-function* startProcess(cpu: Cpu, k: Kernel, number: number): Op<{ readonly mm: Mm; readonly ptep: number }> {
+/** A process of which one folio is mapped. All CPUs will run in it. */
+export function* startProcess(cpu: Cpu, k: Kernel, number: number): Op<{ readonly mm: Mm; readonly ptep: number }> {
   const mm = yield* mmAlloc(cpu, k, k.board.cpus.length - k.board.lateCpus.length);
   const ptep = yield* pteAllocMap(cpu, k, mm, USER_VA);
   yield* mapPages(cpu, k, mm, USER_VA, ptep, folioPte(k, number, 0), contPtes(k));
@@ -38,7 +39,7 @@ function* startProcess(cpu: Cpu, k: Kernel, number: number): Op<{ readonly mm: M
 }
 
 /** Runs in the process until it has used its pages; the last one to leave lets it end. */
-function* runIn(cpu: Cpu, k: Kernel, mm: Mm, number: number): Op {
+export function* runIn(cpu: Cpu, k: Kernel, mm: Mm, number: number): Op {
   yield* cpuSwitchMm(cpu, k, mm);
   for (const page of PAGES) {
     yield* readPage(cpu, k, mm, number, page);
