@@ -1,23 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { documentSchemas } from '../../actors/cli/document/document-schemas.ts';
 import { asymmu } from './command.ts';
-
-const small = ['--cpus', '2', '--seed', '1'];
-
-interface Cells {
-  readonly charts: readonly { readonly chart: string; readonly cells: readonly { readonly schedules: number }[] }[];
-  readonly tlb: readonly { readonly bbm: string; readonly rows: readonly object[] }[];
-}
-
-/** The coverage in the document of a search. */
-async function coverageWith(jobs: string): Promise<Cells> {
-  const args = ['explore', 'repaint', '--schedules', '40', '--coverage', '--jobs', jobs, '--json', ...small];
-  const { code, stdout, stderr } = await asymmu(args);
-  expect([code, stderr]).toEqual([0, '']);
-  const document = JSON.parse(stdout) as { coverage: Cells };
-  expect(documentSchemas.explore.safeParse(document).error).toBeUndefined();
-  return document.coverage;
-}
+import { coverageWith, small } from './covered-document.ts';
 
 describe('asymmu explore --coverage', () => {
   test('is in the document', async () => {
@@ -58,7 +41,7 @@ describe('asymmu explore --strategy novel', () => {
     const { violations } = JSON.parse(stdout) as { violations: { property: string; token: string }[] };
     expect([code, violations[0]!.property]).toEqual([1, 'stale']);
     const again = await asymmu(['replay', violations[0]!.token, '--json']);
-    const { violations: replayed } = JSON.parse(again.stdout) as typeof JSON & { violations: typeof violations };
+    const { violations: replayed } = JSON.parse(again.stdout) as { violations: typeof violations };
     expect([again.code, replayed[0]!.property]).toEqual([1, 'stale']);
   });
 

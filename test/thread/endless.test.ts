@@ -1,68 +1,26 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RunOutcome } from '../../actors/thread/board-run.ts';
-import { loadScenario } from '../../actors/thread/scenario-loader.ts';
+import { describe, expect, test } from 'vitest';
+import { oddPrograms, STALL_MS } from './odd-programs.ts';
 import { complaints, sharedRack, smallBoard } from './small-run.ts';
 
 /** Programs that never come to an end, and programs that only take long. */
 
 const run = sharedRack();
-const folder = mkdtempSync(join(tmpdir(), 'asymmu-'));
-beforeAll(async () => {
-  await runProgram('warm', '', '', 5000); // that workers take long to start is no stall of a program
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
-const from = (path: string): string => new URL(`../../src/${path}`, import.meta.url).href;
-const STALL_MS = 300;
-
-/** Runs a module whose CPU 2 does `body`, and CPU 3 `other`, when the system is up. `mine`, `yours`: words of their own. */
-async function runProgram(name: string, body: string, other = '', stallMs = STALL_MS): Promise<RunOutcome> {
-  const file = join(folder, `${name}.mjs`);
-  writeFileSync(
-    file,
-    `import { load, loadAdd, store } from '${from('hardware/load-store.ts')}';
-     import { dsb, isb } from '${from('hardware/barrier.ts')}';
-     import { tlbi } from '${from('hardware/tlbi.ts')}';
-     import { relaxWhile } from '${from('hardware/wait.ts')}';
-     import { mark } from '${from('kernel/kernel.ts')}';
-     const program = (body) => function* (cpu, k) {
-       mark(cpu, 'work.started');
-       const { panic_cpu: mine, num_online_cpus: yours } = k.symbols.variables;
-       yield* body(cpu, k, mine, yours, performance.now());
-       mark(cpu, 'work.finished');
-     };
-     const odd = program(function* (cpu, k, mine, yours, began) { ${body} });
-     const other = program(function* (cpu, k, mine, yours, began) { ${other} });
-     const quiet = program(function* () {});
-     export default { name: '${name}', summary: 'a test', board: 'asymmetric-8',
-       programs: (cpu) => (cpu === 2 ? odd : cpu === 3 ? other : quiet) };`,
-  );
-  const module = pathToFileURL(file).href;
-  return run(await loadScenario({ name, module }), { module, stallMs });
-}
+const runProgram = oddPrograms(run);
 
 describe('a program without an end is a hung CPU, by the state it is in and what it touches,', () => {
-  test.each<[what: string, body: string, message: RegExp]>([
-    ['if it reads one word', 'for (;;) yield* load(cpu, mine);', /last seen at a load of 0x[0-9a-f]{16}$/],
-  ])('%s', async (what, body, message) => {
-    const outcome = await runProgram(what.replaceAll(' ', '-'), body);
+  test('if it reads one word', async () => {
+    const outcome = await runProgram('reads', 'for (;;) yield* load(cpu, mine);');
     expect(outcome.verdict).toBe('violated');
     expect(outcome.violations).toHaveLength(1);
     const [violation] = outcome.violations;
     expect(violation).toMatchObject({ property: 'hung', cpu: 2 });
     expect(violation!.message).toMatch(/^CPU 2 has not got anywhere for \d+ ms, in state online: working, /);
-    expect(violation!.message).toMatch(message);
+    expect(violation!.message).toMatch(/last seen at a load of 0x[0-9a-f]{16}$/);
     expect(violation!.evidence[2]).toMatch(/^CPU 2: running, online: working, last seen at /);
   });
 
-  test.each<[what: string, body: string, message: RegExp]>([
-    ['if it counts', 'for (let i = 0n; ; i++) yield* store(cpu, mine, i);', /last seen at a store to 0x/],
-  ])('%s', async (what, body, message) => {
-    const outcome = await runProgram(what.replaceAll(' ', '-'), body);
+  test('if it counts', async () => {
+    const outcome = await runProgram('counts', 'for (let i = 0n; ; i++) yield* store(cpu, mine, i);');
     expect(outcome.verdict).toBe('violated');
     expect(outcome.violations).toHaveLength(1);
     const [violation] = outcome.violations;
@@ -70,7 +28,7 @@ describe('a program without an end is a hung CPU, by the state it is in and what
     expect(violation!.message).toMatch(
       /^CPU 2 has only repeated what was done before for \d+ ms, in state online: working\b/,
     );
-    expect(violation!.message).toMatch(message);
+    expect(violation!.message).toMatch(/last seen at a store to 0x/);
     expect(violation!.remedy).toMatch(/more patience/);
   });
 });

@@ -2,28 +2,12 @@ import { expect, test } from 'vitest';
 import type { RunOutcome } from '../../actors/thread/board-run.ts';
 import { standardProperties } from '../../src/check/standard.ts';
 import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { type KernelConfig, KFENCE, RELEASED, RODATA } from '../../src/kernel/config.ts';
-import { catalogue } from '../../src/scenario/catalogue.ts';
 import { repaint } from '../../src/scenario/repaint/repaint.ts';
+import { CONFIGS, good, MEMORY } from './good-scenarios.ts';
 import { complaints, sharedRack, smallBoard } from './small-run.ts';
 
 const run = sharedRack();
-const good = catalogue.filter(({ expect: expected }) => expected === 'good');
 const runs: RunOutcome[] = [];
-
-const MEMORY = { '4K': 2 ** 28, '16K': 2 ** 28, '64K': 2 ** 30 } as const;
-
-/** Each value of each option once, the others as they are by default. */
-const CONFIGS: readonly Partial<KernelConfig>[] = [
-  ...KFENCE.map((kfence) => ({ kfence })),
-  ...RODATA.map((rodata) => ({ rodata })),
-  { rodata: 'off', debugPagealloc: true },
-  { rodata: 'off', kfence: 'late' },
-  { revision: '7.1', realm: true },
-  { realm: true, debugPagealloc: true },
-  ...(['v4', ...RELEASED, 'rox-rfc'] as const).map((revision) => ({ revision })),
-  { revision: 'v4', rodata: 'noalias', kfence: 'late' },
-];
 
 test.each(good)('nothing is violated by $name', async (scenario) => {
   const outcome = await run(scenario, { board: smallBoard(scenario.board) });

@@ -1,22 +1,11 @@
 import { expect, it } from 'vitest';
 import { EXPLAIN_BUDGET } from '../../../src/explore/explain/bench.ts';
 import { explain } from '../../../src/explore/explain/explain.ts';
-import { type Shrunk, shrink } from '../../../src/explore/explain/shrink.ts';
-import { type Exploration, interleaverOf } from '../../../src/explore/interleaver.ts';
-import { randomly } from '../../../src/explore/strategy/random.ts';
 import { earlyReturn } from '../../../src/scenario/repaint/repaint.ts';
 import { explorationOf, lostUpdate, worseWithMore } from '../known-bugs.ts';
+import { failing } from './failing.ts';
 
 /** Explanations that take long to find that there is none. */
-
-function failing(exploration: Exploration): Shrunk {
-  const { run } = interleaverOf(exploration);
-  for (let seed = 1; seed < 5000; seed++) {
-    const found = run(randomly(seed));
-    if (found.verdict === 'violated') return shrink(exploration, found);
-  }
-  throw new Error('nothing fails');
-}
 
 it('where the revision fails, it is the part of the text that 6.18 has otherwise', () => {
   const { cures, sentences } = explain(failing(explorationOf(earlyReturn)));

@@ -1,21 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { EXPLAIN_BUDGET } from '../../../src/explore/explain/bench.ts';
 import { type Cure, type Explanation, explain } from '../../../src/explore/explain/explain.ts';
-import { type Shrunk, shrink } from '../../../src/explore/explain/shrink.ts';
-import { type Exploration, interleaverOf } from '../../../src/explore/interleaver.ts';
+import { interleaverOf } from '../../../src/explore/interleaver.ts';
 import { randomly } from '../../../src/explore/strategy/random.ts';
 import { repaint, twins } from '../../../src/scenario/repaint/repaint.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
 import { explorationOf, overtaking } from '../known-bugs.ts';
-
-function failing(exploration: Exploration): Shrunk {
-  const { run } = interleaverOf(exploration);
-  for (let seed = 1; seed < 5000; seed++) {
-    const found = run(randomly(seed));
-    if (found.verdict === 'violated') return shrink(exploration, found);
-  }
-  throw new Error('nothing fails');
-}
+import { failing } from './failing.ts';
 
 const KNOWN = new Map<Scenario, Explanation>();
 
