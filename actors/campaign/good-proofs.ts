@@ -20,7 +20,10 @@ const CHUNK = 10_000;
 const ACTS = [0, 1] as const;
 const LONGEST_TASK_MS = 3_600_000;
 
-const good = (): readonly Scenario[] => catalogue.filter(({ expect }) => expect === 'good');
+/** All good scenarios, or those whose names are given. */
+function good(names: readonly string[]): readonly Scenario[] {
+  return catalogue.filter(({ name, expect }) => expect === 'good' && (names.length === 0 || names.includes(name)));
+}
 
 /** What one good scenario went through under the explorer: random schedules, and one bounded search for each of `ACTS`. */
 export interface Explored {
@@ -30,12 +33,15 @@ export interface Explored {
 }
 
 /** By name. `say` is told of each part that has been gone through. Rejects with the first complaint. */
-export async function exploreGood(say: (line: string) => void): Promise<ReadonlyMap<string, Explored>> {
+export async function exploreGood(
+  names: readonly string[],
+  say: (line: string) => void,
+): Promise<ReadonlyMap<string, Explored>> {
   const random = new Map<string, { schedules: number; points: number }>();
   const bounded = new Map<string, Proof[]>();
   await eachOnPool<GoodTask, Proof>({
     worker: 'good-worker',
-    tasks: good().flatMap(tasksOf),
+    tasks: good(names).flatMap(tasksOf),
     jobs: availableParallelism(),
     signal: new AbortController().signal,
     longestMs: LONGEST_TASK_MS,
@@ -54,7 +60,7 @@ export async function exploreGood(say: (line: string) => void): Promise<Readonly
     },
   });
   return new Map(
-    good().map((scenario) => {
+    good(names).map((scenario) => {
       const { name } = scenario;
       const cpus = goodPlan(scenario).board.cpus.length;
       return [name, { cpus, random: random.get(name)!, bounded: bounded.get(name)! }];
@@ -84,9 +90,12 @@ const SOAK_MS = 60_000;
  * Each good scenario on threads for a minute: round after round, each with a seed, a board and a kernel of its own. By name.
  * Rejects where a round was not good.
  */
-export async function soakGood(say: (line: string) => void): Promise<ReadonlyMap<string, SoakTotals>> {
+export async function soakGood(
+  names: readonly string[],
+  say: (line: string) => void,
+): Promise<ReadonlyMap<string, SoakTotals>> {
   const totals = new Map<string, SoakTotals>();
-  for (const scenario of good()) totals.set(scenario.name, await soaked(scenario, say));
+  for (const scenario of good(names)) totals.set(scenario.name, await soaked(scenario, say));
   return totals;
 }
 

@@ -151,8 +151,8 @@ const number = (count: number): string => count.toLocaleString('en-US');
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** What each good scenario has gone through under the explorer. */
-export async function goodRows(): Promise<string[][]> {
-  const explored = await exploreGood(say);
+export async function goodRows(names: readonly string[]): Promise<string[][]> {
+  const explored = await exploreGood(names, say);
   const searched = ({ schedules, exhausted }: Proof): string => `${exhausted ? '' : '> '}${number(schedules)}`;
   return [...explored].map(([name, { cpus, random, bounded }]) => [
     `\`${name}\``,
@@ -164,8 +164,8 @@ export async function goodRows(): Promise<string[][]> {
 }
 
 /** And on threads. */
-export async function soakedRows(): Promise<string[][]> {
-  const soaked = await soakGood(say);
+export async function soakedRows(names: readonly string[]): Promise<string[][]> {
+  const soaked = await soakGood(names, say);
   return [...soaked].map(([name, { good, counts, boards }]) => [
     `\`${name}\``,
     number(good),
@@ -216,7 +216,11 @@ export const TABLE_FILES: Readonly<Record<TableName, string>> = {
   level3: 'docs/execmem.md',
 };
 
-export const TABLES: Readonly<Record<TableName, () => string | Promise<string>>> = {
+/** Those that take long. */
+export const IN_PARTS: readonly TableName[] = ['good', 'soaked'];
+
+/** Each table, measured; of those of `IN_PARTS` only the rows that are named, if any are. */
+export const TABLES: Readonly<Record<TableName, (names?: readonly string[]) => string | Promise<string>>> = {
   twins: () => markdown(['twin', 'caught by', 'random, 4 CPUs', 'PCT, d = 3, 4 CPUs', 'bounded, 2 CPUs'], twinRows()),
   finished: () =>
     markdown(
@@ -226,20 +230,41 @@ export const TABLES: Readonly<Record<TableName, () => string | Promise<string>>>
   filled: () => markdown(['strategy', ...FILLED.map((cells) => `${cells} cells`)], filledRows()),
   bugs: () => markdown(['bug', 'kernels', 'caught by', 'random', 'PCT, d = 3', 'good with the fix'], bugRows()),
   scenarios: () => markdown(['scenario', 'what happens', 'caught by'], scenarioRows()),
-  good: async () =>
+  good: async (names = []) =>
     markdown(
       ['scenario', 'CPUs', 'random schedules', 'points', '2 CPUs: 1 preemption', '1 preemption, 1 act'],
-      await goodRows(),
+      await goodRows(names),
     ),
-  soaked: async () =>
+  soaked: async (names = []) =>
     markdown(
       ['scenario', 'rounds', 'boards', 'accesses', 'TLBIs', 'both sizes cached', 'stale before completion'],
-      await soakedRows(),
+      await soakedRows(names),
     ),
   level3: () =>
     markdown(['modules', 'areas of their own', 'cache, not collapsed', 'cache', 'fewer entries'], level3Rows()),
   unacted: () => markdown(['bug', 'what goes wrong', 'why not'], unactedRows()),
 };
+
+/** `text` with the rows of `table` in that between its marks: in the place of those that begin alike, or after all others. */
+export function withRows(text: string, name: string, table: string): string {
+  const [head, , ...rows] = cellsOf(table);
+  const kept = cellsOf(
+    text.slice(text.indexOf(`<!-- table: ${name} -->`), text.indexOf(`<!-- end: ${name} -->`)),
+  ).slice(2);
+  const isNew = ([key]: readonly string[]): boolean => !kept.some(([other]) => other === key);
+  const all = [...kept.map((row) => rows.find(([key]) => key === row[0]) ?? row), ...rows.filter(isNew)];
+  return withTable(text, name, markdown(head!, all));
+}
+
+function cellsOf(table: string): string[][] {
+  const lines = table.split('\n').filter((line) => line.startsWith('|'));
+  return lines.map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
 
 /** `text` with the table between its marks replaced. */
 export function withTable(text: string, name: string, table: string): string {
