@@ -76,10 +76,10 @@ export {
   setDirectMapDefaultNoflush,
   setDirectMapInvalidNoflush,
   setDirectMapValidNoflush,
-  setMemoryDecrypted,
   setMemoryValid,
   updateRangeProt,
 } from './kernel/linear-map/pageattr.ts';
+export { setMemoryDecrypted, setMemoryEncrypted } from './kernel/linear-map/realm.ts';
 export {
   childLeaf,
   rangeSplitToPtes,

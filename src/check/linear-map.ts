@@ -2,6 +2,7 @@ import { formatPa, formatVa } from '../arch/address.ts';
 import { faultOf, formatFault } from '../arch/fault.ts';
 import { LIMIT_PXN } from '../arch/permission.ts';
 import { type Memory, read } from '../hardware/memory.ts';
+import { sharedWithin } from '../hardware/stage2.ts';
 import { physToVirt, virtToPhys } from '../kernel/address-space.ts';
 import { CAP_ABSENT } from '../kernel/boot/cpufeature.ts';
 import { type Kernel, variablePa } from '../kernel/kernel.ts';
@@ -31,7 +32,7 @@ export const linearMap: Property = {
     const tree = kernelTree(k.space, k.symbols.swapperPgDir);
     const linear = ranges(machine.memory, tree).filter(({ va }) => va < k.space.pageEnd);
     const readOnly = readOnlyAreas(machine.memory, k);
-    const problems = [...linear.flatMap((range) => judge(k, range, readOnly)), ...holes(k, linear)];
+    const problems = [...linear.flatMap((range) => judge(machine.memory, k, range, readOnly)), ...holes(k, linear)];
     return [...problems, ...unsplit(machine.memory, k, linear)].slice(0, 5);
   },
 };
@@ -42,11 +43,18 @@ function faultText(code: number, va: number): string {
 }
 
 /** `readOnlyElsewhere`: pages of vmalloc areas whose aliases may be read-only. */
-function judge(k: Kernel, range: LeafRange, readOnlyElsewhere: readonly Span[]): Violation[] {
+function judge(memory: Memory, k: Kernel, range: LeafRange, readOnlyElsewhere: readonly Span[]): Violation[] {
   const { space } = k;
   const problems: string[] = [];
   const pa = virtToPhys(space, range.va);
-  if (range.pa !== pa) problems.push(`goes to ${formatPa(range.pa)} instead of ${formatPa(pa)}`);
+  const nsShared = Number(read(memory, variablePa(k, 'prot_ns_shared'))); // 0: this is no realm
+  const asShared = nsShared !== 0 && range.pa >= nsShared;
+  const found = asShared ? range.pa - nsShared : range.pa;
+  if (found !== pa) problems.push(`goes to ${formatPa(found)} instead of ${formatPa(pa)}`);
+  const shared = sharedWithin(memory, pa, range.bytes * range.count);
+  if (asShared && shared < (range.bytes * range.count) / memory.pageBytes)
+    problems.push("is mapped as shared with the host, but is the realm's own");
+  if (!asShared && shared > 0) problems.push("is mapped as the realm's own, but is shared with the host");
   const executable = (range.descriptor & PTE_PXN) === 0n && (range.limits & LIMIT_PXN) === 0;
   if (executable) problems.push('is executable');
   const end = pa + range.bytes * range.count;

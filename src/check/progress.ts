@@ -95,6 +95,7 @@ const STANDING: Readonly<Partial<Record<Loop['over'][number]['kind'], string>>> 
   dsb: 'a DSB',
   isb: 'an ISB',
   msr: 'an MSR',
+  smc: 'an SMC',
   preempt: 'an interrupt',
 };
 

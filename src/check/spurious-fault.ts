@@ -14,6 +14,7 @@ import { walkLines } from './walk-lines.ts';
 import { walkerText } from './walker-text.ts';
 
 const TLB_CONFLICT = faultCode('tlb-conflict');
+const EXTERNAL_ABORT = faultCode('external-abort');
 const ADDRESS = 0x0000_ffff_ffff_f000n;
 
 /** The kernel promises that some addresses are mapped at any time: an access to one of them must not fault. */
@@ -37,7 +38,7 @@ export const spuriousFault: Property = {
         'spurious-fault',
         `${formatFault(fault)}${promise === undefined ? ', which nobody handles' : `: ${promise}`}`,
         [walkerText(cpu, kernel, cpu.id), ...walkLines(cpu.memory, kernel, cpu.doubles[va < 0 ? ROOT1 : ROOT0]!, va)],
-        remedyFor(cpu, kernel, va),
+        remedyFor(cpu, kernel, va, code),
       );
     },
     tableWordVisible(cpu, pa, _before, after) {
@@ -72,7 +73,9 @@ function promiseFor(k: Kernel, va: number): string | undefined {
   return undefined;
 }
 
-function remedyFor(cpu: Cpu, k: Kernel, va: number): string {
+function remedyFor(cpu: Cpu, k: Kernel, va: number, code: number): string {
+  if (code === EXTERNAL_ABORT && k.config.realm)
+    return 'the mapping is taken away, and flushed, before the monitor changes the state of the page, and comes back only where it has done so, with PROT_NS_SHARED for a page that is shared (__set_memory_enc_dec(), 6.18)';
   if (va === idmapFlag(k))
     return 'create_idmap() must map the flag read-write (6.18; v5: bbml2_ptes[]): with a reserved TTBR1 not even the vectors can be reached';
   if (mayHaveBeenMissed(cpu, cpu.walk.descriptorPa))

@@ -22,13 +22,15 @@ export function machineHash({ memory }: Machine, lanes: readonly Lane[]): number
 }
 
 function addMemory(hash: Hash, memory: Memory): void {
-  const { changedFrames, control, frameState, frameMeta, buffer, imageWord, pageBytes, poolFrames } = memory;
+  const { changedFrames, control, frameState, frameMeta, sharedPages, buffer, imageWord, pageBytes, poolFrames } =
+    memory;
   for (let frame = changedFrames.indexOf(1); frame >= 0; frame = changedFrames.indexOf(1, frame + 1)) {
     hash.add(frame);
     hash.addAll(new Int32Array(buffer, imageWord * 8 + frame * pageBytes, pageBytes / 4));
   }
   hash.addAll(frameState);
   hash.addAll(frameMeta);
+  hash.addAll(sharedPages);
   hash.add((control[CONTROL_ALLOC_CURSOR]! >>> 0) % Math.max(1, poolFrames));
   hash.add(control[CONTROL_PENDING_FILLS]!);
 }

@@ -49,25 +49,26 @@ export function restoreMachine({ memory }: Machine, image: MachineImage): void {
 export interface Remembered {
   readonly frames: readonly { readonly frame: number; readonly words: Int32Array }[];
   readonly states: Int32Array;
+  readonly shared: Int32Array;
 }
 
 export function remember({ memory }: Machine): Remembered {
-  const { changedFrames, frameState } = memory;
+  const { changedFrames, frameState, sharedPages } = memory;
   const frames: { frame: number; words: Int32Array }[] = [];
   for (let frame = changedFrames.indexOf(1); frame >= 0; frame = changedFrames.indexOf(1, frame + 1))
     frames.push({ frame, words: wordsOf(memory, frame).slice() });
-  return { frames, states: frameState.slice() };
+  return { frames, states: frameState.slice(), shared: sharedPages.slice() };
 }
 
 /** Memory holds what it held then: the same frames were written, with the same words, and the same are allocated. */
-export function isAsRemembered({ memory }: Machine, { frames, states }: Remembered): boolean {
-  const { changedFrames, frameState } = memory;
+export function isAsRemembered({ memory }: Machine, { frames, states, shared }: Remembered): boolean {
+  const { changedFrames, frameState, sharedPages } = memory;
   let next = 0;
   for (let frame = changedFrames.indexOf(1); frame >= 0; frame = changedFrames.indexOf(1, frame + 1)) {
     const then = frames[next++];
     if (then === undefined || then.frame !== frame || !isEqual(wordsOf(memory, frame), then.words)) return false;
   }
-  return next === frames.length && isEqual(frameState, states);
+  return next === frames.length && isEqual(frameState, states) && isEqual(sharedPages, shared);
 }
 
 function wordsOf({ buffer, imageWord, pageBytes }: Memory, frame: number): Int32Array {

@@ -9,6 +9,7 @@ import { isAccessFlagFault, isWritableClean, makeDirty, makeYoung, wouldMakeDirt
 import { applyUpTo, catchUp, isBehind, isStaleUse, overtaken } from './maintenance.ts';
 import { classify, outcomeOf } from './multiple-match.ts';
 import type { Regime } from './regime.ts';
+import { CONTROL_REALM, throughStage2 } from './stage2.ts';
 import { dropEntry, freeWay, lookup, MISS, putEntry, SEVERAL, setOf, vacantWay } from './tlb.ts';
 import {
   FLAG_CONTIGUOUS,
@@ -117,6 +118,7 @@ function dirtied(cpu: Cpu, regime: Regime, va: number, right: number): number {
     makeDirty(cpu);
   }
   const way = fill(cpu, regime, va, 0, false);
+  if (way < 0) return way;
   return (rightsAt(cpu.tlb, way) & right) === 0 ? refusedBy(cpu, way) : way;
 }
 
@@ -203,11 +205,15 @@ export function cachedTable(walkCache: WalkCache, regime: Regime, va: number): n
 }
 
 /**
- * Caches the walk's result. A contiguous run may be cached whole or in part, from any member. `missed`: no entry
- * matches `va`, so that none can have the new one's tag.
+ * Caches the walk's result: the way it went to, or the negated fault code of a realm's second stage. A contiguous run may be
+ * cached whole or in part, from any member. `missed`: no entry matches `va`, so that none can have the new one's tag.
  */
 export function fill(cpu: Cpu, regime: Regime, va: number, extraFlags: number, missed: boolean): number {
-  const { tlb, walk: walked, counts } = cpu;
+  const { tlb, walk: walked, counts, memory } = cpu;
+  if (memory.control[CONTROL_REALM] !== 0) {
+    const fault = throughStage2(cpu, walked);
+    if (fault !== 0) return -fault;
+  }
   const run = walked.contiguousShift > walked.sizeShift;
   const shift = run && cpu.choose(4, 'speculate') !== 3 ? walked.contiguousShift : walked.sizeShift;
   const asid = walked.nG === 1 ? regime.asid : GLOBAL;

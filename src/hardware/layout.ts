@@ -36,6 +36,8 @@ export interface Layout {
   /** Text that may change, and what CPUs have fetched of it (instruction-memory.ts). */
   readonly text: number;
   readonly textPa: number;
+  /** Pages that a realm shares with its host, one word each. */
+  readonly sharedPages: number;
   readonly frameState: number;
   readonly frameMeta: number;
   readonly frameVa: number;
@@ -65,6 +67,9 @@ export const FRAME_META_WORDS = 4;
 
 /** Kernel words and root tables live in the frames behind the kernel image: this many. */
 export const IMAGE_FRAMES = 24;
+
+/** Pages that a realm can share at a time. */
+export const SHARED_PAGES = 64;
 
 const LINE_BYTES = 64;
 const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
@@ -109,6 +114,7 @@ export function layoutOf(
   const hints = region(hintRecords * 8);
   const checks = region(checksBytes);
   const text = region(instructionMemoryBytes(cpuCount));
+  const sharedPages = region(SHARED_PAGES * 4);
   const frameState = region(frames * 4);
   const frameMeta = region(frames * FRAME_META_WORDS * 4);
   const frameVa = region(frames * 8);
@@ -141,6 +147,7 @@ export function layoutOf(
     checksBytes,
     text,
     textPa: board.kernelImage.pa,
+    sharedPages,
     frameState,
     frameMeta,
     frameVa,

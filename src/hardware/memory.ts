@@ -1,5 +1,5 @@
 import { attachInstructionMemory, type InstructionMemory, TEXT_WORDS } from './instruction-memory.ts';
-import type { Layout } from './layout.ts';
+import { type Layout, SHARED_PAGES } from './layout.ts';
 
 /**
  * Physical memory behind one narrow door. RAM is as large as the board says, but only the frames of the kernel image
@@ -35,6 +35,8 @@ export interface Memory {
   readonly frameMeta: Int32Array;
   /** Per frame: the virtual address that entry 0 of the table translates. */
   readonly frameVa: Float64Array;
+  /** Of a realm, 1 + the number of each page that is shared with the host, in any order; 0: none (stage2.ts). */
+  readonly sharedPages: Int32Array;
   /** Per frame 1 where this thread has written to it. Whoever puts a machine back as it was clears them. */
   readonly changedFrames: Uint8Array;
   /** Told of every access, for a scheduler that must know which steps depend on which. */
@@ -133,6 +135,7 @@ export function attachMemory(
     frameState: new Int32Array(buffer, layout.frameState, layout.frames),
     frameMeta: new Int32Array(buffer, layout.frameMeta, layout.frames * 4),
     frameVa: new Float64Array(buffer, layout.frameVa, layout.frames),
+    sharedPages: new Int32Array(buffer, layout.sharedPages, SHARED_PAGES),
     changedFrames: new Uint8Array(layout.frames),
     watcher: undefined,
   };

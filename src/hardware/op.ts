@@ -15,6 +15,7 @@ export type PointKind =
   | 'msr'
   | 'sev'
   | 'ipi'
+  | 'smc'
   | 'allocate'
   | 'free'
   | 'mark'

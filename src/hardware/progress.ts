@@ -50,7 +50,9 @@ export function advance({ words }: Progress): void {
 
 /** The CPU has got somewhere by its next instruction, whatever comes of it. */
 export function isAdvance(kind: PointKind): boolean {
-  return kind === 'store' || kind === 'fill-table' || kind === 'tlbi' || kind === 'msr' || kind === 'ipi';
+  return (
+    kind === 'store' || kind === 'fill-table' || kind === 'tlbi' || kind === 'msr' || kind === 'ipi' || kind === 'smc'
+  );
 }
 
 /**

@@ -1,8 +1,9 @@
-import type { Board } from './board.ts';
+import { type Board, physicalAddressBits } from './board.ts';
 import { attachCounters, type Counts, totals } from './counters.ts';
 import { attachCpu, type Cpu, type CpuOptions } from './cpu.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { allocateBuffer, attachMemory, type Memory } from './memory.ts';
+import { CONTROL_IPA_BITS } from './stage2.ts';
 import { attachTrace, type TraceRecord, tail } from './trace.ts';
 
 /** One machine: a board laid out in one shared buffer. Attaching is cheap and copies nothing. */
@@ -41,7 +42,9 @@ export function createMachine(board: Board, size: MachineSize): Machine {
     throw new RangeError(
       `the page tables of this board need ${Math.ceil(layout.totalBytes / 2 ** 20)} MiB; a machine holds ${MAX_BUFFER_BYTES / 2 ** 20}`,
     );
-  return attachMachine({ board, layout, buffer: (size.allocate ?? allocateBuffer)(layout) });
+  const machine = attachMachine({ board, layout, buffer: (size.allocate ?? allocateBuffer)(layout) });
+  machine.memory.control[CONTROL_IPA_BITS] = Math.min(...board.cpus.map(physicalAddressBits));
+  return machine;
 }
 
 export function attachMachine(handle: MachineHandle): Machine {

@@ -48,6 +48,7 @@ export const TRACE_KINDS = [
   'fetch',
   'dc-cvau',
   'ic-ivau',
+  'smc',
 ] as const;
 export type TraceKind = (typeof TRACE_KINDS)[number];
 const KIND = Object.fromEntries(TRACE_KINDS.map((name, index) => [name, index])) as Record<TraceKind, number>;

@@ -17,6 +17,7 @@ import { kfenceAllocPool, kfenceLatePool } from './linear-map/kfence.ts';
 import type { LinearMapText } from './linear-map/linear-map.ts';
 import type { MemoryHotplugText } from './linear-map/memory-hotplug.ts';
 import type { PageattrText } from './linear-map/pageattr.ts';
+import type { RealmText } from './linear-map/realm.ts';
 import type { SplitText } from './linear-map/split-leaf.ts';
 import { LOCK_NAMES } from './locking/lock-class.ts';
 import { newTask } from './locking/task.ts';
@@ -60,6 +61,7 @@ export interface KernelText {
   readonly repaint: RepaintText;
   readonly split: SplitText;
   readonly pageattr: PageattrText;
+  readonly realm: RealmText;
   readonly tableFree: TableFreeText;
   readonly lazyMmu: LazyMmuText;
   readonly stopMachine: StopMachineText;
@@ -156,6 +158,7 @@ export const VARIABLES = [
   'asid_free',
   'execmem_chunks',
   'execmem_work',
+  'prot_ns_shared',
   ...LOCK_NAMES,
   ...STATIC_KEYS,
 ] as const;

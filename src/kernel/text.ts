@@ -9,6 +9,7 @@ import { COLLAPSE_ROX_RFC } from './linear-map/collapse.ts';
 import { LINEAR_MAP_6_18 } from './linear-map/linear-map.ts';
 import { MEMORY_HOTPLUG_6_18, MEMORY_HOTPLUG_7_1 } from './linear-map/memory-hotplug.ts';
 import { PAGEATTR_6_18, PAGEATTR_7_1 } from './linear-map/pageattr.ts';
+import { REALM_6_18 } from './linear-map/realm.ts';
 import { SPLIT_6_18, SPLIT_7_1, SPLIT_POSTED, SPLIT_ROX_RFC } from './linear-map/split-leaf.ts';
 import { PATCHING_6_18 } from './ptdump/patching.ts';
 import { PTDUMP_6_18 } from './ptdump/ptdump-walk.ts';
@@ -36,6 +37,7 @@ export function kernelText(revision: Revision): KernelText {
           ? SPLIT_6_18
           : SPLIT_POSTED,
     pageattr: isSince(revision, '7.1') ? PAGEATTR_7_1 : PAGEATTR_6_18,
+    realm: REALM_6_18,
     tableFree: TABLE_FREE_6_18,
     lazyMmu: LAZY_MMU_6_18,
     stopMachine: STOP_MACHINE_6_18,

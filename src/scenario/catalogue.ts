@@ -18,6 +18,7 @@ import { heldUpCpu, preemptRt, repaint, twins } from './repaint/repaint.ts';
 import { textAliasNotFlushed } from './repaint/text-alias.ts';
 import type { Scenario } from './scenario.ts';
 import { early, earlyAlone, earlyTwins, realm } from './split/early.ts';
+import { realmShare, realmShareTwins } from './split/realm-share.ts';
 import { splitLeaf, splitTwins } from './split/split.ts';
 import { splitRange, splitRangeTwins } from './split/split-range.ts';
 import { splitNotLazy, splitWhole } from './split/split-whole.ts';
@@ -57,6 +58,8 @@ export const catalogue: readonly Scenario[] = [
   earlyAlone,
   realm,
   ...earlyTwins,
+  realmShare,
+  ...realmShareTwins,
   kfence,
   ...kfenceTwins,
   execmem,

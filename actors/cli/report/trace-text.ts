@@ -55,6 +55,8 @@ export function recordText(record: TraceRecord, { k, memory }: TraceContext): st
       return 'ISB';
     case 'msr':
       return `MSR ${REGISTERS[detail]} = ${registerText(k, REGISTERS[detail], value)}`;
+    case 'smc':
+      return `SMC RSI_IPA_STATE_SET ${physicalName(k, address)} to ${value === 0n ? 'EMPTY' : 'RAM'}${detail === 0 ? ': refused' : ''}`;
     case 'ipi':
       return `IPI to CPU ${detail}`;
     case 'fault':

@@ -137,6 +137,7 @@ const INSTRUCTIONS: Partial<Record<Point['kind'], string>> = {
   isb: 'ISB',
   msr: 'MSR',
   ipi: 'IPI',
+  smc: 'SMC',
   fetch: 'branch',
   allocate: 'allocation of a table',
 };

@@ -21,6 +21,7 @@ import {
   markLinearTextAliasRo,
   placeRoot,
 } from '../linear-map/linear-map.ts';
+import { arm64RsiInit } from '../linear-map/realm.ts';
 import { doIrq, doSoftirq, type Handlers } from '../locking/softirq.ts';
 import { asThread } from '../locking/task.ts';
 import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../repaint/repaint.ts';
@@ -66,6 +67,7 @@ function* startKernel(cpu: Cpu, k: Kernel): Op {
   yield* store(cpu, variables.linear_map_requires_bbml2, requiresBbml2 ? 1n : 0n);
   yield* createIdmap(cpu, k, requiresBbml2);
   mark(cpu, 'linearMap.painted');
+  if (k.config.realm) yield* arm64RsiInit(cpu, k);
   yield* k.text.early.work(cpu, k, 'setup_arch');
   yield* store(cpu, variables.page_alloc_available, 1n); // mm_core_init(): memblock gives its pages to the buddy allocator
   yield* k.text.early.work(cpu, k, 'mm_core_init');

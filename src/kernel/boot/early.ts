@@ -2,7 +2,7 @@ import type { Cpu } from '../../hardware/cpu.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../address-space.ts';
 import type { Kernel } from '../kernel.ts';
-import { setMemoryDecrypted } from '../linear-map/pageattr.ts';
+import { setMemoryDecrypted } from '../linear-map/realm.ts';
 
 /**
  * Where others have work to do before the capabilities are final, by the function of Linux that has just done its part:

@@ -226,17 +226,6 @@ export function* setDirectMapValidNoflush(cpu: Cpu, k: Kernel, va: number, pages
   return yield* setMemoryValid(cpu, k, va, pages, valid);
 }
 
-/**
- * Linux: set_memory_decrypted(), __set_memory_enc_dec(), arch/arm64/mm/pageattr.c: a realm shares pages of its own with the host. They
- * are taken away while that is arranged with the monitor, and come back under their shared address: that bit of the address is
- * left out here, and so is the monitor. Where it fails the pages stay away, and nobody gets them.
- */
-export function* setMemoryDecrypted(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
-  if (!k.config.realm) return 0;
-  const error = yield* setMemoryValid(cpu, k, va, pages, false);
-  return error !== 0 ? error : yield* setMemoryValid(cpu, k, va, pages, true);
-}
-
 /** Linux: __kernel_map_pages(): what debug_pagealloc does to free pages. Nobody hears of errors. */
 export function* kernelMapPages(cpu: Cpu, k: Kernel, va: number, pages: number, enable: boolean): Op {
   if (mayChangeLinearMap(k)) yield* setMemoryValid(cpu, k, va, pages, enable);

@@ -6,7 +6,7 @@ import { physToVirt } from '../../kernel/address-space.ts';
 import { forcePteMappingNow } from '../../kernel/boot/cpufeature.ts';
 import { type EarlyStage, NOBODY_EARLY } from '../../kernel/boot/early.ts';
 import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';
-import { setMemoryDecrypted } from '../../kernel/linear-map/pageattr.ts';
+import { setMemoryDecrypted } from '../../kernel/linear-map/realm.ts';
 import type { SplitFilter } from '../../kernel/linear-map/split-filter.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';

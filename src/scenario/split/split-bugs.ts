@@ -9,6 +9,7 @@ import {
   secondaryAskedForItself,
   splitBeforeFinal,
 } from './early.ts';
+import { askedBeforeBroken, askedOnce, brokenNotFlushed, mappedThoughRefused, realmShare } from './realm-share.ts';
 import { splitLeaf, splitLinkedBeforeVisible } from './split.ts';
 import { oneEndSplit, pxnLost, returnValueIgnored, splitRange } from './split-range.ts';
 import { splitNotLazy, splitWhole } from './split-whole.ts';
@@ -132,5 +133,38 @@ export const splitBugs: readonly Bug[] = [
     revision: 'never merged',
     fix: 'NO_CONT_MAPPINGS where single pages come and go',
     act: { bad: groupMemberTakenAway, fixed: pagesOnly },
+  },
+  {
+    name: 'realm-state-before-mapping',
+    wrong:
+      'the monitor makes a page EMPTY while it is mapped: who reads a word beyond his own page takes an external abort, and no exception table helps',
+    source: 'comment in __set_memory_enc_dec(), arch/arm64/mm/pageattr.c [M]',
+    revision: 'never merged',
+    fix: 'the mapping is broken first: what is read then is a translation fault, which load_unaligned_zeropad() copes with',
+    act: { bad: askedBeforeBroken, fixed: realmShare },
+  },
+  {
+    name: 'realm-mapping-not-flushed',
+    wrong: 'a page is taken out of the tables and shared, while TLBs still lead to it at its old address',
+    source: 'comment in __set_memory_enc_dec(), arch/arm64/mm/pageattr.c [M]',
+    revision: 'never merged',
+    fix: '__change_memory_common() flushes whatever is not exactly invalid to valid',
+    act: { bad: brokenNotFlushed, fixed: realmShare },
+  },
+  {
+    name: 'realm-refusal-ignored',
+    wrong: 'the host refuses to share a page, nobody looks, and a driver gets a mapping that leads nowhere',
+    source: '__set_memory_enc_dec(), arch/arm64/mm/pageattr.c: the answer of the monitor is checked',
+    revision: 'never merged',
+    fix: 'the page stays unmapped, and is leaked',
+    act: { bad: mappedThoughRefused, fixed: realmShare },
+  },
+  {
+    name: 'realm-range-half-done',
+    wrong: 'the host stops in the middle of a range, and the rest is taken for shared as well',
+    source: 'rsi_set_memory_range(), arch/arm64/include/asm/rsi.h [M]: it goes on from where the call says',
+    revision: 'never merged',
+    fix: 'the monitor is asked again until all is done',
+    act: { bad: askedOnce, fixed: realmShare },
   },
 ];

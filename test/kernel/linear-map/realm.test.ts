@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { boardPresets } from '../../../src/hardware/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { hostRefuses } from '../../../src/hardware/rsi.ts';
+import { sharedBit, sharedWithin } from '../../../src/hardware/stage2.ts';
+import { physToVirt } from '../../../src/kernel/address-space.ts';
+import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';
+import type { KernelConfig } from '../../../src/kernel/config.ts';
+import { EINVAL } from '../../../src/kernel/errno.ts';
+import { setMemoryDecrypted, setMemoryEncrypted } from '../../../src/kernel/linear-map/realm.ts';
+import { kernelTree, ranges } from '../../../src/kernel/ptdump/ptdump.ts';
+import { bootCpu, complete } from '../boot-cpu.ts';
+
+const PA = 0x4380_0000;
+const PAGES = 3;
+
+function ready(config: Partial<KernelConfig>, granule: '4K' | '16K' | '64K' = '4K') {
+  const resized = resizeBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 2 ** 30, granule });
+  if (!resized.ok) throw new Error(resized.problems.join());
+  const { cpu, k, memory } = bootCpu(resized.board, { realm: true, ...config });
+  complete(finaliseSystemCapabilities(cpu, k));
+  const bytes = PAGES * k.space.granule.pageBytes;
+  const va = physToVirt(k.space, PA);
+  return {
+    memory,
+    share: () => complete(setMemoryDecrypted(cpu, k, va, PAGES)),
+    takeBack: () => complete(setMemoryEncrypted(cpu, k, va, PAGES)),
+    shared: () => sharedWithin(memory, PA, bytes),
+    /** Where the range is said to lie; undefined: it is not mapped. */
+    mapped: () =>
+      ranges(memory, kernelTree(k.space, k.symbols.swapperPgDir)).find(
+        (range) => range.va <= va && va + bytes <= range.va + range.bytes * range.count,
+      )?.pa,
+  };
+}
+
+describe.each(['6.18', '7.1', '7.3'] as const)('__set_memory_enc_dec(), %s', (revision) => {
+  test.each(['4K', '16K', '64K'] as const)('shares pages and takes them back, %s granule', (granule) => {
+    const { memory, share, takeBack, shared, mapped } = ready({ revision }, granule);
+    expect([share(), shared(), mapped()]).toEqual([0, PAGES, PA + sharedBit(memory)]);
+    expect([takeBack(), shared()]).toEqual([0, 0]);
+    expect(mapped()! < sharedBit(memory)).toBe(true);
+  });
+
+  test('leaves the pages unmapped where the host refuses, and may be asked again', () => {
+    const { memory, share, takeBack, shared, mapped } = ready({ revision });
+    hostRefuses(memory, true);
+    expect([share(), shared(), mapped()]).toEqual([-EINVAL, 0, undefined]);
+    hostRefuses(memory, false);
+    expect(takeBack()).toBe(0);
+    expect(mapped()).toBeDefined();
+  });
+});
+
+test('does nothing, and says 0, outside of a realm', () => {
+  const { memory, share, shared, mapped } = ready({ realm: false });
+  expect([share(), shared()]).toEqual([0, 0]);
+  expect(mapped()! < sharedBit(memory)).toBe(true);
+});
