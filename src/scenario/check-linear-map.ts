@@ -7,7 +7,8 @@ import { load } from '../hardware/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import { type Kernel, mark } from '../kernel/kernel.ts';
-import { exercise, moduleArea } from './exercise.ts';
+import { exercise } from './exercise.ts';
+import { moduleArea } from './places.ts';
 
 /** Pages between two points: a burst is one step to everybody else. */
 const BURST_PAGES = 4096;

@@ -15,7 +15,7 @@ import { setPtes, wrprotectPtes } from '../../src/kernel/user/contpte.ts';
 import { cpuSwitchMm, mmAlloc, pteAllocMap } from '../../src/kernel/user/mm.ts';
 import { pageMkclean, writeProtect } from '../../src/kernel/user/user-pages.ts';
 import { flushTlbRange } from '../../src/kernel/user/user-tlbflush.ts';
-import { folioPte, USER_VA } from '../../src/scenario/staging/user-folio.ts';
+import { folioPte, USER_VA } from '../../src/scenario/user/user-folio.ts';
 import { complete } from '../kernel/boot-cpu.ts';
 import { type Process, startProcess } from '../kernel/user-process.ts';
 

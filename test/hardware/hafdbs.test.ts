@@ -22,7 +22,7 @@ import {
   PTE_WRITE,
 } from '../../src/kernel/tables/pgtable-prot.ts';
 import { pteDirty, pteYoung } from '../../src/kernel/tables/pte.ts';
-import { USER_VA } from '../../src/scenario/staging/user-folio.ts';
+import { USER_VA } from '../../src/scenario/user/user-folio.ts';
 import { complete } from '../kernel/boot-cpu.ts';
 import { type Process, startProcess } from '../kernel/user-process.ts';
 

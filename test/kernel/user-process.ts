@@ -7,7 +7,7 @@ import { virtToPhys } from '../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../src/kernel/boot/cpufeature.ts';
 import { contPtes } from '../../src/kernel/user/contpte.ts';
 import { cpuSwitchMm, type Mm, mmAlloc, pteAllocMap } from '../../src/kernel/user/mm.ts';
-import { folioPte, USER_VA } from '../../src/scenario/staging/user-folio.ts';
+import { folioPte, USER_VA } from '../../src/scenario/user/user-folio.ts';
 import { type Booted, bootCpu, complete } from './boot-cpu.ts';
 
 /** A CPU that runs in a process of which nothing is mapped yet, but for the tables around `USER_VA`. */

@@ -14,7 +14,7 @@ import { PTE_ADDRESS } from '../../src/kernel/tables/pgtable-prot.ts';
 import { localFlushTlbAll } from '../../src/kernel/tables/tlbflush.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 import { checkLinearMap, pieces } from '../../src/scenario/check-linear-map.ts';
-import { moduleArea } from '../../src/scenario/exercise.ts';
+import { moduleArea } from '../../src/scenario/places.ts';
 import { bootAll, runToEnd } from '../kernel/interleaved.ts';
 
 function kernelOn(board: Board): Kernel {

@@ -9,7 +9,7 @@ import { type Kernel, type KernelText, percpuVariable } from '../../kernel/kerne
 import { briefWork } from '../brief-work.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
-import { reach, until } from '../staging/in-turns.ts';
+import { reach, until } from '../staging/stage.ts';
 
 /** A CPU is taken down while another one stops the machine: who goes must not have been counted among those that will come. */
 

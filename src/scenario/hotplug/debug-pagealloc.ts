@@ -16,10 +16,10 @@ import { PTE_PRESENT_INVALID, PTE_VALID } from '../../kernel/tables/pgtable-prot
 import { walkKernelPageTableRangeLockless } from '../../kernel/tables/walk-range.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
-import { moduleArea } from '../exercise.ts';
+import { moduleArea } from '../places.ts';
 import { defineScenario, type Program, type Scenario } from '../scenario.ts';
-import { ablePair } from '../staging/able-pair.ts';
 import { armMeeting, meet } from '../staging/meeting.ts';
+import { ablePair } from './able-pair.ts';
 
 /**
  * With debug_pagealloc an allocation changes the linear map. Here it does in the middle of a section of lazy MMU mode, as when

@@ -20,10 +20,10 @@ import type { Softirq } from '../../kernel/locking/softirq.ts';
 import type { LazyMmuText } from '../../kernel/tables/lazy-mmu.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
-import { moduleArea } from '../exercise.ts';
+import { moduleArea } from '../places.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
-import { ablePair } from '../staging/able-pair.ts';
 import { armMeeting, meet } from '../staging/meeting.ts';
+import { ablePair } from './able-pair.ts';
 
 /**
  * Interrupts that change page tables. KFENCE is enabled late, splits the block that its pages lie in, and from then on softirqs

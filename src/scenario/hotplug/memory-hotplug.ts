@@ -13,9 +13,10 @@ import { flushTlbKernelPgtable } from '../../kernel/tables/tlbflush.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
-import { ablePair } from '../staging/able-pair.ts';
+import { sequence } from '../sequence.ts';
 import { awaitTurn, awaitUses, handOver, hasBegun, haveUsed } from '../staging/handover.ts';
-import { reach, stageOf, until } from '../staging/in-turns.ts';
+import { reach, stageOf, until } from '../staging/stage.ts';
+import { ablePair } from './able-pair.ts';
 
 /**
  * RAM is plugged in, everybody reads it, and it is taken away again, while the translations of it and the way to them are still in
@@ -101,14 +102,8 @@ function* removeAPart(cpu: Cpu, k: Kernel, { pa, bytes }: Range): Op {
   yield* archRemoveMemory(cpu, k, pa, bytes / 4);
 }
 
-const then = (first: Program, second: Program): Program =>
-  function* (cpu, k) {
-    yield* first(cpu, k);
-    yield* second(cpu, k);
-  };
-
 const programs = (effort: Effort, check: Program, remove: Removal) => (cpu: number) =>
-  cpu === 0 ? then(plugAndUnplug(effort, remove), check) : then(readWhileItGoes(effort), briefWork);
+  cpu === 0 ? sequence(plugAndUnplug(effort, remove), check) : sequence(readWhileItGoes(effort), briefWork);
 
 const story: Pick<Scenario, 'board' | 'kernel' | 'programs' | 'briefPrograms'> = {
   board: ablePair,

@@ -13,7 +13,7 @@ import type { Softirq } from '../../kernel/locking/softirq.ts';
 import type { LazyMmuText } from '../../kernel/tables/lazy-mmu.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
-import { freeRam } from '../exercise.ts';
+import { largestFreeRam } from '../places.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
 import { armMeeting, meet } from '../staging/meeting.ts';
 import { exchangeBuffer, lineWithin, raiseLine, untilHandled } from './device.ts';
@@ -51,7 +51,7 @@ const APART = 16 * MiB;
 /** A page of CPU `id`'s own, in the middle of everything that it lies in, another one each time where there is room. */
 function pageOf(k: Kernel, id: number, time: number): number {
   const { pageBytes } = k.space.granule;
-  const [from, to] = freeRam(k).reduce((one, other) => (other[1] - other[0] > one[1] - one[0] ? other : one), [0, 0]);
+  const [from, to] = largestFreeRam(k);
   const places = Math.max(1, Math.floor((to - from) / APART) - 1);
   return physToVirt(k.space, from + ((2 * time + id) % places) * APART + (3 + 4 * id) * pageBytes);
 }

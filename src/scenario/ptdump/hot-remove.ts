@@ -9,8 +9,8 @@ import { pgtableFree } from '../../kernel/tables/pgalloc.ts';
 import { PTE_ADDRESS } from '../../kernel/tables/pgtable-prot.ts';
 import { flushTlbKernelPgtable } from '../../kernel/tables/tlbflush.ts';
 import type { Scenario } from '../scenario.ts';
-import { hotplugArea, pmdEntry, slot } from '../staging/ptdump-area.ts';
 import { letDumperGoOn, programsOf, ptdumpScenario } from './ptdump.ts';
+import { hotplugArea, pmdEntry, slot } from './ptdump-area.ts';
 
 /**
  * Memory is taken away while somebody dumps: tables of the linear map are freed, which no static key watches over. The lock

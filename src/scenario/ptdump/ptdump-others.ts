@@ -9,8 +9,8 @@ import { collapseLinearPmd } from '../../kernel/linear-map/collapse.ts';
 import { linearAliasRo, linearAliasRw } from '../../kernel/linear-map/pageattr.ts';
 import { pudFreePmdPage } from '../../kernel/tables/table-free.ts';
 import type { Scenario } from '../scenario.ts';
-import { pmdEntry, slot, vmallocArea } from '../staging/ptdump-area.ts';
 import { inTurns, letDumperGoOn, programsOf, ptdumpScenario } from './ptdump.ts';
+import { pmdEntry, slot, vmallocArea } from './ptdump-area.ts';
 
 /** Tables under a dump that go in other ways: as a page of the linear map becomes like its neighbours, and several at once. */
 

@@ -18,8 +18,8 @@ import { setEntry } from '../../kernel/tables/lazy-mmu.ts';
 import type { TableFreeText } from '../../kernel/tables/table-free.ts';
 import { flushTlbKernelPgtable } from '../../kernel/tables/tlbflush.ts';
 import type { Scenario, ScenarioDefinition } from '../scenario.ts';
-import { slot, vmallocArea } from '../staging/ptdump-area.ts';
 import { inTurns, ptdumpScenario, vmallocFreeOnly } from './ptdump.ts';
+import { slot, vmallocArea } from './ptdump-area.ts';
 
 /** What becomes of the ptdump protocol when one piece of it is left out: docs/ptdump.md has them in a table. */
 

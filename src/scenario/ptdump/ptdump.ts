@@ -10,8 +10,8 @@ import { ptdumpCheckWx, ptdumpWalk } from '../../kernel/ptdump/ptdump-walk.ts';
 import { pmdFreePtePage } from '../../kernel/tables/table-free.ts';
 import { briefWork } from '../brief-work.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
-import { reach, stageOf, until } from '../staging/in-turns.ts';
-import { mapAndUnmap, mapBlock, pmdEntry, slot, vmallocArea } from '../staging/ptdump-area.ts';
+import { reach, stageOf, until } from '../staging/stage.ts';
+import { mapAndUnmap, mapBlock, pmdEntry, slot, vmallocArea } from './ptdump-area.ts';
 
 /**
  * The kernel's tables are dumped, twice at once where there are CPUs for it, while one CPU puts blocks in the place of tables of

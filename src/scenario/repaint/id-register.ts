@@ -9,11 +9,11 @@ import { type Kernel, mark } from '../../kernel/kernel.ts';
 import { splitKernelLeafMapping } from '../../kernel/linear-map/split-leaf.ts';
 import type { Bug } from '../bug.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
-import { moduleArea } from '../exercise.ts';
+import { moduleArea } from '../places.ts';
 import { defineScenario, type Program } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
 import { splitLeaf } from '../split/split.ts';
-import { reach, until } from '../staging/in-turns.ts';
+import { reach, until } from '../staging/stage.ts';
 
 /** What ID_AA64MMFR2_EL1.BBM promises, and what it does not: level 2 may answer a change of size with a conflict abort. */
 

@@ -16,7 +16,7 @@ import { briefWork } from '../brief-work.ts';
 import { defineScenario, type Scenario } from '../scenario.ts';
 import { heldUp } from '../staging/held-up.ts';
 import { leastAble } from '../staging/least-able.ts';
-import { outOfTables } from '../staging/out-of-tables.ts';
+import { outOfTables } from './out-of-tables.ts';
 
 /** The asymmetric repaint as merged, and what becomes of it when one sentence is changed. */
 

@@ -10,7 +10,7 @@ import { setMemoryDecrypted } from '../../kernel/linear-map/realm.ts';
 import type { SplitFilter } from '../../kernel/linear-map/split-filter.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
-import { moduleArea } from '../exercise.ts';
+import { moduleArea } from '../places.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
 import { allTogether } from '../staging/meeting.ts';

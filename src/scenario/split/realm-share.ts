@@ -8,11 +8,11 @@ import { type RealmText, setMemoryDecrypted, setMemoryEncrypted } from '../../ke
 import { loadUnalignedZeropad } from '../../kernel/word-at-a-time.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
-import { moduleArea } from '../exercise.ts';
+import { moduleArea } from '../places.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
-import { reach, stageOf, until } from '../staging/in-turns.ts';
 import { allTogether } from '../staging/meeting.ts';
+import { reach, stageOf, until } from '../staging/stage.ts';
 import { ableBlock } from './split.ts';
 
 /**

@@ -1,5 +1,4 @@
 import type { Bug } from '../bug.ts';
-import { groupMemberProtected, groupMemberTakenAway, pagesOnly } from '../staging/contiguous-map.ts';
 import {
   early,
   earlyAlone,
@@ -9,6 +8,7 @@ import {
   secondaryAskedForItself,
   splitBeforeFinal,
 } from './early.ts';
+import { groupMemberProtected, groupMemberTakenAway, pagesOnly } from './pages-only.ts';
 import { askedBeforeBroken, askedOnce, brokenNotFlushed, mappedThoughRefused, realmShare } from './realm-share.ts';
 import { splitLeaf, splitLinkedBeforeVisible } from './split.ts';
 import { oneEndSplit, pxnLost, returnValueIgnored, splitRange } from './split-range.ts';

@@ -9,10 +9,10 @@ import { type SplitText, splitKernelLeafMappingLocked } from '../../kernel/linea
 import { PTE_PXN, PTE_RDONLY, PTE_WRITE, TABLE_PXN } from '../../kernel/tables/pgtable-prot.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
+import { blockEdge } from '../places.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
 import { allTogether } from '../staging/meeting.ts';
-import { blockEdge } from '../staging/places.ts';
 import { ableBlocks } from './validity.ts';
 
 /**

@@ -7,7 +7,7 @@ import { linearAliasRo, linearAliasRw } from '../../kernel/linear-map/pageattr.t
 import { splitRange } from '../../kernel/linear-map/split.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
-import { moduleArea } from '../exercise.ts';
+import { moduleArea } from '../places.ts';
 import { defineScenario, type Program, type Scenario } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
 import { allTogether } from '../staging/meeting.ts';

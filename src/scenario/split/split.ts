@@ -11,7 +11,7 @@ import { splitKernelLeafMapping } from '../../kernel/linear-map/split-leaf.ts';
 import { PTE_ATTRINDX } from '../../kernel/tables/pgtable-prot.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
-import { moduleArea } from '../exercise.ts';
+import { moduleArea } from '../places.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
 import { allTogether, armMeeting, meet } from '../staging/meeting.ts';

@@ -14,11 +14,10 @@ import {
 import { PTE_RDONLY, PTE_VALID, PTE_WRITE } from '../../kernel/tables/pgtable-prot.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
-import { moduleArea } from '../exercise.ts';
+import { moduleArea, wholeBlock } from '../places.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
 import { allTogether } from '../staging/meeting.ts';
-import { wholeBlock } from '../staging/places.ts';
 import { ableBlock } from './split.ts';
 
 /**

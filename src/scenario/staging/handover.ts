@@ -5,8 +5,8 @@ import { relaxWhile } from '../../hardware/wait.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 
 /**
- * CPU 0 has made something, and all others use it until they have said that they are done: turn after turn, through words of
- * the kernel's data, as a kernel hands on a pointer and counts references.
+ * CPU 0 has made something, and waits until all others have used it, turn after turn. Here the waiting is part of the program: it
+ * goes through words of the kernel's data, as a kernel hands on a pointer and counts references, and stands in the trace.
  */
 
 const TURN = 0;

@@ -5,10 +5,9 @@ import type { KernelText } from '../../kernel/kernel.ts';
 import { leastAble } from './least-able.ts';
 
 /**
- * One CPU is held up between the stop and the idmap, where interrupts are already off: firmware has taken the core away, or
- * it is merely slow. That is no fault of the kernel's, and a text that waits for every CPU does not mind. It comes back when
- * the boot CPU begins to wait, or has painted without it: so the lateness has an end in any text, and a text that does not
- * wait meets it in every run, whoever the host lets run first.
+ * One CPU is held up until somebody waits for it: it comes late for a text that does not wait, in every run, and merely late for one
+ * that does. So here, in the repaint, between the stop and the idmap, where interrupts are already off: firmware has taken the core
+ * away, or it is slow, which is no fault of the kernel's. It comes back when the boot CPU begins to wait, or has painted without it.
  */
 export function heldUp(text: KernelText): KernelText {
   const { repaint } = text;

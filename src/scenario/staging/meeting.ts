@@ -5,8 +5,8 @@ import type { Kernel } from '../../kernel/kernel.ts';
 import type { Program } from '../scenario.ts';
 
 /**
- * Where several CPUs are held up until all of them are there, as often as they come: an interleaving that the host's threads
- * would seldom come to. Not an instruction: nothing of the simulated machine does it.
+ * All wait until all are there, as often as they come. Not an instruction: nothing of the simulated machine does it; it brings about
+ * an interleaving that the host's threads would seldom come to.
  */
 
 /** Words of `memory.control`: how many have to come, 0 where nobody is held up; how many have come, all times together. */

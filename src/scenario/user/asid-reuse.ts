@@ -18,8 +18,8 @@ import { clearFullPtes, mapPages } from '../../kernel/user/user-pages.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
 import { defineScenario, type Program, type Scenario } from '../scenario.ts';
-import { folioPte, readPage, USER_VA, writePage } from '../staging/user-folio.ts';
 import { ableBlock } from './contpte.ts';
+import { folioPte, readPage, USER_VA, writePage } from './user-folio.ts';
 
 /**
  * A process ends, and the next one gets its ASID and other pages at the same addresses. All CPUs run in the first and then in

@@ -11,7 +11,7 @@ import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
-import { folioPte, readPage, USER_VA, usedPages, writePage } from '../staging/user-folio.ts';
+import { folioPte, readPage, USER_VA, usedPages, writePage } from './user-folio.ts';
 
 /**
  * A process whose pages become a contiguous group and fall apart again while its threads use them, and a second process at the

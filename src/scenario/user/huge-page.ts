@@ -10,10 +10,10 @@ import { cpuSwitchMm, mmAlloc, mmlistAdd, mmNumber, pmdAllocMap } from '../../ke
 import { userRead } from '../../kernel/user/user-fault.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
+import { wholeBlock } from '../places.ts';
 import { defineScenario, type Program, type Scenario } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
-import { wholeBlock } from '../staging/places.ts';
-import { USER_VA } from '../staging/user-folio.ts';
+import { USER_VA } from './user-folio.ts';
 
 /**
  * A process has a huge page, which is write-protected while its threads read it. Who does that names the pages that he was asked

@@ -9,7 +9,7 @@ import { type SetMemoryText, setMemoryX } from '../../kernel/vmalloc/set-memory.
 import { VM_ALLOC, type VmStruct } from '../../kernel/vmalloc/vm-area.ts';
 import { vmalloc } from '../../kernel/vmalloc/vmalloc.ts';
 import { defineScenario, type Scenario, type ScenarioDefinition } from '../scenario.ts';
-import { fourBlocks } from '../staging/area-ram.ts';
+import { fourBlocks } from './area-ram.ts';
 import { inTurns, kprobe, module, pageOfGroup, partOfBlock, type Turn } from './set-memory.ts';
 
 /** What goes wrong where permissions of vmalloc areas change. */

@@ -18,8 +18,8 @@ import {
 import { type VmallocRequest, vfree, vmalloc } from '../../kernel/vmalloc/vmalloc.ts';
 import { briefWork } from '../brief-work.ts';
 import { defineScenario, type Program } from '../scenario.ts';
-import { areaRam, fourBlocks } from '../staging/area-ram.ts';
 import { awaitTurn, awaitUses, handOver, haveUsed } from '../staging/handover.ts';
+import { areaRam, fourBlocks } from './area-ram.ts';
 
 /**
  * Pages of code are written while nobody can execute them, and executed while nobody can write to them, here and where else

@@ -14,8 +14,8 @@ import { giveBackVmapAreas, VM_ALLOW_HUGE_VMAP, type VmStruct, vmAreaStart } fro
 import { vfree, vmalloc, vmUnmapAliases } from '../../kernel/vmalloc/vmalloc.ts';
 import { briefWork } from '../brief-work.ts';
 import { defineScenario, type Scenario, type ScenarioDefinition } from '../scenario.ts';
-import { areaRam, fourBlocks } from '../staging/area-ram.ts';
 import { awaitTurn, awaitUses, handOver, haveUsed } from '../staging/handover.ts';
+import { areaRam, fourBlocks } from './area-ram.ts';
 
 /**
  * The same addresses are mapped in one size after the other, each time used by all CPUs, unmapped, and flushed before they are

@@ -16,7 +16,7 @@ import {
   PTE_PXN,
   PTE_UXN,
 } from '../../../src/kernel/tables/pgtable-prot.ts';
-import { vmallocArea } from '../../../src/scenario/staging/ptdump-area.ts';
+import { vmallocArea } from '../../../src/scenario/ptdump/ptdump-area.ts';
 import { bootCpu, complete } from '../boot-cpu.ts';
 import { bootAll, interleave } from '../interleaved.ts';
 import { recorded } from '../recorded.ts';

@@ -20,7 +20,7 @@ import {
   pteAllocMap,
 } from '../../../src/kernel/user/mm.ts';
 import { userRead } from '../../../src/kernel/user/user-fault.ts';
-import { folioPa, folioPte, USER_VA } from '../../../src/scenario/staging/user-folio.ts';
+import { folioPa, folioPte, USER_VA } from '../../../src/scenario/user/user-folio.ts';
 import { complete } from '../boot-cpu.ts';
 import { recorded } from '../recorded.ts';
 import { type Process, startProcess } from '../user-process.ts';

@@ -6,7 +6,7 @@ import { pteDirty, pteYoung } from '../../../src/kernel/tables/pte.ts';
 import { setPtes } from '../../../src/kernel/user/contpte.ts';
 import { pageTableLock } from '../../../src/kernel/user/mm.ts';
 import { userRead, userWrite } from '../../../src/kernel/user/user-fault.ts';
-import { USER_VA } from '../../../src/scenario/staging/user-folio.ts';
+import { USER_VA } from '../../../src/scenario/user/user-folio.ts';
 import { complete } from '../boot-cpu.ts';
 import { type Process, type ProcessOptions, startProcess } from '../user-process.ts';
 

@@ -7,7 +7,7 @@ import { nobody } from '../../../src/hardware/observer.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import type { Kernel } from '../../../src/kernel/kernel.ts';
 import { flushTlbMm, flushTlbPage, flushTlbRange, TTL_UNKNOWN } from '../../../src/kernel/user/user-tlbflush.ts';
-import { USER_VA } from '../../../src/scenario/staging/user-folio.ts';
+import { USER_VA } from '../../../src/scenario/user/user-folio.ts';
 import { complete } from '../boot-cpu.ts';
 import { recorded } from '../recorded.ts';
 import { type Process, type ProcessOptions, startProcess } from '../user-process.ts';

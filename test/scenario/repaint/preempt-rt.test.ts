@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { randomly } from '../../../src/explore/strategy/random.ts';
 import { allocatedFrames } from '../../../src/hardware/frame.ts';
+import { outOfTables } from '../../../src/scenario/repaint/out-of-tables.ts';
 import { preemptRt, preemptRtAllocation } from '../../../src/scenario/repaint/repaint.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
-import { outOfTables } from '../../../src/scenario/staging/out-of-tables.ts';
 import { expectCaught, expectGood, explorer } from '../explored.ts';
 
 test('preempt-rt violates nothing', () => expectGood(preemptRt, 100, 3));

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { REVISIONS } from '../../../src/kernel/config.ts';
 import { early, earlyAlone, earlyTwins, realm } from '../../../src/scenario/split/early.ts';
+import { pagesOnly, pagesOnlyTwins } from '../../../src/scenario/split/pages-only.ts';
 import { splitBugs } from '../../../src/scenario/split/split-bugs.ts';
 import { splitRange, splitRangeTwins } from '../../../src/scenario/split/split-range.ts';
 import { splitNotLazy, splitWhole } from '../../../src/scenario/split/split-whole.ts';
 import { validity, validityTwins, validityWithKpti } from '../../../src/scenario/split/validity.ts';
-import { pagesOnly, pagesOnlyTwins } from '../../../src/scenario/staging/contiguous-map.ts';
 import { expectCaught, expectGood, expectGoodWithin } from '../explored.ts';
 
 const good = [validity, validityWithKpti, splitRange, splitWhole, pagesOnly, early, earlyAlone, realm];

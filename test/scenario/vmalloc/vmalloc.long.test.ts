@@ -5,7 +5,7 @@ import { search } from '../../../src/explore/strategy/search.ts';
 import { resizeBoard } from '../../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
-import { fourBlocks } from '../../../src/scenario/staging/area-ram.ts';
+import { fourBlocks } from '../../../src/scenario/vmalloc/area-ram.ts';
 import { setMemory } from '../../../src/scenario/vmalloc/set-memory.ts';
 import { vmallocInTurns } from '../../../src/scenario/vmalloc/vmalloc.ts';
 

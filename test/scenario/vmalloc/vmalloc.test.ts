@@ -9,7 +9,7 @@ import { resizeBoard } from '../../../src/hardware/board-resize.ts';
 import { DEFAULT_CONFIG, type KernelConfig, RELEASED } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
-import { fourBlocks } from '../../../src/scenario/staging/area-ram.ts';
+import { fourBlocks } from '../../../src/scenario/vmalloc/area-ram.ts';
 import { setMemory } from '../../../src/scenario/vmalloc/set-memory.ts';
 import { setMemoryTwins } from '../../../src/scenario/vmalloc/set-memory-twins.ts';
 import { vmallocInTurns, vmallocTwins } from '../../../src/scenario/vmalloc/vmalloc.ts';

@@ -5,7 +5,7 @@ import { boardPresets } from '../../hardware/board-presets.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { without } from '../../kernel/linear-map/linear-map.ts';
 import { contPteBytes } from '../../kernel/tables/set-huge-pte.ts';
-import { freeRam } from '../exercise.ts';
+import { freeRam } from '../places.ts';
 
 /** RAM that vmalloc areas are made of: nobody else's, and read but never written, for no frame backs it. */
 

@@ -7,7 +7,7 @@ import { contPteBytes } from '../../kernel/tables/set-huge-pte.ts';
 import { contPtes } from '../../kernel/user/contpte.ts';
 import type { Mm } from '../../kernel/user/mm.ts';
 import { userRead, userWrite } from '../../kernel/user/user-fault.ts';
-import { freeRam } from '../exercise.ts';
+import { largestFreeRam } from '../places.ts';
 
 /** What processes of a scenario have: one large folio each, at the same address, as large and as aligned as a contiguous group. */
 export const USER_VA = 2 ** 32;
@@ -15,7 +15,7 @@ export const USER_VA = 2 ** 32;
 /** Physical address of folio `number`: from the top of the largest piece of RAM that is nobody's. */
 export function folioPa(k: Kernel, number: number): number {
   const group = contPteBytes(k);
-  const [from, to] = freeRam(k).reduce((one, other) => (other[1] - other[0] > one[1] - one[0] ? other : one), [0, 0]);
+  const [from, to] = largestFreeRam(k);
   const pa = alignDown(to, group) - (number + 1) * group;
   if (pa < from) throw new Error(`board '${k.board.name}' has no room for folio ${number} of ${group} bytes`);
   return pa;

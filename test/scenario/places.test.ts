@@ -7,7 +7,7 @@ import { createMachine } from '../../src/hardware/system.ts';
 import { DEFAULT_CONFIG, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { createKernel, type Kernel } from '../../src/kernel/kernel.ts';
 import { kernelText } from '../../src/kernel/text.ts';
-import { moduleArea } from '../../src/scenario/exercise.ts';
+import { moduleArea } from '../../src/scenario/places.ts';
 
 /** The board with as little memory as it may have, to the MiB. */
 function smallest(board: Board): Board {

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { granules } from '../../../src/hardware/board.ts';
 import { allocatedFrames, FRAME_TABLE } from '../../../src/hardware/frame.ts';
 import { REVISIONS } from '../../../src/kernel/config.ts';
+import { tablesToSplit } from '../../../src/scenario/repaint/out-of-tables.ts';
 import { outOfMemory, repaint } from '../../../src/scenario/repaint/repaint.ts';
-import { tablesToSplit } from '../../../src/scenario/staging/out-of-tables.ts';
 import { bootAll } from '../../kernel/interleaved.ts';
 import { repainted, sized } from '../repainted.ts';
 

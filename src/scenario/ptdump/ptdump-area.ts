@@ -12,7 +12,7 @@ import { entryOffset } from '../../kernel/tables/pagewalk.ts';
 import { blockProt, PAGE_KERNEL, PAGE_KERNEL_RO, PTE_ADDRESS } from '../../kernel/tables/pgtable-prot.ts';
 import { flushTlbKernelRange } from '../../kernel/tables/tlbflush.ts';
 import { walkKernelPageTableRangeLockless } from '../../kernel/tables/walk-range.ts';
-import { moduleArea } from '../exercise.ts';
+import { moduleArea } from '../places.ts';
 
 /** Where tables come and go while somebody dumps them. */
 

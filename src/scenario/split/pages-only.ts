@@ -6,11 +6,11 @@ import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';
 import { linearAliasRo, linearAliasRw, setMemoryValid } from '../../kernel/linear-map/pageattr.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
-import { moduleArea } from '../exercise.ts';
+import { moduleArea } from '../places.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
-import { ableBlock } from '../split/split.ts';
-import { allTogether } from './meeting.ts';
+import { allTogether } from '../staging/meeting.ts';
+import { ableBlock } from './split.ts';
 
 /** CPUs without BBML2 change single pages of a linear map that is made of pages, and must not be made of contiguous groups. */
 

@@ -3,8 +3,8 @@ import type { Op } from '../../hardware/op.ts';
 import { waitForWord } from '../../hardware/wait.ts';
 
 /**
- * Several CPUs that go through numbered stages in turns: an interleaving that the host's threads would seldom come to. Not an
- * instruction: nothing of the simulated machine does it. Where nobody has begun, nobody is held up.
+ * One CPU waits until another has come to a numbered stage of the story. Not an instruction: nothing of the simulated machine does
+ * it; it brings about an interleaving that the host's threads would seldom come to. Where nobody has begun, nobody is held up.
  */
 
 /** Word of `memory.control`: the stage that has been reached; 0 where CPUs do not go in turns. */
