@@ -30,13 +30,18 @@ import { type BROKEN, cut, type NewChange, type REPLACED, rowFor, TLBI_NONE } fr
  * kind share a note, so that a whole repaint needs a handful.
  */
 
-/** `NO_ASID`: global. `ANY_ASID`: cached under an ASID that nobody here knows. */
+/**
+ * `NO_ASID`: global. `ANY_ASID`: cached under one ASID, which nobody here knows. `ALL_ASIDS`: each CPU caches it under the ASID of
+ * whatever process it happens to run, so that a TLBI of one ASID is not enough.
+ */
 export const NO_ASID = -1;
 export const ANY_ASID = -2;
+export const ALL_ASIDS = -3;
 
-/** The ASID under which this CPU caches what it walks from the root, if it walks from there. */
+/** Under which ASID CPUs cache what they walk from the root and is not global: tables of TTBR1 belong to no process. */
 export function asidOfRoot({ regime0, regime1 }: Cpu, rootPa: number): number {
-  return [regime0, regime1].find((regime) => regime?.root === rootPa)?.asid ?? ANY_ASID;
+  if (regime1?.root === rootPa) return ALL_ASIDS;
+  return regime0?.root === rootPa ? regime0.asid : ANY_ASID;
 }
 
 /** What TLBIs that were issued since have done about a note; only a completed `covered` strikes it out. */
@@ -188,7 +193,7 @@ function rowsIn(
   for (let row = 0; row < header[USED]!; row++) {
     if (words[row * ROW_WORDS + KIND] === 0 || starts[row]! >= end || ends[row]! <= start) continue;
     const noted = words[row * ROW_WORDS + ASID]!;
-    if (asid === undefined || noted === asid || noted === NO_ASID || noted === ANY_ASID) rows.push(row);
+    if (asid === undefined || noted === asid || noted < 0) rows.push(row);
   }
   return rows;
 }

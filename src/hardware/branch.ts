@@ -14,6 +14,12 @@ export function* branchTo(cpu: Cpu, va: number): Op {
   yield* fetch(cpu, va);
 }
 
+/** RET to `va`, by a CPU whose registers nobody else can see: the fetch must be allowed, and is no point of its own. */
+export function* returnTo(cpu: Cpu, va: number): Op {
+  const pa = translate(cpu, va, RIGHT_EL1_EXECUTE);
+  if (pa < 0) yield* die(cpu, va, -pa, RIGHT_EL1_EXECUTE);
+}
+
 /**
  * Executes the instruction at `va`, text that may change: true for B, which is taken, false for NOP. It is the one that memory
  * holds, or an older one that this CPU has not got rid of: see instruction-memory.ts.

@@ -3,9 +3,12 @@ import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
 import { dsb, isb } from '../../src/hardware/barrier.ts';
 import { granules } from '../../src/hardware/board.ts';
 import { STALE_USES } from '../../src/hardware/counters.ts';
+import type { Cpu } from '../../src/hardware/cpu.ts';
 import { load } from '../../src/hardware/load-store.ts';
 import { announce } from '../../src/hardware/milestone.ts';
+import { msr } from '../../src/hardware/system-register.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
+import { ttbr } from '../../src/kernel/boot/idmap.ts';
 import { block, change, entryAt, flush, leafTable, page, put, type Rig, rigOf, run, said, write } from './rig.ts';
 
 const GiB = 2 ** 30;
@@ -210,5 +213,26 @@ describe('an access after the announcement', () => {
     run(load(reader, rig.va)); // now it has
     run(load(reader, rig.va));
     expect(said(rig)).toEqual([]);
+  });
+});
+
+describe('entries of the kernel that are not global', () => {
+  test.each([
+    ['vale1is', ['stale']],
+    ['vaale1is', []],
+    ['vmalle1is', []],
+  ] as const)('are cached under the ASIDs of whoever runs: %s', (name, expected) => {
+    const rig = rigOf({ classes: ['level3', 'level3'] });
+    const [cpu, reader] = rig.cpus as [Cpu, Cpu];
+    const va = rig.k.space.pageOffset + 16 * GiB;
+    const entry = entryAt(rig, va, 3);
+    put(rig, entry, page(16 * GiB, { nG: 1 }));
+    run(msr(reader, 'TTBR1_EL1', ttbr(rig.root, 5)));
+    run(isb(reader));
+    run(load(reader, va));
+    write(cpu, entry, page(16 * GiB, { nG: 1, AP: 2, DBM: 0 }));
+    flush(cpu, name, va);
+    announce(cpu, 'set_memory', va, va + rig.k.space.granule.pageBytes);
+    expect(said(rig)).toEqual(expected);
   });
 });

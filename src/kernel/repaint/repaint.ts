@@ -1,5 +1,5 @@
 import { isb } from '../../hardware/barrier.ts';
-import { branchTo } from '../../hardware/branch.ts';
+import { branchTo, returnTo } from '../../hardware/branch.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
 import { halt } from '../../hardware/exception.ts';
 import { load, loadAdd, loadExclusive, store } from '../../hardware/load-store.ts';
@@ -7,7 +7,7 @@ import { announce } from '../../hardware/milestone.ts';
 import type { Op } from '../../hardware/op.ts';
 import { msr } from '../../hardware/system-register.ts';
 import { relaxWhile, sevl, wfe } from '../../hardware/wait.ts';
-import { physToVirt } from '../address-space.ts';
+import { imageVa, physToVirt } from '../address-space.ts';
 import { systemSupportsBbml2Noabort } from '../boot/cpufeature.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag, mapIdmapPage, ttbr } from '../boot/idmap.ts';
 import { type StopFunction, stopMachine } from '../boot/stop-machine.ts';
@@ -142,6 +142,7 @@ function* waitForBootCpu(cpu: Cpu, k: Kernel): Op {
   yield* waitWhileSet(cpu, flag);
   yield* msr(cpu, 'TTBR1_EL1', swapper);
   yield* isb(cpu);
+  yield* returnTo(cpu, imageVa(k.space, k.space.text)); // out of the idmap: TTBR1 must be in force
   mark(cpu, 'repaint.leaving');
   yield* k.text.repaint.leaveIdmap(cpu, k);
 }

@@ -1,7 +1,10 @@
+import { encodeRangeOperand, encodeVaOperand } from '../../arch/tlbi-operand.ts';
+import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Board } from '../../hardware/board.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
 import { load } from '../../hardware/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
+import { tlbi } from '../../hardware/tlbi.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';
 import {
@@ -12,6 +15,7 @@ import {
   validKernel,
 } from '../../kernel/linear-map/pageattr.ts';
 import { PTE_RDONLY, PTE_VALID, PTE_WRITE } from '../../kernel/tables/pgtable-prot.ts';
+import { rangeOperations } from '../../kernel/tables/tlbflush.ts';
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
 import { moduleArea, wholeBlock } from '../places.ts';
@@ -128,4 +132,31 @@ export const flushElided = twin({
   text: pageattr({ needsFlush: (set) => (set & PTE_VALID) === 0n }),
 });
 
-export const validityTwins: readonly Scenario[] = [invalidBlockPassedOver, setBeforeClear, flushElided];
+/** As flush_tlb_kernel_range(), but for the entries of one ASID: that of init_mm, which is 0. */
+function* flushOfInitMm(cpu: Cpu, k: Kernel, start: number, end: number): Op {
+  const { granule } = k.space;
+  const pages = (end - start) / granule.pageBytes;
+  yield* dsb(cpu, 'ishst');
+  for (const { start: va, range } of rangeOperations(start, pages, granule.pageBytes, cpu.model.features.tlbiRange))
+    if (range === undefined) yield* tlbi(cpu, 'vale1is', encodeVaOperand(va));
+    else yield* tlbi(cpu, 'rvale1is', encodeRangeOperand(va, range.NUM, range.SCALE, granule));
+  yield* dsb(cpu, 'ish');
+  yield* isb(cpu);
+}
+
+/** What set_huge_pte_at() did to kernel mappings until 6.16: where they are global, nobody can tell. */
+export const flushedByOneAsid = twin({
+  name: 'flushed-by-one-asid',
+  summary:
+    'kernel entries that are not global are flushed by the ASID of init_mm: CPUs that run processes cache them by theirs',
+  expect: 'stale',
+  kernel: { ...kernel, kpti: true },
+  text: pageattr({ flush: flushOfInitMm }),
+});
+
+export const validityTwins: readonly Scenario[] = [
+  invalidBlockPassedOver,
+  setBeforeClear,
+  flushElided,
+  flushedByOneAsid,
+];
