@@ -2,7 +2,7 @@ import { CPU_HOTPLUG_6_18 } from './boot/cpu-hotplug.ts';
 import { cpuSupportsBbml2Noabort, verifyLocalCpuCaps } from './boot/cpufeature.ts';
 import { EARLY } from './boot/early.ts';
 import { STOP_MACHINE_6_18 } from './boot/stop-machine.ts';
-import { isSince, type Revision } from './config.ts';
+import { HISTORY, isSince, type Revision } from './config.ts';
 import { EXECMEM_6_18, EXECMEM_ROX_RFC } from './execmem/execmem.ts';
 import type { KernelText } from './kernel.ts';
 import { COLLAPSE_ROX_RFC } from './linear-map/collapse.ts';
@@ -24,38 +24,50 @@ import { KPROBES_6_18 } from './vmalloc/kprobes.ts';
 import { SET_MEMORY_6_18, SET_MEMORY_6_19, SET_MEMORY_ROX_RFC } from './vmalloc/set-memory.ts';
 import { VMALLOC_6_18 } from './vmalloc/vmalloc.ts';
 
+/** The text of the series as posted in May 2025, v4; of what it did not touch, the oldest that there is here. */
+const V4: KernelText = {
+  repaint: REPAINT_V4,
+  split: SPLIT_POSTED,
+  pageattr: PAGEATTR_6_18,
+  realm: REALM_6_18,
+  tableFree: TABLE_FREE_6_18,
+  lazyMmu: LAZY_MMU_6_18,
+  stopMachine: STOP_MACHINE_6_18,
+  cpuHotplug: CPU_HOTPLUG_6_18,
+  memoryHotplug: MEMORY_HOTPLUG_6_18,
+  linearMap: LINEAR_MAP_6_18,
+  early: EARLY,
+  vmalloc: VMALLOC_6_18,
+  setMemory: SET_MEMORY_6_18,
+  kprobes: KPROBES_6_18,
+  mm: MM_6_18,
+  userTlbflush: USER_TLBFLUSH_6_18,
+  contpte: CONTPTE_6_18,
+  execmem: EXECMEM_6_18,
+  collapse: COLLAPSE_ROX_RFC,
+  patching: PATCHING_6_18,
+  ptdump: PTDUMP_6_18,
+  cpuSupportsBbml2Noabort,
+  verifyLocalCpuCaps,
+};
+
+/** What each revision has otherwise than the one that it stands on. */
+const CAME_WITH: Readonly<Record<Revision, Partial<KernelText>>> = {
+  v4: {},
+  v5: { repaint: REPAINT_V5 },
+  '6.18': { repaint: REPAINT_6_18, split: SPLIT_6_18 },
+  '7.1': {
+    split: SPLIT_7_1,
+    pageattr: PAGEATTR_7_1,
+    memoryHotplug: MEMORY_HOTPLUG_7_1,
+    setMemory: SET_MEMORY_6_19,
+  },
+  'rox-rfc': { split: SPLIT_ROX_RFC, setMemory: SET_MEMORY_ROX_RFC, execmem: EXECMEM_ROX_RFC },
+  '7.3': {},
+};
+
 /** The good text of each revision. */
 export function kernelText(revision: Revision): KernelText {
-  const rox = revision === 'rox-rfc';
-  return {
-    repaint: revision === 'v4' ? REPAINT_V4 : revision === 'v5' ? REPAINT_V5 : REPAINT_6_18,
-    split: rox
-      ? SPLIT_ROX_RFC
-      : isSince(revision, '7.1')
-        ? SPLIT_7_1
-        : isSince(revision, '6.18')
-          ? SPLIT_6_18
-          : SPLIT_POSTED,
-    pageattr: isSince(revision, '7.1') ? PAGEATTR_7_1 : PAGEATTR_6_18,
-    realm: REALM_6_18,
-    tableFree: TABLE_FREE_6_18,
-    lazyMmu: LAZY_MMU_6_18,
-    stopMachine: STOP_MACHINE_6_18,
-    cpuHotplug: CPU_HOTPLUG_6_18,
-    memoryHotplug: isSince(revision, '7.1') ? MEMORY_HOTPLUG_7_1 : MEMORY_HOTPLUG_6_18,
-    linearMap: LINEAR_MAP_6_18,
-    early: EARLY,
-    vmalloc: VMALLOC_6_18,
-    setMemory: rox ? SET_MEMORY_ROX_RFC : isSince(revision, '7.1') ? SET_MEMORY_6_19 : SET_MEMORY_6_18,
-    kprobes: KPROBES_6_18,
-    mm: MM_6_18,
-    userTlbflush: USER_TLBFLUSH_6_18,
-    contpte: CONTPTE_6_18,
-    execmem: rox ? EXECMEM_ROX_RFC : EXECMEM_6_18,
-    collapse: COLLAPSE_ROX_RFC,
-    patching: PATCHING_6_18,
-    ptdump: PTDUMP_6_18,
-    cpuSupportsBbml2Noabort,
-    verifyLocalCpuCaps,
-  };
+  const standsOn = HISTORY.filter((one) => one === revision || (one !== 'rox-rfc' && isSince(revision, one)));
+  return Object.assign({ ...V4 }, ...standsOn.map((one) => CAME_WITH[one]));
 }
