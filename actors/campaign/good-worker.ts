@@ -26,7 +26,7 @@ export interface Proof {
 }
 
 /** Points after which a bounded search is left as it is: some minutes. */
-const MOST_SEARCHED = 20_000_000;
+const MOST_SEARCHED = 10_000_000;
 
 /** Throws where anything is violated, or a schedule is given up. */
 export default function proved(task: GoodTask): Proof {
