@@ -83,8 +83,6 @@ export { setMemoryDecrypted, setMemoryEncrypted } from './kernel/linear-map/real
 export {
   childLeaf,
   rangeSplitToPtes,
-  splitBlock,
-  splitCont,
   splitContpmd,
   splitContpte,
   splitPmd,

@@ -41,8 +41,9 @@ export function watchRaces(
   races: ReadonlyMap<string, Races>,
   { schedules, points }: Patience,
 ): void {
-  const depth = Error.stackTraceLimit;
+  const { stackTraceLimit, prepareStackTrace } = Error;
   Error.stackTraceLimit = STACK_DEPTH;
+  Error.prepareStackTrace = (_error, sites) => sites.map((site) => site.getFunctionName());
   try {
     const strategy = uniform(1);
     for (let index = 0, done = 0; index < schedules && done < points; index++) {
@@ -52,7 +53,7 @@ export function watchRaces(
       done += run.points;
     }
   } finally {
-    Error.stackTraceLimit = depth;
+    Object.assign(Error, { stackTraceLimit, prepareStackTrace });
   }
 }
 
@@ -122,8 +123,7 @@ class Watch {
 
 const MEMORY: ReadonlySet<string> = new Set(['load', 'store', 'burst', 'fetch']);
 
-/** Innermost first. Of a generator that runs all that it was delegated from are there too. */
+/** Innermost first, as `watchRaces` has stacks prepared. Of a generator that runs all that it was delegated from are there too. */
 function functionsOnStack(): string[] {
-  const stack = new Error().stack!;
-  return Array.from(stack.matchAll(/^ +at (?:\w+\.)?(\w+)(?: \[as \w+\])? \(/gm), ([, name]) => name!);
+  return new Error().stack as unknown as string[];
 }

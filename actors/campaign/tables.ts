@@ -12,6 +12,7 @@ import { FILLERS, schedulesToFill } from './filled-cells.ts';
 import { exploreGood, soakGood } from './good-proofs.ts';
 import type { Proof } from './good-worker.ts';
 import { type Level3Share, level3Share } from './level3-share.ts';
+import { raceRows } from './race-table.ts';
 import { STRATEGIES, type StrategyName, type StrategyOptions } from './strategies.ts';
 
 /** The tables of docs/: measured, and the same wherever and whenever they are. */
@@ -201,6 +202,7 @@ export type TableName =
   | 'scenarios'
   | 'good'
   | 'soaked'
+  | 'races'
   | 'level3';
 
 /** Where each table stands. */
@@ -213,6 +215,7 @@ export const TABLE_FILES: Readonly<Record<TableName, string>> = {
   scenarios: 'docs/protocols.md',
   good: 'docs/protocols.md',
   soaked: 'docs/protocols.md',
+  races: 'docs/protocols.md',
   level3: 'docs/execmem.md',
 };
 
@@ -240,6 +243,7 @@ export const TABLES: Readonly<Record<TableName, (names?: readonly string[]) => s
       ['scenario', 'rounds', 'boards', 'accesses', 'TLBIs', 'both sizes cached', 'stale before completion'],
       await soakedRows(names),
     ),
+  races: () => markdown(['function', 'tested in', 'readers', 'others that change', 'interrupts'], raceRows()),
   level3: () =>
     markdown(['modules', 'areas of their own', 'cache, not collapsed', 'cache', 'fewer entries'], level3Rows()),
   unacted: () => markdown(['bug', 'what goes wrong', 'why not'], unactedRows()),

@@ -5,8 +5,10 @@ import { cpuHotplug, cpuHotplugTwins } from './hotplug/cpu-hotplug.ts';
 import { debugPagealloc, innerLeaveDefers } from './hotplug/debug-pagealloc.ts';
 import { kfence, kfenceTwins } from './hotplug/kfence.ts';
 import { memoryHotplug, memoryHotplugTwins } from './hotplug/memory-hotplug.ts';
+import { interruptedContpteScenarios } from './interrupts/interrupted-contpte.ts';
 import { interruptedRepaint, interruptsOnInIdmap } from './interrupts/interrupted-repaint.ts';
 import { interruptedSplit, interruptedSplitTwins } from './interrupts/interrupted-split.ts';
+import { interruptedVmapScenarios } from './interrupts/interrupted-vmap.ts';
 import { hotRemoveScenarios } from './ptdump/hot-remove.ts';
 import { ptdump } from './ptdump/ptdump.ts';
 import { ptdumpHarmless } from './ptdump/ptdump-harmless.ts';
@@ -96,6 +98,8 @@ export const catalogue: readonly Scenario[] = [
   interruptsOnInIdmap,
   interruptedSplit,
   ...interruptedSplitTwins,
+  ...interruptedVmapScenarios,
+  ...interruptedContpteScenarios,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {

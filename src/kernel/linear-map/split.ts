@@ -81,7 +81,7 @@ export function* splitPmd(cpu: Cpu, k: Kernel, entry: number, block: bigint, gfp
  * the same output addresses and attributes. Returns 0 or -ENOMEM, then nothing has changed. `toCont`: the children are
  * contiguous runs.
  */
-export function* splitBlock(
+function* splitBlock(
   cpu: Cpu,
   k: Kernel,
   entry: number,
@@ -112,7 +112,7 @@ export function* splitContpte(cpu: Cpu, k: Kernel, entry: number): Op {
 }
 
 /** Takes the contiguous bit off every entry of the group that holds `entry`. */
-export function* splitCont(cpu: Cpu, k: Kernel, entry: number, level: number): Op {
+function* splitCont(cpu: Cpu, k: Kernel, entry: number, level: number): Op {
   const entries = contiguousRun(k.space.granule, level as Level);
   const first = alignDown(entry, entries * 8);
   for (let i = 0; i < entries; i++) {

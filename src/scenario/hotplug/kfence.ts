@@ -82,7 +82,7 @@ const brief = (id: number): Program =>
   id === 0
     ? function* (cpu, k) {
         yield* enable(cpu, k);
-        yield* sendIpi(cpu, 1, IRQ_TIMER);
+        if (k.board.cpus.length > 1) yield* sendIpi(cpu, 1, IRQ_TIMER);
         yield* briefWork(cpu, k);
       }
     : function* (cpu, k) {

@@ -49,7 +49,7 @@ interface Changed {
  * Both processes. In the first one the last page comes after another has been written: a group is made of clean and of dirty
  * pages, and falls apart again when one of them is written to disk. Then others find them.
  */
-function* startProcesses(cpu: Cpu, k: Kernel): Op<Changed> {
+export function* startProcesses(cpu: Cpu, k: Kernel): Op<Changed> {
   const last = contPtes(k) - 1;
   const [first, second] = [yield* startProcess(cpu, k, 0, last), yield* startProcess(cpu, k, 1, last + 1)];
   yield* cpuSwitchMm(cpu, k, first.mm);
@@ -74,7 +74,7 @@ function placeOf(k: Kernel, { mm, ptep }: Changed, page: number): [mm: Mm, va: n
 }
 
 /** The group becomes whole, and a part of it is protected for a while. */
-function* protectOne(cpu: Cpu, k: Kernel, changed: Changed): Op {
+export function* protectOne(cpu: Cpu, k: Kernel, changed: Changed): Op {
   yield* makeWritable(cpu, k, ...placeOf(k, changed, contPtes(k) - 1)); // folds
   yield* writeProtect(cpu, k, ...placeOf(k, changed, PROTECTED), 1); // unfolds
   yield* makeWritable(cpu, k, ...placeOf(k, changed, PROTECTED));
@@ -85,7 +85,7 @@ function* protectOne(cpu: Cpu, k: Kernel, changed: Changed): Op {
  * its rights back, and is whole again with the last. Linux does this on all CPUs; on those of level 0 it is misprogramming
  * like any other (DDI 0487, RNGLXZ), so that here nobody asks for it there.
  */
-function* protectAll(cpu: Cpu, k: Kernel, changed: Changed): Op {
+export function* protectAll(cpu: Cpu, k: Kernel, changed: Changed): Op {
   if (!(yield* systemSupportsBbml2Noabort(cpu, k))) return;
   yield* makeWritable(cpu, k, ...placeOf(k, changed, contPtes(k) - 1)); // folds
   yield* writeProtect(cpu, k, ...placeOf(k, changed, 0), contPtes(k));
@@ -93,7 +93,7 @@ function* protectAll(cpu: Cpu, k: Kernel, changed: Changed): Op {
 }
 
 /** The group becomes whole, and a page of it is written and then written to disk. */
-function* cleanOne(cpu: Cpu, k: Kernel, changed: Changed): Op {
+export function* cleanOne(cpu: Cpu, k: Kernel, changed: Changed): Op {
   yield* makeWritable(cpu, k, ...placeOf(k, changed, contPtes(k) - 1)); // folds
   yield* writePage(cpu, k, changed.mm, 0, KEPT);
   yield* pageMkclean(cpu, k, ...placeOf(k, changed, KEPT)); // unfolds
@@ -125,7 +125,7 @@ function* briefChanger(cpu: Cpu, k: Kernel): Op {
   yield* protectAll(cpu, k, changed);
 }
 
-const user = (times: number): Program =>
+export const user = (times: number): Program =>
   function* (cpu, k) {
     const mm = yield* mmNumber(cpu, k, processOf(cpu.id));
     yield* cpuSwitchMm(cpu, k, mm);

@@ -10,7 +10,14 @@ import { allocatedFrames } from '../../../src/hardware/frame.ts';
 import { exchange, read } from '../../../src/hardware/memory.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { ENOMEM } from '../../../src/kernel/errno.ts';
-import { rangeSplitToPtes, splitBlock, splitCont, splitRange } from '../../../src/kernel/linear-map/split.ts';
+import {
+  rangeSplitToPtes,
+  splitContpmd,
+  splitContpte,
+  splitPmd,
+  splitPud,
+  splitRange,
+} from '../../../src/kernel/linear-map/split.ts';
 import { splitKernelLeafMappingLocked } from '../../../src/kernel/linear-map/split-leaf.ts';
 import { forEachLeaf } from '../../../src/kernel/ptdump/ptdump.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode } from '../../../src/kernel/tables/lazy-mmu.ts';
@@ -65,7 +72,7 @@ describe.each([
 
   test('fills, makes it visible, links in one store, and issues no TLBI', () => {
     const { cpu, k, entry, value } = block(true);
-    const { result, did } = recorded(cpu, splitBlock(cpu, k, FIXMAP + entry, value, level, 'kernel', false));
+    const { result, did } = recorded(cpu, splitAt(level)(cpu, k, FIXMAP + entry, value, 'kernel', false));
     expect(result).toBe(0);
     expect(did).toEqual(['allocate', 'filled-table', 'dsb ishst', 'buffered']);
   });
@@ -73,7 +80,7 @@ describe.each([
   test('outside lazy MMU mode emits the barriers of each child, and of the link', () => {
     const { cpu, k, entry, value } = block(false);
     const before = [...cpu.counts];
-    complete(splitBlock(cpu, k, FIXMAP + entry, value, level, 'kernel', false));
+    complete(splitAt(level)(cpu, k, FIXMAP + entry, value, 'kernel', false));
     const grown = (counter: number): number => cpu.counts[counter]! - before[counter]!;
     expect([grown(DSBS), grown(ISBS), grown(TLBIS)]).toEqual([512 + 1 + 1, 512 + 1, 0]);
   });
@@ -81,7 +88,7 @@ describe.each([
   test('makes leaves that are present and invalid of one that is, and of one that is nothing, nothing', () => {
     for (const bits of [PTE_PRESENT_INVALID, 0n]) {
       const { cpu, k, memory, entry, value } = block(true, (old) => (old & ~PTE_VALID) | bits);
-      const { did } = recorded(cpu, splitBlock(cpu, k, FIXMAP + entry, value, level, 'kernel', false));
+      const { did } = recorded(cpu, splitAt(level)(cpu, k, FIXMAP + entry, value, 'kernel', false));
       expect(did).toEqual(['allocate', 'filled-table', 'dsb ishst', 'buffered']);
       complete(leaveLazyMmuMode(cpu, k));
       const table = Number(read(memory, entry) & PTE_ADDRESS);
@@ -91,7 +98,7 @@ describe.each([
 
   test.each([false, true])('makes children with the same addresses and attributes, contiguous: %s', (toCont) => {
     const { cpu, k, memory, entry, value } = block(false);
-    complete(splitBlock(cpu, k, FIXMAP + entry, value, level, 'kernel', toCont));
+    complete(splitAt(level)(cpu, k, FIXMAP + entry, value, 'kernel', toCont));
     const table = Number(read(memory, entry) & PTE_ADDRESS);
     const bytes = BigInt(levelBytes(k.space.granule, level + 1));
     const type = level === 2 ? PTE_TYPE_PAGE : 0n;
@@ -102,7 +109,7 @@ describe.each([
   test('hands PXN on to the table, and nothing else', () => {
     for (const pxn of [true, false]) {
       const { cpu, k, memory, entry, value } = block(false, (old) => (pxn ? old | PTE_PXN : old & ~PTE_PXN));
-      complete(splitBlock(cpu, k, FIXMAP + entry, value, level, 'kernel', false));
+      complete(splitAt(level)(cpu, k, FIXMAP + entry, value, 'kernel', false));
       const table = read(memory, entry);
       expect(table & (PTE_VALID | PTE_TYPE_PAGE)).toBe(PTE_VALID | PTE_TYPE_PAGE);
       expect(table & (TABLE_PXN | (1n << 61n) | (1n << 62n) | (1n << 63n))).toBe(pxn ? TABLE_PXN : 0n);
@@ -114,7 +121,7 @@ describe.each([
     const { cpu, k, memory, entry, value } = block(false);
     failAllocations(memory.control, 1);
     const before = allocatedFrames(memory).now;
-    const { result, did } = recorded(cpu, splitBlock(cpu, k, FIXMAP + entry, value, level, 'atomic', false));
+    const { result, did } = recorded(cpu, splitAt(level)(cpu, k, FIXMAP + entry, value, 'atomic', false));
     expect(result).toBe(-ENOMEM);
     expect(did).toEqual([]);
     expect(read(memory, entry)).toBe(value);
@@ -136,7 +143,7 @@ describe.each(granules)('split_contpte() and split_contpmd(), %s granule', (gran
     for (let i = 0; i < run; i++) exchange(memory, entry + 8 * i, values[i + 1]! | PTE_CONT);
     const named = FIXMAP + entry + 8 * Math.floor(run / 3);
     enterLazyMmuMode(k);
-    const { did } = recorded(cpu, splitCont(cpu, k, named, level));
+    const { did } = recorded(cpu, (level === 2 ? splitContpmd : splitContpte)(cpu, k, named));
     expect(counted(did)).toEqual([`buffered x${run}`]);
     complete(dsb(cpu, 'ishst'));
     for (let i = 0; i < run; i++) expect(read(memory, entry + 8 * i)).toBe(values[i + 1]! & ~PTE_CONT);
@@ -144,6 +151,8 @@ describe.each(granules)('split_contpte() and split_contpmd(), %s granule', (gran
     expect(read(memory, entry + 8 * run)).toBe(values[run + 1]);
   });
 });
+
+const splitAt = (level: number): typeof splitPmd => (level === 1 ? splitPud : splitPmd);
 
 describe('range_split_to_ptes()', () => {
   test.each(granules)(
@@ -222,7 +231,7 @@ describe('range_split_to_ptes()', () => {
     expect(entryOf(machine, 1, 0x8000_0000).value & PTE_TYPE_PAGE).toBe(0n);
     if (pieces > 0) {
       const { entry, value } = entryOf(machine, 1, 0x8000_0000);
-      complete(splitBlock(cpu, k, FIXMAP + entry, value, 1, 'kernel', pieces === 1));
+      complete(splitAt(1)(cpu, k, FIXMAP + entry, value, 'kernel', pieces === 1));
     }
     const before = [...cpu.counts];
     const frames = allocatedFrames(memory).now;
