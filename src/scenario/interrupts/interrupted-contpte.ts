@@ -8,8 +8,8 @@ import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
 import { defineScenario, type Program, type Scenario } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
-import { folioPa, readPage, USER_VA, usedPages } from '../staging/user-folio.ts';
 import { ableBlock, cleanOne, protectAll, protectOne, startProcesses, user } from '../user/contpte.ts';
+import { folioPa, readPage, USER_VA, usedPages } from '../user/user-folio.ts';
 import { lineWithin, raiseLine, untilHandled } from './device.ts';
 
 /**

@@ -14,8 +14,8 @@ import { vfree, vmalloc, vmUnmapAliases } from '../../kernel/vmalloc/vmalloc.ts'
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
 import { defineScenario, type Program, type Scenario } from '../scenario.ts';
-import { areaRam, fourBlocks } from '../staging/area-ram.ts';
 import { armMeeting, meet } from '../staging/meeting.ts';
+import { areaRam, fourBlocks } from '../vmalloc/area-ram.ts';
 import { exchangeBuffer, lineWithin, raiseLine, untilHandled } from './device.ts';
 
 /**
