@@ -235,6 +235,15 @@ export interface WalkerPort {
   freedPa: number;
 }
 
+// Bound again because the compiler folds a module's own constants, and loads those that others may import.
+const TABLE = FRAME_TABLE;
+const PENDING_FILLS = CONTROL_PENDING_FILLS;
+
+/** The address whose halves these are; worked out where it is asked for, which on a plain walk it never is. */
+function addressOf(high: number, low: number): number {
+  return high * 2 ** 32 + (low >>> 0);
+}
+
 /** `sees(frame)` decides whether this walker already sees a fill that its CPU has not yet made visible to everybody. */
 export function walkerPort(memory: Memory, sees: (frame: number) => boolean): WalkerPort {
   const word64 = new BigUint64Array(1);
@@ -246,7 +255,7 @@ export function walkerPort(memory: Memory, sees: (frame: number) => boolean): Wa
   const port: WalkerPort = {
     halves,
     freedPa: 0,
-    fetch(pa, low, high) {
+    fetch(_pa, low, high) {
       let frame: number;
       let above = high - poolHigh;
       let word = ((above << 29) + (low >>> 3) - poolLow) | 0;
@@ -260,13 +269,13 @@ export function walkerPort(memory: Memory, sees: (frame: number) => boolean): Wa
           word64[0] = words[imageWord + word]!;
           frame = word >> frameShift;
         } else {
-          word64[0] = derivedValue(pa);
-          port.freedPa = pa;
-          return inRam(memory, pa);
+          port.freedPa = addressOf(high, low);
+          word64[0] = derivedValue(port.freedPa);
+          return inRam(memory, port.freedPa);
         }
       }
-      if (frameState[frame] !== FRAME_TABLE) port.freedPa = pa;
-      if (control[CONTROL_PENDING_FILLS] !== 0 && frameMeta[frame * 4 + FRAME_PENDING] !== 0 && !sees(frame)) {
+      if (frameState[frame] !== TABLE) port.freedPa = addressOf(high, low);
+      if (control[PENDING_FILLS] !== 0 && frameMeta[frame * 4 + FRAME_PENDING] !== 0 && !sees(frame)) {
         halves[0] = POISON_HALF;
         halves[1] = POISON_HALF;
       }

@@ -145,7 +145,7 @@ export function walkFrom(
   const indexMask = (1 << stride) - 1;
   const pageMask = -1 << regime.pageShift;
   const wideMask = regime.wideOutput === 0 ? 0 : LOW_LPA;
-  const highLimit = regime.outputLimit * INVERSE_32;
+  const highLimit = Math.ceil(regime.outputLimit * INVERSE_32) | 0;
   // Counted from the start of the half, the input has no sign and no bits above those of the first index.
   const input = va - regime.start;
   // The table's address as two int32, and coercions that change no value: the loop stays in integer registers.
