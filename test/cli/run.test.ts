@@ -47,7 +47,7 @@ describe('asymmu run', () => {
     expect({ code, stderr, aloneInItsGroup }).toEqual({ code: 1, stderr: '', aloneInItsGroup: true });
     const report = stdout.slice(stdout.indexOf('VIOLATED')).split('\n');
     expect(report[0]).toMatch(/^VIOLATED {2}stale: repaint\/no-flush on asymmetric-8, 3 CPUs, seed 1/);
-    expect(report[1]).toBe('  again: asymmu run repaint/no-flush --cpus 3 --memory 256MiB --seed 1');
+    expect(report[1]).toBe('  again: npx asymmu run repaint/no-flush --cpus 3 --memory 256MiB --seed 1');
     expect(report[2]).toBe("  a bad twin, caught by 'stale' as it should be");
     expect(report.join('\n')).toMatch(/\n {2}missing: .*flush_tlb_kernel_range\(\).*6\.18/);
     expect(report.join('\n')).toMatch(/\n +step \| CPU 0/);

@@ -35,7 +35,7 @@ describe('asymmu soak', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/VIOLATED {2}stale/);
     expect(stdout).toMatch(/VIOLATED {2}a property was violated in 1 of 1 round,/);
-    const again = stdout.match(/again: asymmu soak (.*)/)![1]!;
+    const again = stdout.match(/again: npx asymmu soak (.*)/)![1]!;
     expect(again).toBe(`${words} --seed 3 --first-round 4 --rounds 1`);
     const repeated = await soak(`${again} --json`);
     expect(repeated.code).toBe(1);
@@ -57,7 +57,7 @@ describe('asymmu soak', () => {
       },
     });
     expect(some.stdout).toMatch(/GOOD {2}no property was violated in \d+ rounds, seed \d+; interrupted/);
-    expect(some.stdout).toMatch(/go on +asymmu soak repaint --board tiny-2 --no-draw --seed \d+ --first-round \d+/);
+    expect(some.stdout).toMatch(/go on +npx asymmu soak repaint --board tiny-2 --no-draw --seed \d+ --first-round \d+/);
     expect(some.code).toBe(0);
     const none = await soak('repaint --board asymmetric-8 --no-draw --for 1s --memory 32GiB');
     expect(none.stdout).toMatch(/INCONCLUSIVE {2}time was over without a verdict: 0 rounds/);

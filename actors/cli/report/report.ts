@@ -151,7 +151,7 @@ function followers(rest: readonly Violation[], outcome: Failure, style: Style): 
 
 /** The command line that runs the same again. */
 function command({ reference, seed, asked = {} }: Configuration): string {
-  return ['asymmu run', reference.name, ...askedWords(asked), `--seed ${seed}`].join(' ');
+  return ['npx asymmu run', reference.name, ...askedWords(asked), `--seed ${seed}`].join(' ');
 }
 
 function phaseLines({ phases }: RunOutcome): string[] {

@@ -99,7 +99,7 @@ export function againCommand(request: SoakRequest, from: { readonly name?: strin
   const { plan, options } = request;
   const names = from.name === undefined ? plan.candidates.map(({ reference }) => reference.name) : [from.name];
   return [
-    'asymmu soak',
+    'npx asymmu soak',
     ...names,
     ...askedWords(options),
     ...optionWords({ stall: options.stall }),
