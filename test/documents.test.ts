@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { standardProperties } from '../src/check/standard.ts';
 import { LINES } from '../src/explore/explain/insertion.ts';
+import { catalogue } from '../src/scenario/catalogue.ts';
+import { protocolsIn } from './protocols-table.ts';
 
 /** What the README and docs/ say of this checkout, where that can be looked up. */
 
@@ -45,4 +47,10 @@ test('the README has every property that is always looked at', () => {
   const always = standardProperties.filter(({ mood }) => mood === 'always').map(({ name }) => name);
   expect(always.length).toBeGreaterThan(10);
   expect(always.filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
+});
+
+test('every scenario in the README is in the catalogue', () => {
+  const named = protocolsIn(read('README.md')).map(({ name }) => name);
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((name) => !catalogue.some((one) => one.name === name))).toEqual([]);
 });
