@@ -1,9 +1,10 @@
-import { formatVa } from '../arch/address.ts';
+import { formatPa, formatVa } from '../arch/address.ts';
 import { faultCode, faultOf, formatFault } from '../arch/fault.ts';
 import { RIGHT_EL1_EXECUTE, RIGHT_EL1_WRITE, RIGHT_EL1_WRITE_PAN } from '../arch/permission.ts';
 import { type Cpu, ROOT0, ROOT1 } from '../hardware/cpu.ts';
 import { mayHaveBeenMissed } from '../hardware/early-translation.ts';
 import { isPending } from '../hardware/frame.ts';
+import { CONTROL_PENDING_FILLS, FRAME_PENDING, FRAME_ROOT, frameOf, framePa, type Memory } from '../hardware/memory.ts';
 import { isTableAt, placeOf } from '../hardware/table-word.ts';
 import { virtToPhys } from '../kernel/address-space.ts';
 import { idmapFlag } from '../kernel/boot/idmap.ts';
@@ -12,6 +13,7 @@ import { unorderedLink } from './link-order.ts';
 import type { Property } from './violation.ts';
 import { walkLines } from './walk-lines.ts';
 import { walkerText } from './walker-text.ts';
+import { weakestWalker } from './walkers.ts';
 
 const TLB_CONFLICT = faultCode('tlb-conflict');
 const EXTERNAL_ABORT = faultCode('external-abort');
@@ -22,43 +24,71 @@ export const spuriousFault: Property = {
   name: 'spurious-fault',
   says: 'no fault on an address the kernel promises is mapped, and no table is linked without a barrier after it was filled',
   mood: 'always',
-  observe: ({ report, kernel }) => ({
-    faultTaken(cpu, va, code, right) {
-      if (code === TLB_CONFLICT) return;
-      const access =
-        right === RIGHT_EL1_EXECUTE
-          ? 'execute'
-          : right === RIGHT_EL1_WRITE || right === RIGHT_EL1_WRITE_PAN
-            ? 'write'
-            : 'read';
-      const fault = faultOf(code, { va, access, el: 1 })!;
-      const promise = promiseFor(kernel, va);
-      report(
-        cpu,
-        'spurious-fault',
-        `${formatFault(fault)}${promise === undefined ? ', which nobody handles' : `: ${promise}`}`,
-        [walkerText(cpu, kernel, cpu.id), ...walkLines(cpu.memory, kernel, cpu.doubles[va < 0 ? ROOT1 : ROOT0]!, va)],
-        remedyFor(cpu, kernel, va, code),
-      );
-    },
-    tableWordVisible(cpu, pa, _before, after) {
-      const place = placeOf(cpu.memory, pa);
-      if (place === undefined || !isTableAt(after, place.level)) return;
-      const table = Number(after & ADDRESS);
-      const unordered = unorderedLink(cpu, pa, after, table);
-      if (unordered === undefined && !isPending(cpu.memory, table)) return;
-      report(
-        cpu,
-        'spurious-fault',
-        `a table for ${formatVa(place.va)} was linked without a barrier after it was filled: a walk may find anything in it`,
-        [
-          `table at 0x${table.toString(16)}, filled by plain stores ${unordered === undefined ? 'that no barrier has made visible' : `at step ${unordered.filled} and linked at step ${unordered.linked}, without a DSB between`}`,
-        ],
-        'a DSB ISHST between filling the table and linking it (split_pmd(), split_pud(), 6.18)',
-      );
-    },
-  }),
+  observe: ({ report, kernel }) => {
+    const walker = weakestWalker();
+    return {
+      faultTaken(cpu, va, code, right) {
+        if (code === TLB_CONFLICT) return;
+        const access =
+          right === RIGHT_EL1_EXECUTE
+            ? 'execute'
+            : right === RIGHT_EL1_WRITE || right === RIGHT_EL1_WRITE_PAN
+              ? 'write'
+              : 'read';
+        const fault = faultOf(code, { va, access, el: 1 })!;
+        const promise = promiseFor(kernel, va);
+        report(
+          cpu,
+          'spurious-fault',
+          `${formatFault(fault)}${promise === undefined ? ', which nobody handles' : `: ${promise}`}`,
+          [walkerText(cpu, kernel, cpu.id), ...walkLines(cpu.memory, kernel, cpu.doubles[va < 0 ? ROOT1 : ROOT0]!, va)],
+          remedyFor(cpu, kernel, va, code),
+        );
+      },
+      tableWordVisible(cpu, pa, _before, after) {
+        const place = placeOf(cpu.memory, pa);
+        if (place === undefined || !isTableAt(after, place.level)) return;
+        if (walker(cpu, place.rootPa).cpu < 0) return; // who makes it a root answers for it then
+        const table = Number(after & ADDRESS);
+        const unordered = unorderedLink(cpu, pa, after, table);
+        if (unordered === undefined && !isPending(cpu.memory, table)) return;
+        report(
+          cpu,
+          'spurious-fault',
+          `a table for ${formatVa(place.va)} was linked without a barrier after it was filled: a walk may find anything in it`,
+          [
+            `table at 0x${table.toString(16)}, filled by plain stores ${unordered === undefined ? 'that no barrier has made visible' : `at step ${unordered.filled} and linked at step ${unordered.linked}, without a DSB between`}`,
+          ],
+          'a DSB ISHST between filling the table and linking it (split_pmd(), split_pud(), 6.18)',
+        );
+      },
+      rootWritten(cpu, { root }) {
+        const table = pendingUnder(cpu.memory, root);
+        if (table === undefined) return;
+        report(
+          cpu,
+          'spurious-fault',
+          `TTBRn_EL1 was to lead to tables that no barrier has made visible: a walk may find anything in them`,
+          [`table at ${formatPa(table)}, under the root at ${formatPa(root)}`],
+          'a DSB ISHST between filling the tables and writing TTBRn_EL1, or telling others of them',
+        );
+      },
+    };
+  },
 };
+
+/** A table under the root that has been filled by plain stores, and no barrier since. Physical. */
+function pendingUnder(memory: Memory, root: number): number | undefined {
+  if (memory.control[CONTROL_PENDING_FILLS] === 0) return undefined;
+  const { frameState, frameMeta } = memory;
+  const hangsFrom = frameOf(memory, root) + 1;
+  for (let frame = 0; frame < frameState.length; frame++) {
+    const meta = frame * 4;
+    if (frameMeta[meta + FRAME_PENDING] !== 0 && frameMeta[meta + FRAME_ROOT] === hangsFrom)
+      return framePa(memory, frame);
+  }
+  return undefined;
+}
 
 /** What the kernel promises about `va`, in words. */
 function promiseFor(k: Kernel, va: number): string | undefined {

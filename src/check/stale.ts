@@ -76,6 +76,8 @@ function remedyFor(missing: keyof typeof WHY, announced: string): string {
   if (missing === 'DSB ISHST') return `a DSB ISHST before the announcement (${flush}, 6.18, begins with one)`;
   if (missing === 'ISB') return `an ISB after the DSB ISH (the end of ${flush}, 6.18)`;
   if (missing === 'DSB ISH') return `a DSB ISH between the TLBI and the announcement (the end of ${flush}, 6.18)`;
+  if (announced === 'swsusp_arch_resume')
+    return 'TLBI VMALLE1 and DSB NSH between the two writes to TTBR1_EL1, with all other CPUs off (break_before_make_ttbr_switch, 6.18)';
   const operand = flush === 'flush_tlb_kernel_range()' ? '' : ' with the ASID of its mm, and its level or none,';
   return `${flush} over the range${operand} before the announcement (${caller === undefined ? '' : `${caller}, `}6.18)`;
 }
@@ -93,6 +95,7 @@ const FLUSHED_BY: Readonly<Record<string, string>> = {
   'asid.reused': 'new_context()',
   set_memory: '__change_memory_common()',
   mark_linear_text_alias_ro: 'update_mapping_prot()',
+  hibernate_unmap_page: 'hibernate_unmap_page()',
   'memory.removed': 'unmap_hotplug_range()',
   purge_vmap_area: '__purge_vmap_area_lazy()',
 };

@@ -4,6 +4,8 @@ import { EARLY } from './boot/early.ts';
 import { STOP_MACHINE_6_18 } from './boot/stop-machine.ts';
 import { HISTORY, isSince, type Revision } from './config.ts';
 import { EXECMEM_6_18, EXECMEM_ROX_RFC } from './execmem/execmem.ts';
+import { RESUME_6_18 } from './hibernate/resume.ts';
+import { SNAPSHOT_6_18 } from './hibernate/snapshot.ts';
 import type { KernelText } from './kernel.ts';
 import { COLLAPSE_ROX_RFC } from './linear-map/collapse.ts';
 import { LINEAR_MAP_6_18 } from './linear-map/linear-map.ts';
@@ -11,6 +13,7 @@ import { MEMORY_HOTPLUG_6_18, MEMORY_HOTPLUG_7_1 } from './linear-map/memory-hot
 import { PAGEATTR_6_18, PAGEATTR_7_1 } from './linear-map/pageattr.ts';
 import { REALM_6_18 } from './linear-map/realm.ts';
 import { SPLIT_6_18, SPLIT_7_1, SPLIT_POSTED, SPLIT_ROX_RFC } from './linear-map/split-leaf.ts';
+import { TRANS_PGD_6_18 } from './linear-map/trans-pgd.ts';
 import { PATCHING_6_18 } from './ptdump/patching.ts';
 import { PTDUMP_6_18 } from './ptdump/ptdump-walk.ts';
 import { REPAINT_6_18 } from './repaint/repaint.ts';
@@ -30,6 +33,9 @@ const V4: KernelText = {
   split: SPLIT_POSTED,
   pageattr: PAGEATTR_6_18,
   realm: REALM_6_18,
+  transPgd: TRANS_PGD_6_18,
+  snapshot: SNAPSHOT_6_18,
+  resume: RESUME_6_18,
   tableFree: TABLE_FREE_6_18,
   lazyMmu: LAZY_MMU_6_18,
   stopMachine: STOP_MACHINE_6_18,

@@ -1,5 +1,6 @@
 import type { Bug } from './bug.ts';
 import { execmemBugs } from './execmem/execmem-bugs.ts';
+import { hibernateBugs } from './hibernate/hibernate-bugs.ts';
 import { hotplugBugs } from './hotplug/hotplug-bugs.ts';
 import { ptdumpBugs } from './ptdump/ptdump-bugs.ts';
 import { idRegisterBugs } from './repaint/id-register.ts';
@@ -16,6 +17,7 @@ export const bugs: readonly Bug[] = [
   ...splitBugs,
   ...vmallocBugs,
   ...hotplugBugs,
+  ...hibernateBugs,
   ...execmemBugs,
   ...ptdumpBugs,
 ];

@@ -1,6 +1,8 @@
 import { execmem } from './execmem/execmem.ts';
 import { collapseBesideWalk, execmemPair } from './execmem/execmem-pair.ts';
 import { execmemMixed, execmemPageMapped, execmemTwins } from './execmem/execmem-twins.ts';
+import { hibernate } from './hibernate/hibernate.ts';
+import { hibernateTwins } from './hibernate/hibernate-twins.ts';
 import { cpuHotplug, cpuHotplugTwins } from './hotplug/cpu-hotplug.ts';
 import { debugPagealloc, innerLeaveDefers } from './hotplug/debug-pagealloc.ts';
 import { kfence, kfenceTwins } from './hotplug/kfence.ts';
@@ -94,6 +96,8 @@ export const catalogue: readonly Scenario[] = [
   ...memoryHotplugTwins,
   cpuHotplug,
   ...cpuHotplugTwins,
+  hibernate,
+  ...hibernateTwins,
   interruptedRepaint,
   interruptsOnInIdmap,
   interruptedSplit,

@@ -3,10 +3,13 @@ import { tableDescriptor } from '../../src/arch/descriptor.ts';
 import { FIXMAP } from '../../src/hardware/access.ts';
 import { dsb, isb } from '../../src/hardware/barrier.ts';
 import { branchTo } from '../../src/hardware/branch.ts';
+import { drainSome } from '../../src/hardware/drain.ts';
+import { placeTable } from '../../src/hardware/frame.ts';
 import { load, store } from '../../src/hardware/load-store.ts';
+import { msr } from '../../src/hardware/system-register.ts';
 import { fillTable, storeRun } from '../../src/hardware/table-fill.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
-import { idmapFlag } from '../../src/kernel/boot/idmap.ts';
+import { idmapFlag, ttbr } from '../../src/kernel/boot/idmap.ts';
 import { block, change, entryAt, newTable, page, put, type Rig, rigOf, run, said, write } from './rig.ts';
 
 describe('a fault', () => {
@@ -133,5 +136,31 @@ describe('a table', () => {
     const entry = entryAt(rig, rig.k.space.pageOffset, 2);
     change(rig.cpus[0]!, entry, tableDescriptor(newTable(rig)));
     expect(said(rig)).toEqual([]);
+  });
+});
+
+describe('a tree that no CPU walks yet', () => {
+  /** A root with a table, linked with no barrier after the fill; then TTBR1 is to hold it. */
+  function enter(barrier: boolean): Rig {
+    const rig = rigOf({ classes: ['level3'] });
+    const cpu = rig.cpus[0]!;
+    const { space } = rig.k;
+    const [root, table] = [newTable(rig), newTable(rig)];
+    placeTable(rig.machine.memory, root, space.startLevel, space.pageOffset, root);
+    run(fillTable(cpu, FIXMAP + table, 0n, 0));
+    write(cpu, root, tableDescriptor(table));
+    rig.script.drain = (bound) => bound - 1; // the link first
+    if (barrier) run(dsb(cpu, 'ishst'));
+    else drainSome(cpu);
+    expect(said(rig)).toEqual([]);
+    run(msr(cpu, 'TTBR1_EL1', ttbr(root)));
+    return rig;
+  }
+
+  test('may be linked in any order, if a barrier comes before TTBRn_EL1 holds it', () => {
+    expect(said(enter(true))).toEqual([]);
+    const rig = enter(false);
+    expect(said(rig)).toEqual(['spurious-fault']);
+    expect(rig.reports[0]!.message).toMatch(/^TTBRn_EL1 was to lead to tables that no barrier has made visible/);
   });
 });

@@ -2,10 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
 import { leak } from '../../src/check/leak.ts';
 import { dsb, isb } from '../../src/hardware/barrier.ts';
-import { allocateFrame, FRAME_TABLE, freeFrame } from '../../src/hardware/frame.ts';
+import { allocateFrame, FRAME_TABLE, freeFrame, placeTable } from '../../src/hardware/frame.ts';
 import { load } from '../../src/hardware/load-store.ts';
 import { read as memoryWord } from '../../src/hardware/memory.ts';
+import { msr } from '../../src/hardware/system-register.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
+import { ttbr } from '../../src/kernel/boot/idmap.ts';
+import { pgtableFree } from '../../src/kernel/tables/pgalloc.ts';
 import { linkOf, readEntry } from '../../src/kernel/tables/table-link.ts';
 import { change, entryAt, leafTable, put, type Rig, rigOf, run, said } from './rig.ts';
 
@@ -140,5 +143,23 @@ describe('a walk in software', () => {
     run(readEntry(cpu, k, link, 3, va));
     expect(said(rig)).toEqual(['table-lifetime']);
     expect(rig.reports[0]!.evidence).toContain('it was no table when the walk read the way to it');
+  });
+});
+
+describe('a root', () => {
+  test.each([
+    [true, ['table-lifetime']],
+    [false, []],
+  ] as const)('that is freed while a CPU walks from it is one too: in TTBR1_EL1 %j', (held, expected) => {
+    const rig = rigOf({ classes: ['level3', 'level3'] });
+    const { space, symbols } = rig.k;
+    const root = Number(leafTable(rig, 3, 0) & 0x0000_ffff_ffff_f000n);
+    placeTable(rig.machine.memory, root, space.startLevel, space.pageOffset, root);
+    for (const to of held ? [root] : [root, symbols.reservedPgDir]) {
+      run(msr(rig.cpus[1]!, 'TTBR1_EL1', ttbr(to)));
+      run(isb(rig.cpus[1]!));
+    }
+    pgtableFree(rig.cpus[0]!, root);
+    expect(said(rig)).toEqual(expected);
   });
 });

@@ -30,20 +30,33 @@ import { tableVa } from './split.ts';
  * well: the image has to go everywhere. It is as little executable as the original.
  */
 
+/** The sentence of the copy that a named bug replaces. */
+export interface TransPgdText {
+  /** Linux: _copy_pte(): a leaf of the copy, as the original has it in `value`, which is not 0. */
+  readonly copyLeaf: (value: bigint) => bigint;
+}
+
 /**
  * Linux: trans_pgd_create_copy(). Copies the tables that translate `[start, end)`. Returns the physical address of the new root, or
  * -ENOMEM; then nothing is left allocated (Linux leaks what it took).
  */
 export function* transPgdCreateCopy(cpu: Cpu, k: Kernel, start: number, end: number): Op<number> {
   const { space, symbols } = k;
-  const root = yield* allocateTable(cpu, k);
-  if (root < 0) return -ENOMEM;
-  placeTable(cpu.memory, root, space.startLevel, space.pageOffset, root);
+  const root = yield* transPgdAllocateRoot(cpu, k);
+  if (root < 0) return root;
   const complete = yield* copyTable(cpu, k, root, symbols.swapperPgDir, space.startLevel, start, end);
   yield* dsb(cpu, 'ishst'); // whoever installs the root finds all that hangs below it (assumed to be done here)
   if (complete) return root;
   yield* transPgdFree(cpu, k, root);
   return -ENOMEM;
+}
+
+/** A root for TTBR1 without an entry, or -ENOMEM. */
+export function* transPgdAllocateRoot(cpu: Cpu, k: Kernel): Op<number> {
+  const root = yield* allocateTable(cpu, k);
+  if (root < 0) return -ENOMEM;
+  placeTable(cpu.memory, root, k.space.startLevel, k.space.pageOffset, root);
+  return root;
 }
 
 /** Gives back the tables of a copy; nobody walks them any more. */
@@ -77,7 +90,7 @@ function* copyTable(
       continue;
     }
     if (level === 3 || !isTableEntry(value)) {
-      yield* store(cpu, physToVirt(space, to) + entry, writableCopy(value));
+      yield* store(cpu, physToVirt(space, to) + entry, k.text.transPgd.copyLeaf(value));
       continue;
     }
     const table = yield* allocateTable(cpu, k);
@@ -101,6 +114,8 @@ function writableCopy(value: bigint): bigint {
   const valid = (value & PTE_VALID) === 0n ? (value & ~PTE_PRESENT_INVALID) | PTE_VALID : value;
   return (valid | PTE_WRITE) & ~PTE_RDONLY;
 }
+
+export const TRANS_PGD_6_18: TransPgdText = { copyLeaf: writableCopy };
 
 function* freeTables(cpu: Cpu, k: Kernel, table: number, level: number): Op {
   const { entriesPerTable } = k.space.granule;
