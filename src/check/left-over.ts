@@ -1,11 +1,24 @@
 import type { Cpu } from '../hardware/cpu.ts';
 import { removes } from '../hardware/dvm.ts';
+import { TLB_AS_AT_RESET } from '../hardware/early-translation.ts';
 import type { Regime } from '../hardware/regime.ts';
 import { placeOf } from '../hardware/table-word.ts';
 import { asidOf, GLOBAL, leafPaOf, levelOf, sizeOf, tagOf } from '../hardware/tlb-entry.ts';
 import { removalsDue } from './bbm-return.ts';
 import type { Watch } from './violation.ts';
 import { describeEntry, formatSpan } from './wording.ts';
+
+/** A reset need not empty a TLB: whoever turns translation on has to. */
+export function judgeReset({ report }: Watch, cpu: Cpu): void {
+  if (cpu.doubles[TLB_AS_AT_RESET] === 0) return;
+  report(
+    cpu,
+    'stale',
+    `CPU ${cpu.id} turns translation on, and its TLB holds whatever it held when the CPU got power`,
+    [],
+    'TLBI VMALLE1 and DSB NSH before SCTLR_EL1.M is set (__cpu_setup, arch/arm64/mm/proc.S, 6.18)',
+  );
+}
 
 /**
  * Whoever puts other tables into TTBR0 must not find global entries of the tables before them: those match under any ASID, and

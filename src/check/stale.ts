@@ -5,7 +5,7 @@ import { read } from '../hardware/memory.ts';
 import { placeOf } from '../hardware/table-word.ts';
 import { asidOf } from '../hardware/tlb-entry.ts';
 import { isCacheable } from './bbm-rule.ts';
-import { judgeLeftOver } from './left-over.ts';
+import { judgeLeftOver, judgeReset } from './left-over.ts';
 import { asidOfRoot, noteAnnounced, type PendingChange, pendingIn } from './pending.ts';
 import { REPLACED } from './pending-row.ts';
 import type { Property } from './violation.ts';
@@ -20,6 +20,9 @@ export const stale: Property = {
   says: 'once the kernel has announced that old translations of a range are gone, they are, and no access uses one',
   mood: 'always',
   observe: (watch) => ({
+    translationOn(cpu) {
+      judgeReset(watch, cpu);
+    },
     rootWritten(cpu, regime) {
       judgeLeftOver(watch, cpu, regime);
     },

@@ -2,7 +2,7 @@ import { type CpuModel, physicalAddressBits } from './board.ts';
 import type { Choose } from './chooser.ts';
 import { attachCounters } from './counters.ts';
 import { attachDvm, CPU_BBM, type Dvm, type DvmRecord, record } from './dvm.ts';
-import { forgetEarly, SEEN_BY_OWN_WALKER } from './early-translation.ts';
+import { forgetEarly, SEEN_BY_OWN_WALKER, TLB_AS_AT_RESET } from './early-translation.ts';
 import { clearPending } from './frame.ts';
 import type { TextMaintenance } from './instruction-memory.ts';
 import { CPU_DOUBLES, CPU_WORDS, type Layout } from './layout.ts';
@@ -223,6 +223,7 @@ export function resetCpu(cpu: Cpu): void {
   for (const root of [ROOT0, ROOT1, ROOT0_NEXT, ROOT1_NEXT]) cpu.doubles[root] = -1;
   forgetEarly(cpu);
   cpu.doubles[SEEN_BY_OWN_WALKER] = 0;
+  cpu.doubles[TLB_AS_AT_RESET] = 1;
   Atomics.store(cpu.words, CPU_BBM, classNumber(cpu.model));
   Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);
 }

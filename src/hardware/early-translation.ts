@@ -6,6 +6,11 @@ const EARLY_END = 7;
 const TLBI_UNSYNCHRONISED = 8;
 /** 1: a DSB NSH has made buffered stores visible to this CPU's walker, and perhaps to no other. */
 export const SEEN_BY_OWN_WALKER = 9;
+/**
+ * 1 from power-on until this CPU's TLB has been invalidated as a whole: a reset need not do that. The TLB of this model is empty
+ * all the same; who relies on it is found out when translation is turned on. DDI 0487, D8.17 "TLB behavior at reset".
+ */
+export const TLB_AS_AT_RESET = 10;
 
 /**
  * What a CPU may still do as it would have done before its last context synchronisation event (ISB, exception entry and

@@ -15,6 +15,7 @@ import {
   TLBI_BY_ASID,
   TLBI_LAST_LEVEL,
 } from './dvm.ts';
+import { TLB_AS_AT_RESET } from './early-translation.ts';
 import { CONTROL_DVM_ISSUED, read } from './memory.ts';
 import { dropAll, dropEntry, setOf, type Tlb } from './tlb.ts';
 import {
@@ -108,6 +109,7 @@ export function applyRecord(cpu: Cpu, r: DvmRecord): void {
 function applyEverything(cpu: Cpu): void {
   dropAll(cpu.tlb);
   dropAllTables(cpu.walkCache);
+  cpu.doubles[TLB_AS_AT_RESET] = 0;
 }
 
 /** One page-sized operation looks where the entry must be, for each size there is; longer ranges scan all ways. */

@@ -34,6 +34,8 @@ export interface Observer {
   tlbiIssued(cpu: Cpu, record: DvmRecord): void;
   /** A write to TTBRn_EL1 lets the CPU's walker begin at another root than the one in force: that of `regime`. */
   rootWritten(cpu: Cpu, regime: Regime): void;
+  /** A write to SCTLR_EL1 turns translation on, which was off since the CPU got power. */
+  translationOn(cpu: Cpu): void;
   /** A DSB has completed these TLBIs of `cpu` (broadcast ones everywhere, local ones on this CPU). */
   tlbisCompleted(cpu: Cpu, records: readonly DvmRecord[], broadcast: boolean): void;
   /** Several entries match `va`; `outcome` is what this CPU made of it (`pa` is what it will use, if it goes on). */
@@ -82,6 +84,7 @@ export const nobody: Observer = {
   tableWordVisible() {},
   tlbiIssued() {},
   rootWritten() {},
+  translationOn() {},
   tlbisCompleted() {},
   multipleMatch() {},
   withdrawnUse() {},

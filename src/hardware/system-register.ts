@@ -27,6 +27,7 @@ export function* msr(cpu: Cpu, register: keyof TranslationRegisters, value: bigi
     Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);
   }
   cpu.step = note(cpu.trace, 'msr', REGISTERS.indexOf(register), 0, value);
+  if (register === 'SCTLR_EL1' && !cpu.mmuOn && (value & 1n) !== 0n) cpu.observer.translationOn(cpu);
   tellOfRoot(cpu, cpu.unsynchronised0, regime0, unsynchronised0);
   tellOfRoot(cpu, cpu.unsynchronised1, regime1, unsynchronised1);
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { isb } from '../../src/hardware/barrier.ts';
-import type { Cpu } from '../../src/hardware/cpu.ts';
+import { dsb, isb } from '../../src/hardware/barrier.ts';
+import { type Cpu, resetCpu } from '../../src/hardware/cpu.ts';
 import { load } from '../../src/hardware/load-store.ts';
 import { msr } from '../../src/hardware/system-register.ts';
+import { tlbi } from '../../src/hardware/tlbi.ts';
 import { ttbr } from '../../src/kernel/boot/idmap.ts';
 import { localFlushTlbAll } from '../../src/kernel/tables/tlbflush.ts';
 import { cpuSetReservedTtbr0 } from '../../src/kernel/user/mm.ts';
@@ -48,5 +49,23 @@ describe('a CPU that puts other tables into TTBR0', () => {
     const back = left();
     run(msr(back.cpu, 'TTBR0_EL1', ttbr(back.rig.k.symbols.idmapPgDir)));
     expect([...said(rig), ...said(back.rig)]).toEqual([]);
+  });
+});
+
+describe('a CPU that turns translation on', () => {
+  const DSB_NSH = (cpu: Cpu): unknown => run(dsb(cpu, 'nsh'));
+  test.each<[string, readonly string[], (cpu: Cpu) => void]>([
+    ['has emptied its TLB', [], (cpu) => [run(tlbi(cpu, 'vmalle1')), DSB_NSH(cpu)]],
+    ['has not', ['stale'], () => {}],
+    ['has not waited for it', ['stale'], (cpu) => run(tlbi(cpu, 'vmalle1'))],
+    ['has dropped one address', ['stale'], (cpu) => [run(tlbi(cpu, 'vaae1', 0n)), DSB_NSH(cpu)]],
+  ])('and %s', (_, expected, act) => {
+    const rig = rigOf({ classes: ['level3'] });
+    const [cpu] = rig.cpus as [Cpu];
+    rig.script.deliver = () => 1;
+    resetCpu(cpu);
+    act(cpu);
+    run(msr(cpu, 'SCTLR_EL1', 1n));
+    expect(said(rig)).toEqual(expected);
   });
 });

@@ -93,6 +93,8 @@ export function powerOn({ k, root }: Rig, cpu: Cpu): void {
   run(msr(cpu, 'TTBR0_EL1', ttbr(k.symbols.reservedPgDir)));
   run(msr(cpu, 'TTBR1_EL1', ttbr(root)));
   run(isb(cpu));
+  run(tlbi(cpu, 'vmalle1'));
+  run(dsb(cpu, 'nsh'));
   run(msr(cpu, 'SCTLR_EL1', 1n));
   run(isb(cpu));
 }

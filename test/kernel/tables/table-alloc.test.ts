@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest';
+import { FIXMAP } from '../../../src/hardware/access.ts';
+import { defaultBoard } from '../../../src/hardware/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { FRAME_TABLE } from '../../../src/hardware/memory.ts';
+import type { Op } from '../../../src/hardware/op.ts';
+import { entryOffset } from '../../../src/kernel/tables/pagewalk.ts';
+import { tableAllocKernel } from '../../../src/kernel/tables/table-alloc.ts';
+import { vmAreaStart } from '../../../src/kernel/vmalloc/vm-area.ts';
+import { bootAll, interleave } from '../interleaved.ts';
+
+function* keep(into: number[], op: Op<number>): Op {
+  into.push(yield* op);
+}
+
+describe('a table that several CPUs find missing at once', () => {
+  test('is made once: all go on with the same one, and what the others have made goes back', () => {
+    const board = resizeBoard(defaultBoard, { cpus: 3, memoryBytes: 2 ** 28 });
+    if (!board.ok) throw new Error(board.problems.join());
+    for (let seed = 1; seed <= 12; seed++) {
+      const { machine, cpus, kernels, violations } = bootAll(board.board, {}, seed);
+      const [k] = kernels as [(typeof kernels)[number]];
+      const { frameState } = machine.memory;
+      const tables = (): number => frameState.filter((state) => state === FRAME_TABLE).length;
+      const before = tables();
+      const entry = FIXMAP + entryOffset(k.space, 0, k.symbols.swapperPgDir, vmAreaStart(k.space, 0) + 2 ** 40);
+      const got: number[] = [];
+      interleave(
+        cpus.map((cpu, id) => keep(got, tableAllocKernel(cpu, kernels[id]!, entry))),
+        seed,
+      );
+      expect([new Set(got).size, tables() - before]).toEqual([1, 1]);
+      expect(violations).toEqual([]);
+    }
+  });
+});
