@@ -14,10 +14,15 @@ export const userMap: Property = {
       report(
         cpu,
         'user-map',
-        `${formatVa(va)} should go to ${formatPa(expected)}, but goes to ${formatPa(found)}`,
+        `${formatVa(va)} should go to ${formatPa(expected)}, but ${found < 0 ? 'is refused, as if nothing were mapped there' : `goes to ${formatPa(found)}`}`,
         [`ASID ${cpu.regime0?.asid}`, ...walkLines(cpu.memory, kernel, cpu.doubles[ROOT0]!, va)],
-        'entries of another process have another ASID: one that is given to a new process is flushed before (new_context(), arch/arm64/mm/context.c, 6.18)',
+        found < 0
+          ? LOCK
+          : 'entries of another process have another ASID: one that is given to a new process is flushed before (new_context(), arch/arm64/mm/context.c, 6.18)',
       );
     },
   }),
 };
+
+const LOCK =
+  'an entry may be invalid for a moment, while its group is converted: whoever handles a fault looks at it with the page-table lock held (handle_pte_fault(), mm/memory.c)';

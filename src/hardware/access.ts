@@ -266,8 +266,8 @@ function resolveSeveral(cpu: Cpu, va: number, right: number): number {
 
 /** A walk no program asked for: the adversary caches `va` if it can, beside whatever is cached already. */
 export function speculativeFill(cpu: Cpu, va: number): void {
-  const regime = va < 0 ? cpu.regime1 : cpu.regime0;
-  if (!cpu.mmuOn || regime === undefined) return;
+  const regime = cpu.mmuOn ? regimeFor(cpu, va) : undefined;
+  if (regime === undefined) return;
   catchUp(cpu);
   const before = lookup(cpu.tlb, va, regime.asid);
   const way = walkAndFill(cpu, regime, va, FLAG_SPECULATIVE);

@@ -6,6 +6,7 @@ import { speculativeFill } from '../../src/hardware/access.ts';
 import { isb } from '../../src/hardware/barrier.ts';
 import { type BbmClass, bbmClasses, type Granule, granules } from '../../src/hardware/board.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
+import { placeTable } from '../../src/hardware/frame.ts';
 import { load } from '../../src/hardware/load-store.ts';
 import { announce } from '../../src/hardware/milestone.ts';
 import { msr } from '../../src/hardware/system-register.ts';
@@ -17,6 +18,7 @@ import {
   entryAt,
   flush,
   leafTable,
+  newTable,
   page,
   powerOn,
   put,
@@ -329,5 +331,38 @@ describe.each(granules)('a contiguous run that was cached, %s granule', (granule
     change(gone.painter, gone.entry + 16 * 8, 0n); // elsewhere something has changed
     comeBack(gone);
     expect(said(gone.rig)).toEqual([]);
+  });
+});
+
+describe('a switch from one process to another', () => {
+  /** The first process has `VA` mapped and so has the second; between the two writes the walker goes where it may. */
+  function switched(byWayOfReserved: boolean): Rig {
+    const rig = rigOf({ classes: ['level3'] });
+    const [cpu] = rig.cpus as [Cpu];
+    const VA = 2 ** 32;
+    const [first, second] = [1, 2].map((number) => {
+      const pgd = newTable(rig);
+      placeTable(rig.machine.memory, pgd, rig.k.space.startLevel, 0, pgd);
+      put(rig, entryAt(rig, VA, 3, pgd), page(number * GiB, { nG: 1, AP: 1 }));
+      return pgd;
+    }) as [number, number];
+    const other = entryAt(rig, rig.k.space.pageOffset + PA, 3);
+    put(rig, other, page(PA));
+    change(cpu, other, page(PA, { AP: 2 })); // some live entry has changed
+    flush(cpu, 'vmalle1is');
+    run(msr(cpu, 'TTBR1_EL1', ttbr(rig.root, 1)));
+    run(msr(cpu, 'TTBR0_EL1', ttbr(first)));
+    run(isb(cpu));
+    rig.script['context-sync'] = () => 1; // what is written is in force at once
+    if (byWayOfReserved) run(msr(cpu, 'TTBR0_EL1', ttbr(rig.k.symbols.reservedPgDir)));
+    run(msr(cpu, 'TTBR1_EL1', ttbr(rig.root, 2)));
+    speculativeFill(cpu, VA);
+    run(msr(cpu, 'TTBR0_EL1', ttbr(second)));
+    return rig;
+  }
+
+  test('goes by way of a TTBR0 that leads nowhere, else old pages are cached under the new ASID', () => {
+    expect(said(switched(true))).toEqual([]);
+    expect(said(switched(false))).toEqual(['bbm']);
   });
 });

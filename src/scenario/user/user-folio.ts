@@ -31,11 +31,11 @@ export function usedPages(k: Kernel): readonly number[] {
   return [0, 1, 2, 3, 5, contPtes(k) - 1];
 }
 
-/** Reads a page; what is there must lie in the folio. Nothing is said of a page that is not mapped (yet). */
+/** Reads a page, which is mapped as long as others can find the process; what is there must lie in the folio. */
 export function* readPage(cpu: Cpu, k: Kernel, mm: Mm, number: number, page: number): Op {
   const offset = page * k.space.granule.pageBytes;
   const found = yield* userRead(cpu, k, mm, USER_VA + offset);
-  expectAt(cpu, USER_VA + offset, folioPa(k, number) + offset, found?.pa);
+  expectAt(cpu, USER_VA + offset, folioPa(k, number) + offset, found === undefined ? REFUSED : found.pa);
 }
 
 /** Writes a page that may be written. */
@@ -44,6 +44,9 @@ export function* writePage(cpu: Cpu, k: Kernel, mm: Mm, number: number, page: nu
   const found = yield* userWrite(cpu, k, mm, USER_VA + offset, BigInt(page + 1));
   expectAt(cpu, USER_VA + offset, folioPa(k, number) + offset, found?.pa);
 }
+
+/** What is no physical address. */
+const REFUSED = -1;
 
 function expectAt(cpu: Cpu, va: number, expected: number, found: number | undefined): void {
   if (found !== undefined && found !== expected) cpu.observer.promiseBroken(cpu, va, expected, found);
