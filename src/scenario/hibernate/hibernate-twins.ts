@@ -1,4 +1,4 @@
-import { isb } from '../../hardware/barrier.ts';
+import { dsb, isb } from '../../hardware/barrier.ts';
 import { msr } from '../../hardware/system-register.ts';
 import { ttbr } from '../../kernel/boot/idmap.ts';
 import { announceRestored, breakBeforeMakeTtbrSwitch, freeCopy } from '../../kernel/hibernate/resume.ts';
@@ -49,7 +49,12 @@ export const unmappedNotFlushed = twin(
     expect: 'stale',
   },
   'snapshot',
-  () => ({ *flushUnmapped() {} }),
+  () => ({
+    *flushUnmapped(cpu) {
+      yield* dsb(cpu, 'ishst');
+      yield* isb(cpu);
+    },
+  }),
 );
 
 export const copyLeavesInvalid = twin(

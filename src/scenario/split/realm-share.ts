@@ -1,3 +1,4 @@
+import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
 import { load } from '../../hardware/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
@@ -202,7 +203,16 @@ export const brokenNotFlushed = defineScenario({
   name: 'realm-share/not-flushed',
   summary: 'the pages are taken out of the tables, and not out of TLBs, when the monitor is asked',
   expect: 'stale',
-  text: (good) => ({ ...good, pageattr: { ...good.pageattr, *flush() {} } }),
+  text: (good) => ({
+    ...good,
+    pageattr: {
+      ...good.pageattr,
+      *flush(cpu) {
+        yield* dsb(cpu, 'ishst');
+        yield* isb(cpu);
+      },
+    },
+  }),
 });
 
 export const realmShareTwins: readonly Scenario[] = [

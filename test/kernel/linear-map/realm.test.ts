@@ -1,12 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import { linearMap } from '../../../src/check/linear-map.ts';
 import { boardPresets } from '../../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { wordOf } from '../../../src/hardware/memory.ts';
 import { hostRefuses } from '../../../src/hardware/rsi.ts';
-import { sharedBit, sharedWithin } from '../../../src/hardware/stage2.ts';
+import { setShared, sharedBit, sharedWithin } from '../../../src/hardware/stage2.ts';
+import type { Machine } from '../../../src/hardware/system.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';
 import type { KernelConfig } from '../../../src/kernel/config.ts';
 import { EINVAL } from '../../../src/kernel/errno.ts';
+import { variablePa } from '../../../src/kernel/kernel.ts';
 import { setMemoryDecrypted, setMemoryEncrypted } from '../../../src/kernel/linear-map/realm.ts';
 import { kernelTree, ranges } from '../../../src/kernel/ptdump/ptdump.ts';
 import { bootCpu, complete } from '../boot-cpu.ts';
@@ -21,8 +25,10 @@ function ready(config: Partial<KernelConfig>, granule: '4K' | '16K' | '64K' = '4
   complete(finaliseSystemCapabilities(cpu, k));
   const bytes = PAGES * k.space.granule.pageBytes;
   const va = physToVirt(k.space, PA);
+  memory.words[wordOf(memory, variablePa(k, 'system_state'))] = 1n;
   return {
     memory,
+    judged: () => linearMap.atRest!({ memory } as Machine, k).map(({ message }) => message.replace(/^\S+ /, '')),
     share: () => complete(setMemoryDecrypted(cpu, k, va, PAGES)),
     takeBack: () => complete(setMemoryEncrypted(cpu, k, va, PAGES)),
     shared: () => sharedWithin(memory, PA, bytes),
@@ -50,6 +56,17 @@ describe.each(['6.18', '7.1', '7.3'] as const)('__set_memory_enc_dec(), %s', (re
     expect(takeBack()).toBe(0);
     expect(mapped()).toBeDefined();
   });
+});
+
+test('what is shared is mapped so at rest, and nothing else is', () => {
+  const { memory, share, takeBack, judged } = ready({ revision: '7.1' });
+  const about = () => judged().filter((message) => message.includes('host'));
+  expect([share(), about()]).toEqual([0, []]);
+  setShared(memory, PA, false);
+  expect(about()).toEqual(["is mapped as shared with the host, but is the realm's own"]);
+  expect([takeBack(), about()]).toEqual([0, []]);
+  setShared(memory, PA, true);
+  expect(about()).toEqual(["is mapped as the realm's own, but is shared with the host"]);
 });
 
 test('does nothing, and says 0, outside of a realm', () => {
