@@ -48,7 +48,9 @@ export function asidOfRoot({ regime0, regime1 }: Cpu, rootPa: number): number {
 const TLBI_LOCAL = 1;
 const TLBI_BESIDES = 2;
 const TLBI_COVERED = 3;
-const SO_FAR = ['none', 'local', 'besides', 'covered'] as const;
+/** It would have, had there been a DSB between the change and the operation. */
+const TLBI_UNORDERED = 4;
+const SO_FAR = ['none', 'local', 'besides', 'covered', 'unordered'] as const;
 export type TlbiSoFar = (typeof SO_FAR)[number];
 
 export interface PendingChange extends NewChange {
@@ -90,7 +92,8 @@ export function noteIssued(cpu: Cpu, r: DvmRecord, broadcast: boolean): void {
       const hit = removed(notebook, row, r, unitOf(cpu, notebook, row));
       const whole = hit !== undefined && hit.start === notebook.start[row] && hit.end === notebook.end[row];
       const near = r.start < notebook.end[row]! && r.end > notebook.start[row]!;
-      const now = whole ? (broadcast ? TLBI_COVERED : TLBI_LOCAL) : near ? TLBI_BESIDES : TLBI_NONE;
+      const good = !isOrdered(cpu, notebook, row, r) ? TLBI_UNORDERED : broadcast ? TLBI_COVERED : TLBI_LOCAL;
+      const now = whole ? good : near ? TLBI_BESIDES : TLBI_NONE;
       const before = notebook.words[word + TLBI_SO_FAR]!;
       if (before !== TLBI_COVERED && now !== TLBI_NONE) notebook.words[word + TLBI_SO_FAR] = now;
     }
@@ -106,14 +109,23 @@ export function strikeOut(cpu: Cpu, records: readonly DvmRecord[]): boolean {
     for (const r of records)
       for (let row = 0; row < notebook.header[USED]!; row++) {
         const word = row * ROW_WORDS;
-        if (notebook.words[word + KIND] === 0) continue;
-        if (ahead(r.position, notebook.words[word + POSITION]!) < 0) continue;
+        if (notebook.words[word + KIND] === 0 || !isOrdered(cpu, notebook, row, r)) continue;
         const hit = removed(notebook, row, r, unitOf(cpu, notebook, row));
         if (hit !== undefined && !cut(notebook, row, hit.start, hit.end)) complete = false;
       }
     shrink(notebook);
     return complete;
   });
+}
+
+/**
+ * The change came before the operation: it was visible, and where one CPU did both, a DSB lies between them. Without one
+ * walkers may see the change later than the operation acts, whichever instruction made it: an exchange is no barrier.
+ */
+function isOrdered(cpu: Cpu, { words, step }: Notebook, row: number, r: DvmRecord): boolean {
+  const word = row * ROW_WORDS;
+  if (ahead(r.position, words[word + POSITION]!) < 0) return false;
+  return words[word + CPU] !== cpu.id || step[row]! <= r.orderedStep;
 }
 
 function unitOf(cpu: Cpu, notebook: Notebook, row: number): number {
@@ -176,7 +188,7 @@ function underWay(cpu: Cpu, notebook: Notebook, row: number): boolean {
   const unit = unitOf(cpu, notebook, row);
   let at = notebook.start[row]!;
   for (const r of cpu.ownBroadcast) {
-    if (ahead(r.position, notebook.words[row * ROW_WORDS + POSITION]!) < 0) continue;
+    if (!isOrdered(cpu, notebook, row, r)) continue;
     const hit = removed(notebook, row, r, unit);
     if (hit !== undefined && hit.start <= at) at = Math.max(at, hit.end);
   }

@@ -29,7 +29,7 @@ export const stale: Property = {
     announced(cpu, name, start, end, asid) {
       const changes = pendingIn(cpu, start, end, asid);
       const buffered = bufferedIn(cpu, start, end, asid);
-      const unsynchronised = asid === undefined && awaitsSynchronisation(cpu);
+      const unsynchronised = start < 0 && awaitsSynchronisation(cpu); // user addresses are used after an exception return
       if (changes.length === 0 && buffered === 0 && !unsynchronised) return;
       if (changes.length > 0) noteAnnounced(cpu, start, end, asid);
       const missing = missingOf(changes, buffered);
@@ -62,11 +62,13 @@ export const stale: Property = {
 function missingOf(changes: readonly PendingChange[], buffered: number): keyof typeof WHY {
   if (buffered > 0) return 'DSB ISHST';
   if (changes.length === 0) return 'ISB';
-  return changes.every(({ tlbi }) => tlbi === 'covered') ? 'DSB ISH' : 'TLBI';
+  if (changes.every(({ tlbi }) => tlbi === 'covered')) return 'DSB ISH';
+  return changes.every(({ tlbi }) => tlbi === 'covered' || tlbi === 'unordered') ? 'DSB first' : 'TLBI';
 }
 
 const WHY = {
   'DSB ISHST': 'the new entries are not visible to walkers yet',
+  'DSB first': 'no DSB lies between the change and the TLBI: walkers may have read the old entries after it',
   'DSB ISH': 'the TLBI that removes them has not completed',
   ISB: 'this CPU, which has completed the TLBI, may have translated by them what it is about to access',
   TLBI: 'no TLBI has removed them',
@@ -77,6 +79,7 @@ function remedyFor(missing: keyof typeof WHY, announced: string): string {
   const caller = FLUSHED_BY[announced];
   const flush = USER_FLUSHES[announced] ?? 'flush_tlb_kernel_range()';
   if (missing === 'DSB ISHST') return `a DSB ISHST before the announcement (${flush}, 6.18, begins with one)`;
+  if (missing === 'DSB first') return `a DSB ISHST between the change and the TLBI (${flush}, 6.18, begins with one)`;
   if (missing === 'ISB') return `an ISB after the DSB ISH (the end of ${flush}, 6.18)`;
   if (missing === 'DSB ISH') return `a DSB ISH between the TLBI and the announcement (the end of ${flush}, 6.18)`;
   if (announced === 'swsusp_arch_resume')

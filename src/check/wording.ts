@@ -87,6 +87,7 @@ const TLBI_SO_FAR: Readonly<Record<TlbiSoFar, string>> = {
   besides:
     'a TLBI reached its addresses, but not (all of) it: a part, the last level only, another level or another ASID',
   covered: 'a TLBI covers it, but no DSB of CPU $ has completed that',
+  unordered: 'a TLBI covers it, but no DSB of CPU $ lies between the two',
 };
 
 /** What has been done about an old entry. */

@@ -42,6 +42,7 @@ export function* dsb(cpu: Cpu, barrier: Barrier): Op {
   }
   if (barrier === 'ish' && cpu.ownText.length > 0) completeText(cpu);
   cpu.step = note(cpu.trace, 'dsb', NUMBER[barrier], 0, 0n);
+  cpu.orderedStep = cpu.step;
 }
 
 /** One by one: the engine takes longer to set a length than to carry out a TLBI. */

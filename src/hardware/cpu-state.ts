@@ -30,6 +30,7 @@ const KEPT = [
   'monitorValue',
   'ownTicket',
   'lastVa',
+  'orderedStep',
   'step',
   'way',
 ] as const;

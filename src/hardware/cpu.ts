@@ -92,6 +92,8 @@ export interface Cpu {
   ownTicket: number;
   /** Virtual addresses of its last accesses: what its prefetcher finds interesting. */
   lastVa: number;
+  /** The step of its last DSB. */
+  orderedStep: number;
   /** The step of its last trace record: when its TLB entries were filled. */
   step: number;
   readonly scratch: DvmRecord;
@@ -198,6 +200,7 @@ export function attachCpu(memory: Memory, layout: Layout, id: number, model: Cpu
     ownText: [],
     ownTicket: 0,
     lastVa: 0,
+    orderedStep: 0,
     step: 0,
     scratch: record(),
     way: -1,

@@ -149,10 +149,12 @@ export interface DvmRecord {
   issuer: number;
   /** End of the log when the operation was issued. */
   position: number;
+  /** Step of the DSB that the issuer had executed last: what it changed later need not be visible when the operation acts. */
+  orderedStep: number;
 }
 
 export function record(): DvmRecord {
-  return { flags: 0, start: 0, end: 0, asid: 0, issuer: 0, position: 0 };
+  return { flags: 0, start: 0, end: 0, asid: 0, issuer: 0, position: 0, orderedStep: 0 };
 }
 
 /** Reads the record at `position` into `out`; false when it is no longer, or not yet, there: then drop everything. */

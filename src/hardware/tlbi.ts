@@ -43,7 +43,15 @@ export function* tlbi(cpu: Cpu, name: TlbiName, operand = 0n): Op {
 
 function tlbiRecord(cpu: Cpu, name: TlbiName, operand: bigint): DvmRecord {
   const operation = TLBI[name];
-  const record: DvmRecord = { flags: 0, start: 0, end: 0, asid: 0, issuer: cpu.id, position: issued(cpu.dvm) };
+  const record: DvmRecord = {
+    flags: 0,
+    start: 0,
+    end: 0,
+    asid: 0,
+    issuer: cpu.id,
+    position: issued(cpu.dvm),
+    orderedStep: cpu.orderedStep,
+  };
   if (operation.lastLevelOnly) record.flags |= TLBI_LAST_LEVEL;
   if (!operation.byVa) {
     record.flags |= operation.allAsid ? TLBI_ALL : TLBI_BY_ASID;

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
+import { FIXMAP } from '../../src/hardware/access.ts';
 import { dsb, isb } from '../../src/hardware/barrier.ts';
 import { granules } from '../../src/hardware/board.ts';
 import { STALE_USES } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { load } from '../../src/hardware/load-store.ts';
+import { load, swap } from '../../src/hardware/load-store.ts';
 import { announce } from '../../src/hardware/milestone.ts';
 import { msr } from '../../src/hardware/system-register.ts';
 import { tlbi } from '../../src/hardware/tlbi.ts';
@@ -61,6 +62,17 @@ describe('an announcement is held to what it says', () => {
       },
       /the TLBI that removes them has not completed/,
       /^a DSB ISH between the TLBI and the announcement/,
+    ],
+    [
+      'the first DSB is missing, and the exchange that made the change is no barrier',
+      ({ cpus, entry, va }) => {
+        run(swap(cpus[0]!, FIXMAP + entry, RO));
+        run(tlbi(cpus[0]!, 'vaale1is', encodeVaOperand(va)));
+        run(dsb(cpus[0]!, 'ish'));
+        run(isb(cpus[0]!));
+      },
+      /no DSB lies between the change and the TLBI/,
+      /^a DSB ISHST between the change and the TLBI/,
     ],
     [
       'the ISB is missing: who flushed may have translated what comes next',
