@@ -1,5 +1,5 @@
 import { type Row, rows } from '../bench/rows.ts';
-import { didYouMean } from './configuration/closest.ts';
+import { didYouMean } from './closest.ts';
 import { numberBetween } from './configuration/quantity.ts';
 import { EXIT_GOOD } from './exit-code.ts';
 import { usageError } from './usage-error.ts';

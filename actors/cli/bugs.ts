@@ -14,7 +14,7 @@ import {
   isAsItShouldBe,
   summaryLines,
 } from './bugs-text.ts';
-import { didYouMean } from './configuration/closest.ts';
+import { didYouMean } from './closest.ts';
 import { resolvedLines } from './configuration/configuration.ts';
 import { numberBetween, seedFrom } from './configuration/quantity.ts';
 import { EXIT_GOOD, EXIT_INCONCLUSIVE, EXIT_VIOLATED } from './exit-code.ts';

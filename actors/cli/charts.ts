@@ -3,7 +3,7 @@ import { type ChartState, jsonOf, mermaidOf } from '../../machines/chart-text.ts
 import { cpuMachine } from '../../machines/cpu.machine.ts';
 import { soakMachine } from '../../machines/soak.machine.ts';
 import { systemMachine } from '../../machines/system.machine.ts';
-import { didYouMean } from './configuration/closest.ts';
+import { didYouMean } from './closest.ts';
 import { usageError } from './usage-error.ts';
 import { version } from './version.ts';
 

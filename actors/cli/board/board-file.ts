@@ -5,7 +5,7 @@ import { type Board, type BoardResult, type CpuModel, kernelImageAt, maxCpus } f
 import { type BoardProblem, boardProblems, cpuCountMessage, formatPath } from '../../../src/hardware/board-check.ts';
 import { boardPresets } from '../../../src/hardware/board-presets.ts';
 import { cpuModel } from '../../../src/hardware/cpu-models.ts';
-import { didYouMean } from '../configuration/closest.ts';
+import { didYouMean } from '../closest.ts';
 import type { BoardFile } from './board-schema.ts';
 import type { Located, Path, Places } from './yaml-places.ts';
 

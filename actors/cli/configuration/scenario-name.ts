@@ -1,5 +1,5 @@
 import { catalogue } from '../../../src/scenario/catalogue.ts';
-import { closest } from './closest.ts';
+import { closest } from '../closest.ts';
 
 /** What a scenario argument may be: the path of a module, or a name of the catalogue. */
 

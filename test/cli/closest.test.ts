@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { closest } from '../../../actors/cli/configuration/closest.ts';
+import { closest } from '../../actors/cli/closest.ts';
 
 describe('closest', () => {
   test('finds a slip of the finger', () => {
