@@ -74,5 +74,5 @@ function startSlot(entry: URL, index: number): Slot {
  * the compilation of what all of them run.
  */
 function startOf(entry: URL): string {
-  return `require('node:module').enableCompileCache?.(); import(${JSON.stringify(entry.href)});`;
+  return `process.getBuiltinModule('node:module').enableCompileCache?.(); import(${JSON.stringify(entry.href)});`;
 }
