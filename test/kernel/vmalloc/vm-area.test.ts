@@ -1,0 +1,27 @@
+import { describe, expect, test } from 'vitest';
+import { defaultBoard } from '../../../src/hardware/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import type { Op } from '../../../src/hardware/op.ts';
+import { allocVmapArea } from '../../../src/kernel/vmalloc/vm-area.ts';
+import { bootAll, interleave } from '../interleaved.ts';
+
+function* keep(into: number[], op: Op<number>): Op {
+  into.push(yield* op);
+}
+
+describe('CPUs that want addresses at once', () => {
+  test('get different ones', () => {
+    const board = resizeBoard(defaultBoard, { cpus: 3, memoryBytes: 2 ** 28 });
+    if (!board.ok) throw new Error(board.problems.join());
+    for (let seed = 1; seed <= 8; seed++) {
+      const { cpus, kernels } = bootAll(board.board, {}, seed);
+      const got: number[] = [];
+      interleave(
+        cpus.map((cpu, id) => keep(got, allocVmapArea(cpu, kernels[id]!))),
+        seed,
+      );
+      expect(new Set(got).size).toBe(3);
+      expect(Math.min(...got)).toBeGreaterThanOrEqual(0);
+    }
+  });
+});
