@@ -25,10 +25,9 @@ export type MarkEvent = { readonly [M in Mark]: { readonly type: M } }[Mark];
 
 /** What the driver of the CPU has to say. */
 export type DriverEvent =
-  | { readonly type: 'power.on' }
+  | { readonly type: 'power.on' | 'power.off' | 'interrupt.raised' }
   /** For a late CPU, between power.on and its feature marks: the system's final answer. */
   | { readonly type: 'capabilities.known'; readonly reliesOnBbml2: boolean }
-  | { readonly type: 'interrupt.raised' }
   | { readonly type: 'fault.taken'; readonly kind: FaultKind; readonly fault: string }
   | { readonly type: 'cpu.hung'; readonly waitingFor: string }
   /** The orderly end. */
@@ -55,16 +54,16 @@ const ownCpu = ({ context }: { context: CpuContext }): { readonly cpu: number } 
 /**
  * One CPU. Braces name the program that a state invokes; `|` separates regions that go on at the same time.
  *
- *   off -- power.on --> powered {boot}
+ *   off -- power.on --> powered {boot} -- power.off --> away -- power.on --> powered.returning
  *     booting    starting > detecting > detected > painted (boot CPU), accepted (late CPU)
  *       |  \---- features.refused ----> refused    telling > parked
- *       v cpu.online
+ *       v cpu.online                       returning  starting > detecting > detected > booting.accepted
  *     online
  *       task         settling > bringingUp {bringUp}, boot CPU only > idle {idle} > running {work} > done
  *                      bringingUp    secondaries > finalising > deciding > repainting > settled > started
- *                      running       beginning > working > ending | whole <> splitting
+ *                      running       beginning > working > ending | whole <> splitting, hotplugging
  *     | interrupts   listening <> handling {stopper}
- *     | stop         inactive > prepare > irqsOff > run > exit > inactive
+ *     | stop         inactive > prepare > irqsOff > run > exit > inactive, or dying > leaving
  *                      run    deciding > painting    waiting > splitting > flushing > releasing > painted
  *                                      > parking     called > leavingSwapper > parked > restoring > restored
  *     | translation  swapper <> idmap    swapperStillInTtbr1 > reserved > swapperAgain
@@ -106,6 +105,7 @@ export const cpuMachine = setup({
     isCalledToStop: stateIn('#handling'),
     stopsTheOthers: or([stateIn('#repainting'), stateIn('#running')]),
     isNotSplitting: not(stateIn('#leaves.splitting')),
+    isLeaving: stateIn('#leaving'),
     isNotRepainting: not(stateIn('#repainting')),
     hasLeftTheStop: stateIn('#stop.exit'),
     stopperIsGone: not(stateIn('#handling')),
@@ -139,6 +139,7 @@ export const cpuMachine = setup({
           { guard: { type: 'faultIs', params: { kind: 'tlb-conflict' } }, target: 'faulted.conflict' },
           { target: 'faulted.other' },
         ],
+        'power.off': { guard: 'isLeaving', target: 'away' },
         'cpu.panicked': 'panicked',
         'cpu.hung': 'hung',
         'cpu.stopped': 'offline',
@@ -160,7 +161,17 @@ export const cpuMachine = setup({
               },
             },
             painted: { on: { 'cpu.online': '#online' } },
-            accepted: { on: { 'cpu.online': '#online' } },
+            accepted: { id: 'accepted', on: { 'cpu.online': '#online' } },
+          },
+        },
+
+        returning: {
+          on: { 'capabilities.known': { guard: 'isLate', actions: 'learnTheAnswer' } },
+          initial: 'starting',
+          states: {
+            starting: { on: { 'cpu.started': 'detecting' } },
+            detecting: { on: { 'features.detected': 'detected' } },
+            detected: { on: { 'features.accepted': '#accepted' } },
           },
         },
 
@@ -228,9 +239,14 @@ export const cpuMachine = setup({
                       states: {
                         whole: {
                           meta: { lane: 'quiet' },
-                          on: { 'split.started': { target: 'splitting', actions: 'countSplit' } },
+                          on: {
+                            'split.started': { target: 'splitting', actions: 'countSplit' },
+                            'cpuDown.started': 'hotplugging',
+                            'cpuUp.started': 'hotplugging',
+                          },
                         },
                         splitting: { on: { 'split.finished': 'whole' } },
+                        hotplugging: { on: { 'cpuDown.finished': 'whole', 'cpuUp.finished': 'whole' } },
                       },
                     },
                   },
@@ -285,11 +301,13 @@ export const cpuMachine = setup({
                   states: {
                     deciding: {
                       on: {
+                        'cpu.dying': { guard: 'isSecondary', target: 'dying' },
                         'repaint.painting': { guard: 'isBootCpu', target: 'painting' },
                         'repaint.parking': { guard: 'isSecondary', target: 'parking' },
                         'stopMachine.exit': { guard: 'isNotRepainting', target: '#stop.exit' },
                       },
                     },
+                    dying: { on: { 'stopMachine.exit': '#leaving' } },
                     painting: {
                       initial: 'waiting',
                       states: {
@@ -313,6 +331,7 @@ export const cpuMachine = setup({
                     },
                   },
                 },
+                leaving: { id: 'leaving' },
                 exit: {
                   always: { guard: 'stopperIsGone', target: 'inactive' },
                   on: { 'stopMachine.prepare': { guard: 'isCalledToStop', target: 'prepare', actions: 'countStop' } },
@@ -356,5 +375,6 @@ export const cpuMachine = setup({
     panicked: { tags: ['ended', 'failed'] },
     hung: { tags: ['ended', 'failed'] },
     offline: { tags: 'ended' },
+    away: { on: { 'power.on': 'powered.returning' } },
   },
 });

@@ -48,6 +48,11 @@ const SYSTEM_WIDE: ReadonlySet<string> = new Set<SystemEvent['type']>([
   'system.running',
   'work.started',
   'work.finished',
+  'cpuDown.started',
+  'cpu.dying',
+  'cpuDown.finished',
+  'cpuUp.started',
+  'cpuUp.finished',
   'everybody.finished',
   'rest.checked',
 ]);
@@ -58,7 +63,9 @@ const SYSTEM_WIDE: ReadonlySet<string> = new Set<SystemEvent['type']>([
  *   off > starting > bootCpuUp > secondariesUp > finalised > notRepainted --------------------------> running
  *                                                   \------> repainting > repainted > (late CPUs) ------^
  *                                                            stopping > painting > releasing
- *   running -- everybody.finished --> quiescing -- rest.checked --> verdict.good
+ *   running: steady <> takingDown   stopping > dying      one CPU, by whoever holds cpu_hotplug_lock for writing
+ *                   <> bringingUp   powering > starting > up, or refused
+ *   running.steady -- everybody.finished --> quiescing -- rest.checked --> verdict.good
  *   anywhere -- violation.found --> verdict.violated, -- time.over --> verdict.inconclusive
  *
  * Marks that concern one CPU only are always accepted and passed over.
@@ -69,6 +76,8 @@ export const systemMachine = setup({
     context: {} as SystemContext,
     events: {} as SystemEvent,
     tags: {} as 'ended',
+    /** See `statePath`. */
+    meta: {} as { readonly lane: 'quiet' },
   },
   guards: {
     byBootCpu: ({ event }) => cpuOf(event) === BOOT_CPU,
@@ -83,6 +92,7 @@ export const systemMachine = setup({
   },
   actions: {
     countOnline: assign({ online: ({ context }) => context.online + 1 }),
+    countOffline: assign({ online: ({ context }) => context.online - 1 }),
     countRefused: assign({ refused: ({ context }) => context.refused + 1 }),
     countParked: assign({ parked: ({ context }) => context.parked + 1 }),
     countLeft: assign({ left: ({ context }) => context.left + 1 }),
@@ -141,13 +151,44 @@ export const systemMachine = setup({
       states: { notRepainted: {}, repainted: {} },
     },
     running: {
+      id: 'running',
       on: {
         'work.started': { actions: 'passOver' },
         'work.finished': { actions: 'countFinished' },
-        'everybody.finished': 'quiescing',
+      },
+      initial: 'steady',
+      states: {
+        steady: {
+          meta: { lane: 'quiet' },
+          on: {
+            'cpuDown.started': 'takingDown',
+            'cpuUp.started': 'bringingUp',
+            'everybody.finished': '#quiescing',
+          },
+        },
+        takingDown: {
+          initial: 'stopping',
+          states: {
+            stopping: { on: { 'cpu.dying': { guard: 'bySecondary', target: 'dying' } } },
+            dying: { on: { 'cpuDown.finished': { target: '#running.steady', actions: 'countOffline' } } },
+          },
+        },
+        bringingUp: {
+          initial: 'powering',
+          states: {
+            powering: { on: { 'cpu.started': { guard: 'bySecondary', target: 'starting' } } },
+            starting: {
+              on: {
+                'cpu.online': { guard: 'bySecondary', target: 'up', actions: 'countOnline' },
+                'features.refused': { guard: 'byLateCpu', target: 'up', actions: 'countRefused' },
+              },
+            },
+            up: { on: { 'cpuUp.finished': '#running.steady' } },
+          },
+        },
       },
     },
-    quiescing: { on: { 'rest.checked': 'verdict.good' } },
+    quiescing: { id: 'quiescing', on: { 'rest.checked': 'verdict.good' } },
     verdict: {
       tags: 'ended',
       on: { 'violation.found': { target: '.violated', actions: 'countViolation' }, '*': { actions: 'passOver' } },

@@ -142,13 +142,16 @@ export class CpuLife {
     const cpu = this.#cpu;
     this.#actor.start();
     this.#showState();
+    if (cpu.id === 0) Atomics.store(cpu.words, CPU_POWER, 1);
     if (!this.#awaitPower()) return this.#result('stopped');
-    Atomics.store(cpu.words, CPU_STATUS, STATUS_RUNNING);
-    this.#send({ type: 'power.on' });
-    if (this.#kernel.board.lateCpus.includes(cpu.id))
-      this.#send({ type: 'capabilities.known', reliesOnBbml2: this.#systemReliesOnBbml2() });
+    this.#powerOn();
     for (;;) {
       const top = this.#stack.at(-1);
+      if (top === undefined && this.#wentOff()) {
+        if (!this.#awaitPower()) return this.#result('done');
+        this.#powerOn();
+        continue;
+      }
       if (top === undefined) {
         if (this.#rest() === 'stopped') return this.#result(this.#ended());
         this.#takeInterrupt();
@@ -179,10 +182,23 @@ export class CpuLife {
     this.#send({ type: 'interrupt.raised' });
   }
 
+  #powerOn(): void {
+    Atomics.store(this.#cpu.words, CPU_STATUS, STATUS_RUNNING);
+    this.#send({ type: 'power.on' });
+    if (this.#kernel.board.lateCpus.includes(this.#cpu.id))
+      this.#send({ type: 'capabilities.known', reliesOnBbml2: this.#systemReliesOnBbml2() });
+  }
+
+  /** True where the CPU was taken down, which its chart is told; one that was refused does not come back. */
+  #wentOff(): boolean {
+    if (Atomics.load(this.#cpu.words, CPU_POWER) !== 0 || this.#actor.getSnapshot().hasTag('ended')) return false;
+    this.#send({ type: 'power.off' });
+    return true;
+  }
+
   /** Sleeps until PSCI CPU_ON. False: the machine stopped first. */
   #awaitPower(): boolean {
     const { words, memory } = this.#cpu;
-    if (this.#cpu.id === 0) Atomics.store(words, CPU_POWER, 1);
     Atomics.store(words, CPU_STATUS, STATUS_OFF);
     while (Atomics.load(words, CPU_POWER) === 0) {
       if (Atomics.load(memory.control, CONTROL_STOP) !== 0) return false;

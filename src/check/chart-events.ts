@@ -12,8 +12,8 @@ export type ProgramName = (typeof PROGRAMS)[number];
 
 export type CpuChartEvent =
   | { readonly type: Mark }
-  /** `power.on`: PSCI CPU_ON. `cpu.hung`, `cpu.stopped`: the driver gives up, or ends in good order. */
-  | { readonly type: 'power.on' | 'interrupt.raised' | 'cpu.hung' | 'cpu.stopped' }
+  /** `power.on`, `power.off`: PSCI CPU_ON, CPU_OFF. `cpu.hung`, `cpu.stopped`: the driver gives up, or ends in good order. */
+  | { readonly type: 'power.on' | 'power.off' | 'interrupt.raised' | 'cpu.hung' | 'cpu.stopped' }
   /** For a late CPU, between power.on and its feature marks: whether the system counts on BBML2_NOABORT. */
   | { readonly type: 'capabilities.known'; readonly reliesOnBbml2: boolean }
   | { readonly type: 'fault.taken'; readonly kind: FaultKind }
@@ -33,6 +33,7 @@ const FAULT_KINDS = Object.keys({
 export const CPU_EVENTS: readonly CpuChartEvent[] = [
   ...MARKS.map((type) => ({ type })),
   { type: 'power.on' },
+  { type: 'power.off' },
   { type: 'interrupt.raised' },
   { type: 'cpu.hung' },
   { type: 'cpu.stopped' },
@@ -45,6 +46,7 @@ export const CPU_EVENTS: readonly CpuChartEvent[] = [
 /** Numbers of the driver's events, for CPU charts. `capabilitiesKnown` at 1: the system relies on BBML2_NOABORT. */
 export const CPU_EVENT = {
   powerOn: numberOf('power.on'),
+  powerOff: numberOf('power.off'),
   interruptRaised: numberOf('interrupt.raised'),
   hung: numberOf('cpu.hung'),
   stopped: numberOf('cpu.stopped'),

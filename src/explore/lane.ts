@@ -128,6 +128,13 @@ function end(lane: Lane): void {
   const { finishes } = lane.career.stages[lane.begun - 1]!;
   if (finishes !== undefined) lane.chart?.step(CPU_EVENT.programFinished[finishes]);
   if (hasMore(lane)) begin(lane);
+  else if (lane.cpu.words[CPU_POWER] === 0 && !lane.refused) goOff(lane);
+}
+
+/** It was taken down: if it gets power again it begins anew. */
+function goOff(lane: Lane): void {
+  tell(lane, CPU_EVENT.powerOff);
+  lane.begun = 0;
 }
 
 function powerOn(lane: Lane): void {

@@ -32,6 +32,11 @@ export const MARKS = [
   'split.started',
   'split.finished',
   'cpu.panicked',
+  'cpuDown.started',
+  'cpu.dying',
+  'cpuDown.finished',
+  'cpuUp.started',
+  'cpuUp.finished',
 ] as const;
 
 export type Mark = (typeof MARKS)[number];

@@ -4,6 +4,7 @@ import { execmemMixed, execmemPageMapped, execmemTwins } from './execmem/execmem
 import { hibernate } from './hibernate/hibernate.ts';
 import { hibernateTwins } from './hibernate/hibernate-twins.ts';
 import { cpuHotplug, cpuHotplugTwins } from './hotplug/cpu-hotplug.ts';
+import { cpuReturnsScenarios } from './hotplug/cpu-returns.ts';
 import { debugPagealloc, innerLeaveDefers } from './hotplug/debug-pagealloc.ts';
 import { kfence, kfenceTwins } from './hotplug/kfence.ts';
 import { memoryHotplug, memoryHotplugTwins } from './hotplug/memory-hotplug.ts';
@@ -96,6 +97,7 @@ export const catalogue: readonly Scenario[] = [
   ...memoryHotplugTwins,
   cpuHotplug,
   ...cpuHotplugTwins,
+  ...cpuReturnsScenarios,
   hibernate,
   ...hibernateTwins,
   interruptedRepaint,

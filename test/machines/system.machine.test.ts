@@ -40,6 +40,8 @@ const released: Told[] = [
 const repainted: Told[] = [...released, [1, 'repaint.leaving'], [2, 'repaint.leaving'], [0, 'repaint.finished']];
 const runs: Told[] = [...repainted, [3, 'cpu.started', 'features.refused'], [0, 'system.running']];
 
+const wentDown: Told[] = [...runs, [0, 'cpuDown.started'], [2, 'cpu.dying'], [0, 'cpuDown.finished']];
+
 describe('a good life is accepted', () => {
   test.each([
     ['off', []],
@@ -52,6 +54,13 @@ describe('a good life is accepted', () => {
     ['settled: repainted', repainted],
     ['settled: notRepainted', [...finalised, [0, 'repaint.notNeeded']]],
     ['running', runs],
+    ['running: stopping', [...runs, [0, 'cpuDown.started']]],
+    ['running: dying', [...runs, [0, 'cpuDown.started'], [2, 'cpu.dying']]],
+    ['running', wentDown],
+    ['running: powering', [...wentDown, [1, 'cpuUp.started']]],
+    ['running: starting', [...wentDown, [1, 'cpuUp.started'], [2, 'cpu.started']]],
+    ['running: up', [...wentDown, [1, 'cpuUp.started'], up(2)]],
+    ['running', [...wentDown, [1, 'cpuUp.started'], up(2), [1, 'cpuUp.finished']]],
     ['quiescing', [...runs, { type: 'everybody.finished' }]],
     ['verdict: good', [...runs, { type: 'everybody.finished' }, { type: 'rest.checked' }]],
   ] as [string, Told[]][])('as far as %s', (state, events) => {
@@ -95,6 +104,19 @@ describe('a wrong order is refused', () => {
     ['a repaint of a running system', runs, [0, 'repaint.started']],
     ['a running system while a late CPU is undecided', repainted, [0, 'system.running']],
     ['work before the system runs', repainted, [1, 'work.started']],
+    ['a CPU that dies while nobody takes it down', runs, [2, 'cpu.dying']],
+    ['a CPU that is taken down before the system runs', repainted, [0, 'cpuDown.started']],
+    ['a boot CPU that dies', [...runs, [1, 'cpuDown.started']], [0, 'cpu.dying']],
+    ['a CPU that was taken down and never died', [...runs, [0, 'cpuDown.started']], [0, 'cpuDown.finished']],
+    ['two CPUs that are taken down at once', [...runs, [0, 'cpuDown.started']], [1, 'cpuDown.started']],
+    ['a CPU that comes up while another is taken down', [...runs, [0, 'cpuDown.started']], [1, 'cpuUp.started']],
+    ['a CPU that comes back by itself', wentDown, [2, 'cpu.started']],
+    [
+      'a CPU that is up before it is online',
+      [...wentDown, [0, 'cpuUp.started'], [2, 'cpu.started']],
+      [0, 'cpuUp.finished'],
+    ],
+    ['an end while a CPU is taken down', [...runs, [0, 'cpuDown.started']], { type: 'everybody.finished' }],
     ['an end at rest while programs run', runs, { type: 'rest.checked' }],
   ] as [string, Told[], Told][])('%s', (_claim, before, wrong) => {
     expect(told(board, ...before).refused).toEqual([]);
@@ -118,7 +140,7 @@ describe('a wrong order is refused', () => {
 
 describe('marks that concern one CPU', () => {
   const systemWide =
-    /^(cpu\.(started|online)|features\.refused|smp|capabilities|system|work|repaint\.(?!painting|parking|painted|flushed))/;
+    /^(cpu\.(started|online|dying)|cpuDown|cpuUp|features\.refused|smp|capabilities|system|work|repaint\.(?!painting|parking|painted|flushed))/;
 
   test('are accepted and passed over everywhere', () => {
     for (const mark of MARKS.filter((name) => !systemWide.test(name)))

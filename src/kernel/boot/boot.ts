@@ -8,10 +8,10 @@ import { sendIpi } from '../../hardware/ipi.ts';
 import { load, loadAdd, store } from '../../hardware/load-store.ts';
 import type { Memory } from '../../hardware/memory.ts';
 import type { Op } from '../../hardware/op.ts';
-import { cpuOff, cpuOn, waitUntilOff } from '../../hardware/power.ts';
+import { cpuOff } from '../../hardware/power.ts';
 import { msr } from '../../hardware/system-register.ts';
 import { tlbi } from '../../hardware/tlbi.ts';
-import { relaxWhile, wfi } from '../../hardware/wait.ts';
+import { wfi } from '../../hardware/wait.ts';
 import { imageVa, physToVirt } from '../address-space.ts';
 import { IMAGE_FRAME, type Kernel, mark, percpuVariable } from '../kernel.ts';
 import {
@@ -26,7 +26,7 @@ import { doIrq, doSoftirq, type Handlers } from '../locking/softirq.ts';
 import { asThread } from '../locking/task.ts';
 import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../repaint/repaint.ts';
 import { MAIR_EL1_SET, maybeNg, PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_ROX } from '../tables/pgtable-prot.ts';
-import { takeCpuDown } from './cpu-hotplug.ts';
+import { bringUpCpu, CPU_WAS_REFUSED, takeCpuDown } from './cpu-hotplug.ts';
 import { finaliseSystemCapabilities, systemCapabilitiesFinalized, updateCpuCapabilities } from './cpufeature.ts';
 import { createIdmap, tcrEl1, ttbr } from './idmap.ts';
 import { multiCpuStop, type StopFunction, takeStopWork } from './stop-machine.ts';
@@ -35,7 +35,6 @@ import { multiCpuStop, type StopFunction, takeStopWork } from './stop-machine.ts
 
 /** States of a CPU's `online` word. */
 export const CPU_IS_ONLINE = 1n;
-export const CPU_WAS_REFUSED = 2n;
 
 /** The boot loader: the image's pages are in memory, all variables zero, and no static key is on. */
 export function loadKernelImage(memory: Memory): void {
@@ -162,7 +161,8 @@ export function* bringUp(cpu: Cpu, k: Kernel): Op {
 /** Linux: bringup_nonboot_cpus(): one after the other, but for those that come later. */
 export function* bringUpNonbootCpus(cpu: Cpu, k: Kernel): Op {
   const { cpus, lateCpus } = k.board;
-  for (let target = 1; target < cpus.length; target++) if (!lateCpus.includes(target)) yield* cpuUp(cpu, k, target);
+  for (let target = 1; target < cpus.length; target++)
+    if (!lateCpus.includes(target)) yield* bringUpCpu(cpu, k, target);
   mark(cpu, 'smp.broughtUp');
   yield* touchLinearMap(cpu, k, 24);
 }
@@ -174,17 +174,9 @@ export function* smpCpusDone(cpu: Cpu, k: Kernel): Op {
   mark(cpu, 'capabilities.finalised');
   yield* linearMapMaybeSplitToPtes(cpu, k);
   yield* markLinearTextAliasRo(cpu, k);
-  for (const target of k.board.lateCpus) yield* cpuUp(cpu, k, target);
+  for (const target of k.board.lateCpus) yield* bringUpCpu(cpu, k, target);
   yield* k.text.early.work(cpu, k, 'do_initcalls');
   yield* startSystem(cpu, k);
-}
-
-/** Linux: __cpu_up(): PSCI CPU_ON, then wait until the CPU is online or has refused to be. */
-function* cpuUp(cpu: Cpu, k: Kernel, target: number): Op {
-  yield* cpuOn(cpu, target);
-  const word = percpuVariable(k, target, 'online');
-  while ((yield* load(cpu, word)) === 0n) yield* relaxWhile(cpu, word, 0n, `CPU ${target} to come online`);
-  if ((yield* load(cpu, word)) === CPU_WAS_REFUSED) yield* waitUntilOff(cpu, target); // op_cpu_kill()
 }
 
 /** system_state = SYSTEM_RUNNING; everybody looks for work. */
