@@ -92,7 +92,7 @@ export const systemMachine = setup({
   },
   actions: {
     countOnline: assign({ online: ({ context }) => context.online + 1 }),
-    countOffline: assign({ online: ({ context }) => context.online - 1 }),
+    countOffline: assign({ online: ({ context }) => Math.max(context.online - 1, 0) }),
     countRefused: assign({ refused: ({ context }) => context.refused + 1 }),
     countParked: assign({ parked: ({ context }) => context.parked + 1 }),
     countLeft: assign({ left: ({ context }) => context.left + 1 }),
