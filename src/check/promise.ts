@@ -1,4 +1,5 @@
 import type { Cpu } from '../hardware/cpu.ts';
+import { mayHaveBeenMissed } from '../hardware/early-translation.ts';
 import { read } from '../hardware/memory.ts';
 import type { Promised } from '../hardware/observer.ts';
 import { forwarded } from '../hardware/store-buffer.ts';
@@ -29,19 +30,32 @@ export const promise: Property = {
     promised(cpu, by, promised) {
       const broken = firstBroken(cpu, kernel, promised);
       if (broken === undefined) return;
-      const { va, end, found, isBuffered } = broken;
+      const { va, end, found, awaits } = broken;
       report(
         cpu,
         'promise',
-        `${by}: ${formatSpan(promised.start, promised.end)} was promised to be ${wish(promised)}, but ${formatSpan(va, end)} ${isBuffered ? 'is not so for any walker yet' : `is ${found}`}`,
+        `${by}: ${formatSpan(promised.start, promised.end)} was promised to be ${wish(promised)}, but ${formatSpan(va, end)} ${awaits === undefined ? `is ${found}` : NOT_YET[awaits]}`,
         [
           ...walkLines(cpu.memory, kernel, kernel.symbols.swapperPgDir, va),
-          ...(isBuffered ? [`the store that makes it so is in the store buffer of CPU ${cpu.id}`] : []),
+          ...(awaits === undefined ? [] : [`${EVIDENCE[awaits]} CPU ${cpu.id}`]),
         ],
-        isBuffered ? BARRIER : CARE,
+        awaits === undefined ? CARE : BARRIER,
       );
     },
   }),
+};
+
+/** What a change waits for that has been made, and is not there for everybody. */
+type Awaited = 'DSB' | 'ISB';
+
+const NOT_YET: Readonly<Record<Awaited, string>> = {
+  DSB: 'is not so for any walker yet',
+  ISB: 'may not be so yet for the CPU that made it so',
+};
+
+const EVIDENCE: Readonly<Record<Awaited, string>> = {
+  DSB: 'the store that makes it so is in the store buffer of',
+  ISB: 'no context synchronisation event since on',
 };
 
 const BARRIER =
@@ -53,17 +67,18 @@ interface Broken {
   readonly va: number;
   readonly end: number;
   readonly found: string;
-  /** It is so in the CPU's own store buffer. */
-  readonly isBuffered: boolean;
+  readonly awaits: Awaited | undefined;
 }
 
 function firstBroken(cpu: Cpu, k: Kernel, promised: Promised): Broken | undefined {
   for (let va = promised.start, end: number; va < promised.end; va = end) {
     const { pa, value, level } = leafAt(cpu, k, va);
     end = addrEnd(k.space, level, va, promised.end);
-    if (keeps(value, promised)) continue;
+    const kept = keeps(value, promised);
+    if (kept && !((promised.set & PTE_VALID) !== 0n && mayHaveBeenMissed(cpu, pa))) continue;
     const own = forwarded(cpu.stores, pa);
-    return { va, end, found: wordsFor(value), isBuffered: own !== undefined && keeps(own, promised) };
+    const awaits = kept ? 'ISB' : own !== undefined && keeps(own, promised) ? 'DSB' : undefined;
+    return { va, end, found: wordsFor(value), awaits };
   }
   return undefined;
 }

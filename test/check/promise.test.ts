@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { dsb } from '../../src/hardware/barrier.ts';
+import { dsb, isb } from '../../src/hardware/barrier.ts';
 import { promise } from '../../src/hardware/milestone.ts';
 import {
   PTE_PRESENT_INVALID,
@@ -113,5 +113,17 @@ describe('a promise that is not kept is found', () => {
     expect(rig.reports[0]!.remedy).toMatch(/^a DSB ISHST/);
     run(dsb(cpu, 'ishst'));
     expect(judged(rig, rig.va, 3, READ_ONLY)).toHaveLength(1);
+  });
+
+  test('an entry made valid that walkers see, and the CPU itself may have missed, until it synchronises its context', () => {
+    const rig = rigWithPages();
+    const cpu = rig.cpus[0]!;
+    write(cpu, rig.entry + 24, page(16 * GiB + 3 * PAGE));
+    run(dsb(cpu, 'ishst'));
+    expect(judged(rig, rig.va, 4, MAPPED)).toEqual(['promise']);
+    expect(rig.reports[0]!.message).toMatch(/may not be so yet for the CPU that made it so$/);
+    expect(rig.reports[0]!.remedy).toMatch(/^a DSB ISHST; ISB/);
+    run(isb(cpu));
+    expect(judged(rig, rig.va, 4, MAPPED)).toHaveLength(1);
   });
 });
