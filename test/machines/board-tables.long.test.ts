@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { compileSystem } from '../../machines/board-tables.ts';
+import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
+import { boardOf, compareSystem } from './chart-agreement.ts';
+
+test('table and chart agree on every event in every state of a system of eight CPUs, three of them late', () => {
+  const board = boardOf(8, [5, 6, 7]);
+  const table = compileSystem(board, CHART_VOCABULARY);
+  const { disagreements, states } = compareSystem(table, board);
+  expect(disagreements).toEqual([]);
+  expect(states).toBe(table.names.length);
+});
