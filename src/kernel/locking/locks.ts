@@ -101,9 +101,10 @@ function* lockExclusive(cpu: Cpu, name: LockName, va: number): Op {
   yield* replace(cpu, name, va, 0n, (word) => (word === 0n ? mine : undefined));
 }
 
+/** Said once it is done: an interrupt that comes before that finds the lock taken, and had better not want it. */
 function* unlockExclusive(cpu: Cpu, name: LockName, va: number): Op {
-  lockRelease(cpu, name, va, false);
   yield* replace(cpu, name, va, BigInt(cpu.id) + 1n, () => 0n);
+  lockRelease(cpu, name, va, false);
 }
 
 /**
