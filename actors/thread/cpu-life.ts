@@ -189,9 +189,12 @@ export class CpuLife {
       this.#send({ type: 'capabilities.known', reliesOnBbml2: this.#systemReliesOnBbml2() });
   }
 
-  /** True where the CPU was taken down, which its chart is told; one that was refused does not come back. */
+  /**
+   * True where the CPU was taken down, which its chart is told; one that was refused does not come back. Its translation says that
+   * it was reset, and not its power, which another CPU may have given it again by now.
+   */
   #wentOff(): boolean {
-    if (Atomics.load(this.#cpu.words, CPU_POWER) !== 0 || this.#actor.getSnapshot().hasTag('ended')) return false;
+    if (this.#cpu.mmuOn || this.#actor.getSnapshot().hasTag('ended')) return false;
     this.#send({ type: 'power.off' });
     return true;
   }
