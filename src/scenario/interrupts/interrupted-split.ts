@@ -38,7 +38,7 @@ export const gigabyte: Board = {
 
 /** CPUs 1 and 2 change permissions, and are interrupted; CPU 0 and all others read. */
 const isChanger = (id: number): boolean => id === 1 || id === 2;
-const CYCLES = 16;
+const CYCLES = 32;
 /** How often the device strikes under the explorer: all through a change. */
 const STRIKES = 6;
 /** And how often the others' pages are read in between, at most. */
@@ -69,7 +69,7 @@ const handler = (id: number): Softirq =>
   function* (cpu, k) {
     if (!isChanger(id)) return;
     yield* readAround(cpu, k, id, 0);
-    if (cpu.choose(2, 'program') === 0) yield* exchangeBuffer(cpu, k, id);
+    if (!cpu.controlled || cpu.choose(2, 'program') === 0) yield* exchangeBuffer(cpu, k, id);
   };
 
 /** A page becomes read-only and writable again, and then goes and comes back with its neighbour. */
