@@ -32,7 +32,6 @@ describe('table and chart agree on every event in every state that can be reache
     [2, []],
     [2, [1]],
     [4, []],
-    [4, [3]],
     [4, [1, 2, 3]],
   ])('of a system of %d CPUs, late ones %j', (cpus, late) => {
     const board = boardOf(cpus, late);
@@ -62,12 +61,12 @@ describe('the comparison notices', () => {
   ): ChartTable => ({ ...table, [column]: table[column].with(cell, value) });
 
   test('any one changed cell of the table', () => {
-    for (let mutant = 0; mutant < 6; mutant++) {
+    for (let mutant = 0; mutant < 3; mutant++) {
       const cell = choose(system.next.length, 'program');
       const changed = withCell(system, 'next', cell, elsewhere(system, cell));
       expect(compareSystem(changed, board).disagreements, `cell ${cell}`).not.toEqual([]);
     }
-    for (let mutant = 0; mutant < 2; mutant++) {
+    for (let mutant = 0; mutant < 1; mutant++) {
       const cell = choose(early.next.length, 'program');
       const changed = withCell(early, 'next', cell, elsewhere(early, cell));
       expect(compareCpu(changed, everyKind.cpus[1]!).disagreements, `cell ${cell}`).not.toEqual([]);

@@ -23,8 +23,12 @@ const MiB = 2 ** 20;
 const GiB = 2 ** 30;
 
 /** A CPU that may split, on a board of such CPUs alone, once that is known. */
-function ready(granule: Granule = '4K', config: Partial<KernelConfig> = {}, finalised = true): Booted {
-  const memoryBytes = granule === '64K' ? 20 * GiB : 3 * GiB;
+function ready(
+  granule: Granule = '4K',
+  config: Partial<KernelConfig> = {},
+  finalised = true,
+  memoryBytes = granule === '64K' ? 20 * GiB : 3 * GiB,
+): Booted {
   const result = resizeBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes, granule });
   if (!result.ok) throw new Error(result.problems.join());
   const machine = bootCpu(result.board, config);
@@ -216,8 +220,8 @@ describe('split_kernel_leaf_mapping() leaves alone', () => {
   });
 
   test('what debug_pagealloc changes from atomic context', () => {
-    const machine = ready('4K', { debugPagealloc: true });
-    const va = physToVirt(machine.k.space, 0x8000_0000);
+    const machine = ready('4K', { debugPagealloc: true }, true, GiB / 4);
+    const va = physToVirt(machine.k.space, 0x4000_0000 + GiB / 8);
     expect(untouched(machine, va + 4 * KiB, va + 8 * KiB)).toBe(0);
   });
 

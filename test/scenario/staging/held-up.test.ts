@@ -38,7 +38,7 @@ describe('a CPU that is held up', () => {
   });
 
   test('comes too late for a boot CPU that does not', () => {
-    for (const seed of SEEDS.slice(0, 2)) {
+    for (const seed of SEEDS.slice(0, 1)) {
       const marks = milestones(bootCpuDoesNotWait, seed);
       expect(marks.indexOf('2 repaint.parking')).toBeGreaterThan(marks.indexOf('0 repaint.painted'));
     }
