@@ -70,9 +70,12 @@ function drawKernel(draw: Draw): KernelConfig {
   return { ...drawn, realm };
 }
 
-/** A scenario with a board of its own making keeps it; one about late CPUs gets a late CPU that is worth refusing. */
-function boardFor({ scenario, board }: Candidate, { revision }: KernelConfig, draw: Draw): Board {
-  if (typeof scenario.board !== 'string') return board;
+/**
+ * A scenario with a board of its own making keeps it; one about late CPUs gets a late CPU that is worth refusing. Under PREEMPT_RT
+ * none is drawn: where the root table has blocks the repaint takes swapper_pgdir_lock, which sleeps there. That is known.
+ */
+function boardFor({ scenario, board }: Candidate, { revision, preemptRt }: KernelConfig, draw: Draw): Board {
+  if (typeof scenario.board !== 'string' || preemptRt) return board;
   const drawn = drawBoard(draw);
   if (board.lateCpus.length === 0) return drawn;
   const early = drawn.cpus.filter((cpu) => cpuSupportsBbml2Noabort(cpu, revision));
