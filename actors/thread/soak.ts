@@ -3,18 +3,17 @@ import { type RoundInput, type RoundVerdict, type SummaryInput, soakMachine } fr
 import { statePath } from '../../machines/state-path.ts';
 import { standardProperties } from '../../src/check/standard.ts';
 import type { Board } from '../../src/hardware/board.ts';
-import { type Draw, drawBoard } from '../../src/hardware/board-draw.ts';
+import type { Draw } from '../../src/hardware/board-draw.ts';
 import { seededChooser, seedOf } from '../../src/hardware/chooser.ts';
 import { COUNTERS, type Counts } from '../../src/hardware/counters.ts';
-import { cpuModel } from '../../src/hardware/cpu-models.ts';
 import { allocateBuffer } from '../../src/hardware/memory.ts';
 import { type Allocate, MAX_BUFFER_BYTES } from '../../src/hardware/system.ts';
-import { cpuSupportsBbml2Noabort } from '../../src/kernel/boot/cpufeature.ts';
-import { isSince, type KernelConfig, KFENCE, RELEASED, RODATA } from '../../src/kernel/config.ts';
+import type { KernelConfig } from '../../src/kernel/config.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { type Progress, type RunOutcome, runBoard } from './board-run.ts';
 import type { ScenarioReference } from './protocol.ts';
 import type { Rack } from './rack.ts';
+import { boardFor, drawKernel } from './soak-draw.ts';
 
 /** Round after round on threads: what each round is, and how one follows another. */
 
@@ -53,35 +52,6 @@ export function roundOf(plan: SoakPlan, round: number): Round {
   const kernel = plan.drawKernel ? { ...drawn, ...candidate.scenario.kernel, ...plan.fixedKernel } : candidate.kernel;
   const board = plan.drawBoards ? boardFor(candidate, kernel, draw) : candidate.board;
   return { ...candidate, round, seed, kernel, board };
-}
-
-/** Mostly what a distribution would build; pages from the start, where little is to be seen, now and then. */
-function drawKernel(draw: Draw): KernelConfig {
-  const pick = <T>(choices: readonly T[]): T => choices[draw(choices.length)]!;
-  const drawn: Omit<KernelConfig, 'realm'> = {
-    revision: pick(RELEASED),
-    rodata: pick(['full', ...RODATA]),
-    kfence: pick(KFENCE),
-    debugPagealloc: draw(8) === 0,
-    preemptRt: false, // of the revisions that are out none repaints under it without a complaint
-  };
-  // A realm shares pages before anybody may split blocks, up to 7.0 and without rodata=full: known, and no news.
-  const realm = draw(8) === 0 && isSince(drawn.revision, '7.1') && drawn.rodata === 'full';
-  return { ...drawn, realm };
-}
-
-/**
- * A scenario with a board of its own making keeps it; one about late CPUs gets a late CPU that is worth refusing. Under PREEMPT_RT
- * none is drawn: where the root table has blocks the repaint takes swapper_pgdir_lock, which sleeps there. That is known.
- */
-function boardFor({ scenario, board }: Candidate, { revision, preemptRt }: KernelConfig, draw: Draw): Board {
-  if (typeof scenario.board !== 'string' || preemptRt) return board;
-  const drawn = drawBoard(draw);
-  if (board.lateCpus.length === 0) return drawn;
-  const early = drawn.cpus.filter((cpu) => cpuSupportsBbml2Noabort(cpu, revision));
-  if (early.length === 0) return board;
-  const late = drawn.cpus.find((cpu) => !cpuSupportsBbml2Noabort(cpu, revision)) ?? cpuModel('cortex-a520')!;
-  return { ...drawn, cpus: [...early, late], lateCpus: [early.length], summary: `${drawn.summary}; the last one late` };
 }
 
 export interface SoakOptions {
