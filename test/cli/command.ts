@@ -55,6 +55,11 @@ export function asymmu(args: readonly string[], { cwd, node = [], onOutput }: Ho
   });
 }
 
+/** Lines of a search, without what depends on the clock. */
+export function timeless({ stdout }: Ended): string {
+  return stdout.replace(/\(\d+\.\d\d s\)/, '').replace(/\([\d,]+ schedules\/s, [\d,]+ points\/s\)/, '');
+}
+
 function groupLives(pid: number): boolean {
   try {
     process.kill(-pid, 0);

@@ -2,8 +2,13 @@ import { expect, test } from 'vitest';
 import { asymmu } from './command.ts';
 import { coverageWith, small } from './covered-document.ts';
 
-test('what is covered does not depend on the number of jobs', async () => {
-  expect(await coverageWith('3')).toEqual(await coverageWith('1'));
+test('what is covered is in the document, and does not depend on the number of jobs', async () => {
+  const one = await coverageWith('1');
+  expect(one.charts.map(({ chart }) => chart)).toEqual(['boot', 'early', 'system']);
+  expect(one.tlb.map(({ bbm }) => bbm)).toEqual(['level0', 'level2-noabort']);
+  const counts = one.charts.flatMap(({ cells }) => cells.map(({ schedules }) => schedules));
+  expect(new Set(counts)).toEqual(new Set([0, 40]));
+  expect(await coverageWith('3')).toEqual(one);
 });
 
 test('prints the tables, empty cells and all', async () => {

@@ -1,16 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { asymmu } from './command.ts';
-import { coverageWith, small } from './covered-document.ts';
+import { small } from './covered-document.ts';
 
 describe('asymmu explore --coverage', () => {
-  test('is in the document', async () => {
-    const one = await coverageWith('1');
-    expect(one.charts.map(({ chart }) => chart)).toEqual(['boot', 'early', 'system']);
-    expect(one.tlb.map(({ bbm }) => bbm)).toEqual(['level0', 'level2-noabort']);
-    const counts = one.charts.flatMap(({ cells }) => cells.map(({ schedules }) => schedules));
-    expect(new Set(counts)).toEqual(new Set([0, 40]));
-  });
-
   test('is not there when nobody asks, and not with a checkpoint, which does not keep it', async () => {
     const { stdout } = await asymmu(['explore', 'repaint', '--schedules', '2', '--json', ...small]);
     expect(JSON.parse(stdout)).not.toHaveProperty('coverage');

@@ -38,6 +38,7 @@ export interface Compared {
   readonly pairs: number;
 }
 
+/** So many disagreements are told; to know that there is one, 1 is enough. */
 const ENOUGH = 5;
 
 /** A chart beside its table: both are told the same. */
@@ -49,9 +50,10 @@ interface SideBySide<Walker extends CpuChart | SystemChart> {
   readonly told: readonly { readonly event: EventObject; readonly tell: (walker: Walker) => boolean }[];
   /** All of the context that may matter: more than the table tells apart. */
   readonly context: (snapshot: AnyMachineSnapshot) => unknown;
+  readonly enough: number;
 }
 
-export function compareCpu(table: ChartTable, cpu: ChartCpu): Compared {
+export function compareCpu(table: ChartTable, cpu: ChartCpu, enough = ENOUGH): Compared {
   return compare<CpuChart>({
     machine: cpuMachine,
     input: cpu,
@@ -62,11 +64,12 @@ export function compareCpu(table: ChartTable, cpu: ChartCpu): Compared {
       tell: (walker: CpuChart) => walker.step(number),
     })),
     context: ({ context }) => context.reliesOnBbml2,
+    enough,
   });
 }
 
 /** Every mark by every CPU, and the driver's events. */
-export function compareSystem(table: ChartTable, board: ChartBoard): Compared {
+export function compareSystem(table: ChartTable, board: ChartBoard, enough = ENOUGH): Compared {
   const cpus = board.cpus.length;
   const marks = board.cpus.flatMap(({ cpu }) =>
     MARKS.map((type, mark) => {
@@ -88,6 +91,7 @@ export function compareSystem(table: ChartTable, board: ChartBoard): Compared {
       const { online, refused, parked, left } = context as SystemContext;
       return [online, refused, parked, left].map(upTo);
     },
+    enough,
   });
 }
 
@@ -108,7 +112,7 @@ function compare<Walker extends CpuChart | SystemChart>(side: SideBySide<Walker>
   meet(initialTransition(machine, side.input)[0]);
   for (const { at, snapshot } of queue)
     for (const { event, tell } of told) {
-      if (disagreements.length >= ENOUGH) break;
+      if (disagreements.length >= side.enough) break;
       walker.restore(at);
       const where = `${walker.state}: ${JSON.stringify(event)}`;
       const [taken, accepted] = [tell(walker), accepts(snapshot, event)];
