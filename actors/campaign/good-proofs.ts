@@ -15,7 +15,7 @@ import { type GoodTask, goodPlan, type Proof } from './good-worker.ts';
 
 const SCHEDULES = 100_000;
 /** Random schedules of a scenario have at most about so many points together: where one is long there are fewer of them. */
-const POINTS = 40_000_000;
+const POINTS = 150_000_000;
 const CHUNK = 10_000;
 const ACTS = [0, 1] as const;
 const LONGEST_TASK_MS = 3_600_000;
