@@ -1,7 +1,7 @@
 import type { AnyMachineSnapshot } from 'xstate';
-import type { ChartBoard, ChartCpu } from '../src/check/chart-board.ts';
-import type { ChartVocabulary } from '../src/check/chart-events.ts';
-import type { ChartTable, ChartTables } from '../src/check/chart-table.ts';
+import type { ChartBoard, ChartCpu } from '../src/check/chart/chart-board.ts';
+import type { ChartVocabulary } from '../src/check/chart/chart-events.ts';
+import type { ChartTable, ChartTables } from '../src/check/chart/chart-table.ts';
 import { cpuEventOf, systemEventOf } from './chart-event.ts';
 import { type CompiledFrom, compileChart, lazyChart } from './compile-chart.ts';
 import { cpuMachine } from './cpu.machine.ts';

@@ -1,5 +1,5 @@
-import type { ChartBoard } from '../src/check/chart-board.ts';
-import type { CpuChartEvent, SystemChartEvent } from '../src/check/chart-events.ts';
+import type { ChartBoard } from '../src/check/chart/chart-board.ts';
+import type { CpuChartEvent, SystemChartEvent } from '../src/check/chart/chart-events.ts';
 import type { CpuEvent } from './cpu.machine.ts';
 import type { SystemEvent } from './system.machine.ts';
 

@@ -1,5 +1,5 @@
 import { type AnyMachineSnapshot, type AnyStateMachine, type EventObject, initialTransition, transition } from 'xstate';
-import type { ChartTable, Taking } from '../src/check/chart-table.ts';
+import type { ChartTable, Taking } from '../src/check/chart/chart-table.ts';
 import { accepts } from './accepts.ts';
 import { statePath } from './state-path.ts';
 import { takingOf } from './taking.ts';

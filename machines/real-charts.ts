@@ -1,7 +1,7 @@
 import { type AnyActor, createActor, type EventObject, type Snapshot } from 'xstate';
-import type { ChartBoard, ChartCpu } from '../src/check/chart-board.ts';
-import type { ChartVocabulary, ProgramName } from '../src/check/chart-events.ts';
-import type { BoardCharts, CpuChart, SystemChart } from '../src/check/chart-table.ts';
+import type { ChartBoard, ChartCpu } from '../src/check/chart/chart-board.ts';
+import type { ChartVocabulary, ProgramName } from '../src/check/chart/chart-events.ts';
+import type { BoardCharts, CpuChart, SystemChart } from '../src/check/chart/chart-table.ts';
 import { accepts } from './accepts.ts';
 import { cpuEventOf, systemEventOf } from './chart-event.ts';
 import { cpuMachine, type ProgramLogic, standing } from './cpu.machine.ts';

@@ -1,5 +1,5 @@
 import type { AnyMachineSnapshot, AnyStateNode, EventObject } from 'xstate';
-import type { Taking } from '../src/check/chart-table.ts';
+import type { Taking } from '../src/check/chart/chart-table.ts';
 
 /**
  * What of the chart takes an event that it accepts, in the words of whoever drew it: states by their path, without those

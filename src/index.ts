@@ -1,11 +1,11 @@
 /** The public names: what a scenario of your own is made of. Nothing inside asymmu imports this file. */
 
 // What must hold
-export { batching } from './check/batching.ts';
+export { batching } from './check/break-before-make/batching.ts';
+export { refused } from './check/map/warn.ts';
 export { standardProperties } from './check/standard.ts';
 export type { Property, PropertyName, Report, Violation, Watch } from './check/violation.ts';
 export { atRest } from './check/violation.ts';
-export { refused } from './check/warn.ts';
 export type { Decide, Decisions, Ready } from './explore/decide.ts';
 export { type Shrunk, shrink } from './explore/explain/shrink.ts';
 export { type Exploration, type Interleaved, type Interleaver, interleaverOf } from './explore/interleaver.ts';

@@ -1,7 +1,7 @@
 import { lazyCharts } from '../../machines/board-tables.ts';
-import { chartBoard } from '../../src/check/chart-board.ts';
-import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
-import { tableCharts } from '../../src/check/chart-table.ts';
+import { chartBoard } from '../../src/check/chart/chart-board.ts';
+import { CHART_VOCABULARY } from '../../src/check/chart/chart-events.ts';
+import { tableCharts } from '../../src/check/chart/chart-table.ts';
 import { type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import { uniform } from '../../src/explore/strategy/random.ts';
 import { search } from '../../src/explore/strategy/search.ts';

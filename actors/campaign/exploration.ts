@@ -1,8 +1,8 @@
 import { compileCharts, lazyCharts } from '../../machines/board-tables.ts';
 import { realCharts } from '../../machines/real-charts.ts';
-import { chartBoard } from '../../src/check/chart-board.ts';
-import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
-import { type BoardCharts, type ChartTables, tableCharts } from '../../src/check/chart-table.ts';
+import { chartBoard } from '../../src/check/chart/chart-board.ts';
+import { CHART_VOCABULARY } from '../../src/check/chart/chart-events.ts';
+import { type BoardCharts, type ChartTables, tableCharts } from '../../src/check/chart/chart-table.ts';
 import { type Collector, collector } from '../../src/explore/coverage/coverage.ts';
 import type { Coverable } from '../../src/explore/coverage/coverage-table.ts';
 import { type Exploration, type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';

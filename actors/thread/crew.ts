@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { goneViolation } from '../../src/check/progress.ts';
+import { goneViolation } from '../../src/check/progress/progress.ts';
 import { CPU_IRQ_PENDING, CPU_POWER } from '../../src/hardware/dvm.ts';
 import { CPU_WORDS } from '../../src/hardware/layout.ts';
 import { CONTROL_STOP } from '../../src/hardware/memory.ts';

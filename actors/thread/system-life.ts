@@ -2,7 +2,7 @@ import { createActor } from 'xstate';
 import { accepts } from '../../machines/accepts.ts';
 import { statePath } from '../../machines/state-path.ts';
 import { type SystemEvent, systemMachine } from '../../machines/system.machine.ts';
-import { systemChartViolation } from '../../src/check/chart.ts';
+import { systemChartViolation } from '../../src/check/chart/chart.ts';
 import { allocatedFrames } from '../../src/hardware/frame.ts';
 import { attachMarkLog, marksSince } from '../../src/hardware/mark-log.ts';
 import type { Machine } from '../../src/hardware/system.ts';

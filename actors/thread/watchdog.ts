@@ -1,4 +1,4 @@
-import { repetitionViolation, type StuckCpu, stallViolation } from '../../src/check/progress.ts';
+import { repetitionViolation, type StuckCpu, stallViolation } from '../../src/check/progress/progress.ts';
 import type { Violation } from '../../src/check/violation.ts';
 import type { Machine } from '../../src/hardware/system.ts';
 import { type CpuView, viewCpus } from './view.ts';

@@ -1,8 +1,8 @@
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Layout } from '../hardware/layout.ts';
 import { CONTROL_CHECK_LOCK, type Memory } from '../hardware/memory.ts';
-import { DIRTY_NOTES_BYTES } from './dirty-notes.ts';
-import { lockNotesBytes } from './lock-notes.ts';
+import { lockNotesBytes } from './locking/lock-notes.ts';
+import { DIRTY_NOTES_BYTES } from './map/dirty-notes.ts';
 
 /**
  * Where the checks of all CPUs keep what they share: rows of fixed size in the machine's buffer, behind one lock. This

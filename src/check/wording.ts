@@ -25,7 +25,7 @@ import {
 } from '../hardware/tlb-entry.ts';
 import type { AddressSpace } from '../kernel/address-space.ts';
 import { entryName, entryText } from '../kernel/tables/entry-text.ts';
-import type { PendingChange, TlbiSoFar } from './pending.ts';
+import type { PendingChange, TlbiSoFar } from './invalidation/pending.ts';
 
 /** How evidence is worded. */
 

@@ -1,4 +1,4 @@
-import type { ProgramName } from '../check/chart-events.ts';
+import type { ProgramName } from '../check/chart/chart-events.ts';
 import { boot, bringUpNonbootCpus, handleInterrupt, idle, smpCpusDone } from '../kernel/boot/boot.ts';
 import type { Handlers } from '../kernel/locking/softirq.ts';
 import type { Program } from '../scenario/scenario.ts';

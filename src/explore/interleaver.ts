@@ -1,6 +1,6 @@
-import { judgeSystem } from '../check/chart.ts';
-import type { BoardCharts, SystemChart } from '../check/chart-table.ts';
-import { stallViolation } from '../check/progress.ts';
+import { judgeSystem } from '../check/chart/chart.ts';
+import type { BoardCharts, SystemChart } from '../check/chart/chart-table.ts';
+import { stallViolation } from '../check/progress/progress.ts';
 import { standardProperties } from '../check/standard.ts';
 import type { Property, Report, Violation } from '../check/violation.ts';
 import { observerOf } from '../check/watch.ts';

@@ -1,8 +1,8 @@
-import { judgeCpu } from '../check/chart.ts';
-import { CPU_EVENT } from '../check/chart-events.ts';
-import type { CpuChart } from '../check/chart-table.ts';
-import { panicViolation } from '../check/panic.ts';
-import type { StuckCpu } from '../check/progress.ts';
+import { judgeCpu } from '../check/chart/chart.ts';
+import { CPU_EVENT } from '../check/chart/chart-events.ts';
+import type { CpuChart } from '../check/chart/chart-table.ts';
+import { panicViolation } from '../check/progress/panic.ts';
+import type { StuckCpu } from '../check/progress/progress.ts';
 import type { Violation } from '../check/violation.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import { buffered } from '../hardware/drain.ts';

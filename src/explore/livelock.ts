@@ -1,4 +1,4 @@
-import { type Loop, livelockViolation } from '../check/progress.ts';
+import { type Loop, livelockViolation } from '../check/progress/progress.ts';
 import type { Violation } from '../check/violation.ts';
 import type { Point } from '../hardware/op.ts';
 import { actOf, CUT, cpuOfActor, type Decide, type Ready, SPECULATE, STEP } from './decide.ts';

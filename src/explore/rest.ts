@@ -1,8 +1,8 @@
-import { contiguous } from '../check/contiguous.ts';
-import { leak } from '../check/leak.ts';
-import { linearMap } from '../check/linear-map.ts';
+import { leak } from '../check/lifetime/leak.ts';
+import { contiguous } from '../check/map/contiguous.ts';
+import { linearMap } from '../check/map/linear-map.ts';
+import { writeXorExecute } from '../check/map/write-xor-execute.ts';
 import type { Property, Violation } from '../check/violation.ts';
-import { writeXorExecute } from '../check/write-xor-execute.ts';
 import { drainEverything } from '../hardware/drain.ts';
 import type { Machine } from '../hardware/system.ts';
 import type { Kernel } from '../kernel/kernel.ts';

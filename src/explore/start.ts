@@ -1,4 +1,4 @@
-import type { BoardCharts } from '../check/chart-table.ts';
+import type { BoardCharts } from '../check/chart/chart-table.ts';
 import type { Violation } from '../check/violation.ts';
 import { type CpuState, restoreCpu, saveCpu } from '../hardware/cpu-state.ts';
 import type { Machine } from '../hardware/system.ts';

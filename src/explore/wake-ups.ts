@@ -1,4 +1,4 @@
-import type { StuckCpu, WakeUp } from '../check/progress.ts';
+import type { StuckCpu, WakeUp } from '../check/progress/progress.ts';
 import { CPU_IRQ_PENDING } from '../hardware/dvm.ts';
 import type { PointKind } from '../hardware/op.ts';
 import { actOf, cpuOfActor, STEP } from './decide.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { contiguous } from '../../src/check/contiguous.ts';
-import { leak } from '../../src/check/leak.ts';
-import { linearMap } from '../../src/check/linear-map.ts';
+import { leak } from '../../src/check/lifetime/leak.ts';
+import { contiguous } from '../../src/check/map/contiguous.ts';
+import { linearMap } from '../../src/check/map/linear-map.ts';
 import type { Violation } from '../../src/check/violation.ts';
 import { granules } from '../../src/hardware/board.ts';
 import { defaultBoard } from '../../src/hardware/board-presets.ts';

@@ -1,7 +1,7 @@
 import { compileCharts, lazyCharts } from '../../machines/board-tables.ts';
-import { chartBoard } from '../../src/check/chart-board.ts';
-import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
-import { tableCharts } from '../../src/check/chart-table.ts';
+import { chartBoard } from '../../src/check/chart/chart-board.ts';
+import { CHART_VOCABULARY } from '../../src/check/chart/chart-events.ts';
+import { tableCharts } from '../../src/check/chart/chart-table.ts';
 import { type Collector, collector } from '../../src/explore/coverage/coverage.ts';
 import { situationOfNumber, type TlbSituation } from '../../src/explore/coverage/situations.ts';
 import type { Decide } from '../../src/explore/decide.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { lazyCharts } from '../../machines/board-tables.ts';
 import { realCharts } from '../../machines/real-charts.ts';
-import { chartBoard } from '../../src/check/chart-board.ts';
-import { CHART_VOCABULARY, CPU_EVENT } from '../../src/check/chart-events.ts';
-import { type BoardCharts, tableCharts } from '../../src/check/chart-table.ts';
+import { chartBoard } from '../../src/check/chart/chart-board.ts';
+import { CHART_VOCABULARY, CPU_EVENT } from '../../src/check/chart/chart-events.ts';
+import { type BoardCharts, tableCharts } from '../../src/check/chart/chart-table.ts';
 import type { Decide } from '../../src/explore/decide.ts';
 import { type Exploration, type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import { Diverged, replaying, TAME } from '../../src/explore/replay.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { compileSystem } from '../../machines/board-tables.ts';
-import { CHART_VOCABULARY } from '../../src/check/chart-events.ts';
+import { CHART_VOCABULARY } from '../../src/check/chart/chart-events.ts';
 import { boardOf, compareSystem } from './chart-agreement.ts';
 
 test.each([

@@ -5,8 +5,8 @@ import { cpuEventOf } from '../../machines/chart-event.ts';
 import { compileChart } from '../../machines/compile-chart.ts';
 import { cpuMachine, standing } from '../../machines/cpu.machine.ts';
 import { systemMachine } from '../../machines/system.machine.ts';
-import { CHART_VOCABULARY, CPU_EVENTS, PROGRAMS, SYSTEM_EVENTS } from '../../src/check/chart-events.ts';
-import { type ChartTable, REFUSED } from '../../src/check/chart-table.ts';
+import { CHART_VOCABULARY, CPU_EVENTS, PROGRAMS, SYSTEM_EVENTS } from '../../src/check/chart/chart-events.ts';
+import { type ChartTable, REFUSED } from '../../src/check/chart/chart-table.ts';
 import { seededChooser } from '../../src/hardware/chooser.ts';
 import { boardOf, compareCpu, compareSystem } from './chart-agreement.ts';
 

@@ -4,15 +4,15 @@ import { cpuEventOf } from '../../machines/chart-event.ts';
 import { cpuMachine } from '../../machines/cpu.machine.ts';
 import { statePath } from '../../machines/state-path.ts';
 import { type SystemContext, type SystemEvent, systemMachine } from '../../machines/system.machine.ts';
-import type { ChartBoard, ChartCpu } from '../../src/check/chart-board.ts';
-import { CPU_EVENTS, PROGRAMS, SYSTEM_EVENTS } from '../../src/check/chart-events.ts';
+import type { ChartBoard, ChartCpu } from '../../src/check/chart/chart-board.ts';
+import { CPU_EVENTS, PROGRAMS, SYSTEM_EVENTS } from '../../src/check/chart/chart-events.ts';
 import {
   type ChartTable,
   type CpuChart,
   type SystemChart,
   tableCharts,
   tableWalker,
-} from '../../src/check/chart-table.ts';
+} from '../../src/check/chart/chart-table.ts';
 import { MARKS } from '../../src/kernel/marks.ts';
 
 /** A board of which the charts see the groups only. `qualifies`: late CPUs that have BBML2_NOABORT. */

@@ -1,6 +1,6 @@
-import { judgeCpu, judgeSystem } from '../../src/check/chart.ts';
-import { CPU_EVENT, PROGRAMS, type ProgramName } from '../../src/check/chart-events.ts';
-import { type BoardCharts, type CpuChart, NO_PROGRAM } from '../../src/check/chart-table.ts';
+import { judgeCpu, judgeSystem } from '../../src/check/chart/chart.ts';
+import { CPU_EVENT, PROGRAMS, type ProgramName } from '../../src/check/chart/chart-events.ts';
+import { type BoardCharts, type CpuChart, NO_PROGRAM } from '../../src/check/chart/chart-table.ts';
 import type { Violation } from '../../src/check/violation.ts';
 import type { Board } from '../../src/hardware/board.ts';
 import { seededChooser } from '../../src/hardware/chooser.ts';

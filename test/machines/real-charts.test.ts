@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { compileCharts } from '../../machines/board-tables.ts';
 import { realCharts } from '../../machines/real-charts.ts';
-import { chartBoard } from '../../src/check/chart-board.ts';
-import { CHART_VOCABULARY, CPU_EVENT, CPU_EVENTS, PROGRAMS, SYSTEM_EVENT } from '../../src/check/chart-events.ts';
+import { chartBoard } from '../../src/check/chart/chart-board.ts';
+import { CHART_VOCABULARY, CPU_EVENT, CPU_EVENTS, PROGRAMS, SYSTEM_EVENT } from '../../src/check/chart/chart-events.ts';
 import {
   type CpuChart,
   NO_PROGRAM,
   type Standing,
   type SystemChart,
   tableCharts,
-} from '../../src/check/chart-table.ts';
+} from '../../src/check/chart/chart-table.ts';
 import { seededChooser } from '../../src/hardware/chooser.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import type { KernelText } from '../../src/kernel/kernel.ts';

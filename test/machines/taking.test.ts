@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { compileCharts, lazyCharts } from '../../machines/board-tables.ts';
-import { CHART_VOCABULARY, CPU_EVENT, SYSTEM_EVENT } from '../../src/check/chart-events.ts';
-import { type ChartTable, NOBODY, type Taking } from '../../src/check/chart-table.ts';
+import { CHART_VOCABULARY, CPU_EVENT, SYSTEM_EVENT } from '../../src/check/chart/chart-events.ts';
+import { type ChartTable, NOBODY, type Taking } from '../../src/check/chart/chart-table.ts';
 import { MARK } from '../../src/kernel/marks.ts';
 import { boardOf } from './chart-agreement.ts';
 

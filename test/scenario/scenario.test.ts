@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bbm } from '../../src/check/bbm.ts';
+import { bbm } from '../../src/check/break-before-make/bbm.ts';
 import { defineScenario, type ScenarioDefinition } from '../../src/scenario/scenario.ts';
 
 const whole = { name: 'a', summary: 'b', board: 'asymmetric-8' };

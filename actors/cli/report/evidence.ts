@@ -1,4 +1,4 @@
-import { numberRanges } from '../../../src/check/number-ranges.ts';
+import { numberRanges } from '../../../src/check/progress/number-ranges.ts';
 import type { Kernel } from '../../../src/kernel/kernel.ts';
 import { namePlaces } from './place-name.ts';
 

@@ -1,4 +1,4 @@
-import { numberRanges } from '../../../src/check/number-ranges.ts';
+import { numberRanges } from '../../../src/check/progress/number-ranges.ts';
 import type { CpuModel } from '../../../src/hardware/board.ts';
 import { COUNTERS, type Counter } from '../../../src/hardware/counters.ts';
 import type { CpuView } from '../../thread/view.ts';

@@ -1,4 +1,4 @@
-import type { ChartBoard } from '../../check/chart-board.ts';
+import type { ChartBoard } from '../../check/chart/chart-board.ts';
 import {
   CPU_EVENTS,
   CPU_GROUPS,
@@ -6,7 +6,7 @@ import {
   firstMarkBy,
   SYSTEM_EVENT,
   SYSTEM_EVENTS,
-} from '../../check/chart-events.ts';
+} from '../../check/chart/chart-events.ts';
 import {
   type BoardCharts,
   type ChartTable,
@@ -15,7 +15,7 @@ import {
   NOBODY,
   type SystemChart,
   tableWalker,
-} from '../../check/chart-table.ts';
+} from '../../check/chart/chart-table.ts';
 
 /** Which parts of the charts runs go through, whoever judges by them: their tables are gone through beside. */
 

@@ -1,5 +1,5 @@
-import type { ChartBoard } from '../../check/chart-board.ts';
-import type { BoardCharts, ChartTables } from '../../check/chart-table.ts';
+import type { ChartBoard } from '../../check/chart/chart-board.ts';
+import type { BoardCharts, ChartTables } from '../../check/chart/chart-table.ts';
 import type { Interleaver } from '../interleaver.ts';
 import type { Acted } from '../scheduler.ts';
 import type { Strategy } from '../strategy/search.ts';

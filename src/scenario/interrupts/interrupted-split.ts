@@ -1,5 +1,5 @@
 import { alignUp } from '../../arch/address.ts';
-import { batching } from '../../check/batching.ts';
+import { batching } from '../../check/break-before-make/batching.ts';
 import { type Board, GiB, MiB } from '../../hardware/board.ts';
 import { boardPresets } from '../../hardware/board-presets.ts';
 import type { Cpu } from '../../hardware/cpu.ts';

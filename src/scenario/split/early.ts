@@ -1,4 +1,4 @@
-import { refused } from '../../check/warn.ts';
+import { refused } from '../../check/map/warn.ts';
 import { boardPresets } from '../../hardware/board-presets.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
 import type { Op } from '../../hardware/op.ts';

@@ -1,4 +1,4 @@
-import { batching } from '../../check/batching.ts';
+import { batching } from '../../check/break-before-make/batching.ts';
 import { load } from '../../hardware/load-store.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { mark } from '../../kernel/kernel.ts';

@@ -8,7 +8,7 @@ import { cpusNamed } from '../../../actors/cli/report/report.ts';
 import { recordText } from '../../../actors/cli/report/trace-text.ts';
 import { wrap } from '../../../actors/cli/terminal/wrap.ts';
 import { formatVa } from '../../../src/arch/address.ts';
-import { numberRanges } from '../../../src/check/number-ranges.ts';
+import { numberRanges } from '../../../src/check/progress/number-ranges.ts';
 import { FIXMAP } from '../../../src/hardware/access.ts';
 import { boardPresets } from '../../../src/hardware/board-presets.ts';
 import { traceOf } from '../../../src/hardware/system.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LIMIT_PXN } from '../../../src/arch/permission.ts';
-import { leak } from '../../../src/check/leak.ts';
+import { leak } from '../../../src/check/lifetime/leak.ts';
 import type { granules } from '../../../src/hardware/board.ts';
 import { allocatedFrames } from '../../../src/hardware/frame.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';

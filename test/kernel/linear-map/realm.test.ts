@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { linearMap } from '../../../src/check/linear-map.ts';
+import { linearMap } from '../../../src/check/map/linear-map.ts';
 import { boardPresets } from '../../../src/hardware/board-presets.ts';
 import { resizeBoard } from '../../../src/hardware/board-resize.ts';
 import { wordOf } from '../../../src/hardware/memory.ts';

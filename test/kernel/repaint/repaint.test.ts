@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { levelBytes } from '../../../src/arch/granule.ts';
-import { linearMap } from '../../../src/check/linear-map.ts';
+import { linearMap } from '../../../src/check/map/linear-map.ts';
 import type { Violation } from '../../../src/check/violation.ts';
 import { type Board, granules } from '../../../src/hardware/board.ts';
 import { defaultBoard } from '../../../src/hardware/board-presets.ts';
