@@ -1,12 +1,12 @@
 import { pageDescriptor, tableDescriptor } from '../../src/arch/descriptor.ts';
-import { type Board, GiB } from '../../src/hardware/board.ts';
-import { defaultBoard } from '../../src/hardware/board-presets.ts';
+import { type Board, GiB } from '../../src/hardware/board/board.ts';
+import { defaultBoard } from '../../src/hardware/board/board-presets.ts';
 import { seededChooser } from '../../src/hardware/chooser.ts';
 import { type Cpu, resetCpu } from '../../src/hardware/cpu.ts';
-import { CPU_POWER } from '../../src/hardware/dvm.ts';
-import { allocateFrame, claimImageFrame, FRAME_TABLE } from '../../src/hardware/frame.ts';
-import { exchange } from '../../src/hardware/memory.ts';
+import { allocateFrame, claimImageFrame, FRAME_TABLE } from '../../src/hardware/memory/frame.ts';
+import { exchange } from '../../src/hardware/memory/memory.ts';
 import { cpuOf, createMachine, type Machine } from '../../src/hardware/system.ts';
+import { CPU_POWER } from '../../src/hardware/tlbi/dvm.ts';
 
 /** A machine without a kernel: one four-level tree of pages, and CPUs that translate by it. For benchmarks. */
 

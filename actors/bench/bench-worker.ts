@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { readRandomPages } from '../../src/hardware/burst.ts';
-import { CONTROL_STOP } from '../../src/hardware/memory.ts';
+import { readRandomPages } from '../../src/hardware/instruction/burst.ts';
+import { CONTROL_STOP } from '../../src/hardware/memory/memory.ts';
 import { attachMachine, type MachineHandle } from '../../src/hardware/system.ts';
 import { BASE_VA, bareCpu } from './bare-machine.ts';
 

@@ -1,8 +1,8 @@
-import { GiB } from '../../src/hardware/board.ts';
-import { defaultBoard } from '../../src/hardware/board-presets.ts';
+import { GiB } from '../../src/hardware/board/board.ts';
+import { defaultBoard } from '../../src/hardware/board/board-presets.ts';
 import { seededChooser } from '../../src/hardware/chooser.ts';
-import { freeFrame } from '../../src/hardware/frame.ts';
-import { exchange, read } from '../../src/hardware/memory.ts';
+import { freeFrame } from '../../src/hardware/memory/frame.ts';
+import { exchange, read } from '../../src/hardware/memory/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine } from '../../src/hardware/system.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';

@@ -6,7 +6,7 @@ import { type BoardCharts, type ChartTables, tableCharts } from '../../src/check
 import { type Collector, collector } from '../../src/explore/coverage/coverage.ts';
 import type { Coverable } from '../../src/explore/coverage/coverage-table.ts';
 import { type Exploration, type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
-import type { Board } from '../../src/hardware/board.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
 import type { KernelConfig } from '../../src/kernel/config.ts';
 import { briefWork } from '../../src/scenario/brief-work.ts';
 import type { Program, Scenario } from '../../src/scenario/scenario.ts';

@@ -1,6 +1,6 @@
-import { type Board, MiB } from '../../src/hardware/board.ts';
-import { boardPresets, cramped } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import { type Board, MiB } from '../../src/hardware/board/board.ts';
+import { boardPresets, cramped } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 
 /** Boards that the explorer likes: a schedule of theirs fits on a screen. */

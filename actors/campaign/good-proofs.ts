@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { uniform } from '../../src/explore/strategy/random.ts';
 import { search } from '../../src/explore/strategy/search.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';

@@ -1,7 +1,7 @@
 import { bounded } from '../../src/explore/strategy/bounded.ts';
 import { uniform } from '../../src/explore/strategy/random.ts';
 import { search } from '../../src/explore/strategy/search.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { scenarioNamed } from '../../src/scenario/catalogue.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';

@@ -1,10 +1,10 @@
 import { levelBytes } from '../../src/arch/granule.ts';
-import { type Board, GiB } from '../../src/hardware/board.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import { type Board, GiB } from '../../src/hardware/board/board.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import { type Choose, seededChooser } from '../../src/hardware/chooser.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import type { Memory } from '../../src/hardware/memory.ts';
+import type { Memory } from '../../src/hardware/memory/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine } from '../../src/hardware/system.ts';
 import { physToVirt, virtToPhys } from '../../src/kernel/address-space.ts';

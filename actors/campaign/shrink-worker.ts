@@ -2,7 +2,7 @@ import type { RunSize } from '../../src/explore/explain/account.ts';
 import { type Explanation, explain } from '../../src/explore/explain/explain.ts';
 import { type Shrunk, shrink } from '../../src/explore/explain/shrink.ts';
 import type { Interleaved } from '../../src/explore/interleaver.ts';
-import type { Board } from '../../src/hardware/board.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
 import { loadScenario } from '../thread/scenario-loader.ts';
 import { type ExplorationPlan, explorationOf } from './exploration.ts';
 

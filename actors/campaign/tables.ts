@@ -1,6 +1,6 @@
 import { search } from '../../src/explore/strategy/search.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { bugs } from '../../src/scenario/bugs.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';

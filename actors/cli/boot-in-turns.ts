@@ -1,10 +1,10 @@
-import type { Board } from '../../src/hardware/board.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
 import { seededChooser, seedOf } from '../../src/hardware/chooser.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { CPU_POWER } from '../../src/hardware/dvm.ts';
 import { acknowledge, interruptDue } from '../../src/hardware/interrupt.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine, type Machine } from '../../src/hardware/system.ts';
+import { CPU_POWER } from '../../src/hardware/tlbi/dvm.ts';
 import { boot, bringUp, idle, loadKernelImage, stopper } from '../../src/kernel/boot/boot.ts';
 import { type KernelConfig, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { createKernel, type Kernel } from '../../src/kernel/kernel.ts';

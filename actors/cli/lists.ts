@@ -1,6 +1,6 @@
-import { describeBoard } from '../../src/hardware/board-describe.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { cpuModelNames, cpuModels } from '../../src/hardware/cpu-models.ts';
+import { describeBoard } from '../../src/hardware/board/board-describe.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { cpuModelNames, cpuModels } from '../../src/hardware/board/cpu-models.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
 import { loadBoard } from './board/board-file.ts';
 import { usageError } from './usage-error.ts';

@@ -1,5 +1,5 @@
 import { formatPa, formatSize, formatVa } from '../../src/arch/address.ts';
-import type { Memory } from '../../src/hardware/memory.ts';
+import type { Memory } from '../../src/hardware/memory/memory.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { kernelTree, type LeafRange, rangeEnd, ranges, type Tree, tablePages } from '../../src/kernel/ptdump/ptdump.ts';
 import { formatPtdump, kernelMarkers } from '../../src/kernel/ptdump/ptdump-format.ts';

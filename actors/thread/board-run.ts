@@ -1,8 +1,8 @@
 import { standardProperties } from '../../src/check/standard.ts';
 import type { Violation } from '../../src/check/violation.ts';
-import type { Board } from '../../src/hardware/board.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
 import type { Counts } from '../../src/hardware/counters.ts';
-import { allocatedFrames } from '../../src/hardware/frame.ts';
+import { allocatedFrames } from '../../src/hardware/memory/frame.ts';
 import { type Allocate, countsOf, createMachine, type Machine, traceOf } from '../../src/hardware/system.ts';
 import type { TraceRecord } from '../../src/hardware/trace.ts';
 import { loadKernelImage } from '../../src/kernel/boot/boot.ts';

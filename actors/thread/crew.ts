@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { goneViolation } from '../../src/check/progress/progress.ts';
-import { CPU_IRQ_PENDING, CPU_POWER } from '../../src/hardware/dvm.ts';
-import { CPU_WORDS } from '../../src/hardware/layout.ts';
-import { CONTROL_STOP } from '../../src/hardware/memory.ts';
+import { CPU_WORDS } from '../../src/hardware/memory/layout.ts';
+import { CONTROL_STOP } from '../../src/hardware/memory/memory.ts';
 import { handleOf, type Machine } from '../../src/hardware/system.ts';
+import { CPU_IRQ_PENDING, CPU_POWER } from '../../src/hardware/tlbi/dvm.ts';
 import type { KernelConfig } from '../../src/kernel/config.ts';
 import type { Findings } from './findings.ts';
 import { guarded, isGone } from './guard.ts';

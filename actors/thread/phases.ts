@@ -1,4 +1,4 @@
-import type { LoggedMark } from '../../src/hardware/mark-log.ts';
+import type { LoggedMark } from '../../src/hardware/memory/mark-log.ts';
 import { MARKS, type Mark } from '../../src/kernel/marks.ts';
 
 /** How long each phase of a boot took, in ms; a phase that did not happen is left out. */

@@ -1,10 +1,10 @@
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { CPU_STATUS } from '../../src/hardware/dvm.ts';
 import { interruptDue } from '../../src/hardware/interrupt.ts';
-import { CONTROL_PAUSE, CONTROL_STOP } from '../../src/hardware/memory.ts';
+import { CONTROL_PAUSE, CONTROL_STOP } from '../../src/hardware/memory/memory.ts';
+import { type TextSlots, writeText } from '../../src/hardware/memory/text-slot.ts';
 import type { Op, Point } from '../../src/hardware/op.ts';
-import { speculate } from '../../src/hardware/speculation.ts';
-import { type TextSlots, writeText } from '../../src/hardware/text-slot.ts';
+import { CPU_STATUS } from '../../src/hardware/tlbi/dvm.ts';
+import { speculate } from '../../src/hardware/translation/speculation.ts';
 import { STATUS_HALTED, STATUS_RUNNING, STATUS_WAITING } from './protocol.ts';
 
 /** How stepping a program ended. */

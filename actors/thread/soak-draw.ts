@@ -1,6 +1,6 @@
-import type { Board } from '../../src/hardware/board.ts';
-import { type Draw, drawBoard } from '../../src/hardware/board-draw.ts';
-import { cpuModel } from '../../src/hardware/cpu-models.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
+import { type Draw, drawBoard } from '../../src/hardware/board/board-draw.ts';
+import { cpuModel } from '../../src/hardware/board/cpu-models.ts';
 import { cpuSupportsBbml2Noabort } from '../../src/kernel/boot/cpufeature.ts';
 import { isSince, type KernelConfig, KFENCE, RELEASED, RODATA } from '../../src/kernel/config.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';

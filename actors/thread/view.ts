@@ -1,9 +1,9 @@
 import { attachCounters } from '../../src/hardware/counters.ts';
-import { CPU_POWER, CPU_PROGRESS, CPU_STATUS } from '../../src/hardware/dvm.ts';
-import { CPU_WORDS } from '../../src/hardware/layout.ts';
+import { CPU_WORDS } from '../../src/hardware/memory/layout.ts';
+import { attachTextSlots, readText } from '../../src/hardware/memory/text-slot.ts';
 import { CPU_NEWS, lastTouched, type Touch } from '../../src/hardware/progress.ts';
 import type { Machine } from '../../src/hardware/system.ts';
-import { attachTextSlots, readText } from '../../src/hardware/text-slot.ts';
+import { CPU_POWER, CPU_PROGRESS, CPU_STATUS } from '../../src/hardware/tlbi/dvm.ts';
 import { STATUS_DONE, STATUS_HALTED, STATUS_OFF, STATUS_WAITING } from './protocol.ts';
 
 /** What the main thread can see of one CPU without asking it. */

@@ -1,6 +1,6 @@
 import type { Cpu } from '../hardware/cpu.ts';
-import type { Layout } from '../hardware/layout.ts';
-import { CONTROL_CHECK_LOCK, type Memory } from '../hardware/memory.ts';
+import type { Layout } from '../hardware/memory/layout.ts';
+import { CONTROL_CHECK_LOCK, type Memory } from '../hardware/memory/memory.ts';
 import { lockNotesBytes } from './locking/lock-notes.ts';
 import { DIRTY_NOTES_BYTES } from './map/dirty-notes.ts';
 

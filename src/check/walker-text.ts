@@ -1,5 +1,5 @@
 import { type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from '../hardware/cpu.ts';
-import { CPU_DOUBLES } from '../hardware/layout.ts';
+import { CPU_DOUBLES } from '../hardware/memory/layout.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 
 /** Where the TTBRs of CPU `id` point, as any CPU can see: `TTBR0_EL1 idmap_pg_dir, TTBR1_EL1 swapper_pg_dir`. */

@@ -1,6 +1,6 @@
 import { CONTROL_ROOTS_EPOCH, type Cpu, classNumber, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from '../hardware/cpu.ts';
-import { CPU_BBM, CPU_POWER } from '../hardware/dvm.ts';
-import { CPU_DOUBLES, CPU_WORDS } from '../hardware/layout.ts';
+import { CPU_DOUBLES, CPU_WORDS } from '../hardware/memory/layout.ts';
+import { CPU_BBM, CPU_POWER } from '../hardware/tlbi/dvm.ts';
 
 /** The CPU that could be hurt most; `cpu` -1: nobody's TTBRs hold the root, and `bbm` is the class of who asks. */
 export interface Walker {

@@ -22,7 +22,7 @@ import {
   rightsAt,
   sizeOf,
   tagOf,
-} from '../hardware/tlb-entry.ts';
+} from '../hardware/translation/tlb-entry.ts';
 import type { AddressSpace } from '../kernel/address-space.ts';
 import { entryName, entryText } from '../kernel/tables/entry-text.ts';
 import type { PendingChange, TlbiSoFar } from './invalidation/pending.ts';

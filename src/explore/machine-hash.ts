@@ -1,11 +1,19 @@
-import { buffered } from '../hardware/drain.ts';
-import { ahead, CPU_APPLIED, CPU_IRQ_PENDING, CPU_POWER, completed, type DvmRecord, issued } from '../hardware/dvm.ts';
-import { type TextMaintenance, textState } from '../hardware/instruction-memory.ts';
-import { CONTROL_ALLOC_CURSOR, CONTROL_PENDING_FILLS, type Memory } from '../hardware/memory.ts';
-import { runValue } from '../hardware/store-run.ts';
+import { type TextMaintenance, textState } from '../hardware/memory/instruction-memory.ts';
+import { CONTROL_ALLOC_CURSOR, CONTROL_PENDING_FILLS, type Memory } from '../hardware/memory/memory.ts';
+import { buffered } from '../hardware/store-buffer/drain.ts';
+import { runValue } from '../hardware/store-buffer/store-run.ts';
 import type { Machine } from '../hardware/system.ts';
-import { asidOf, descriptorOf, flagsOf, occupied, paOf, shiftOf, tagOf } from '../hardware/tlb-entry.ts';
-import { holdsTable } from '../hardware/walk-cache.ts';
+import {
+  ahead,
+  CPU_APPLIED,
+  CPU_IRQ_PENDING,
+  CPU_POWER,
+  completed,
+  type DvmRecord,
+  issued,
+} from '../hardware/tlbi/dvm.ts';
+import { asidOf, descriptorOf, flagsOf, occupied, paOf, shiftOf, tagOf } from '../hardware/translation/tlb-entry.ts';
+import { holdsTable } from '../hardware/translation/walk-cache.ts';
 import type { Lane } from './lane.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { CONTROL_ROOTS_EPOCH } from '../hardware/cpu.ts';
-import type { Memory } from '../hardware/memory.ts';
+import type { Memory } from '../hardware/memory/memory.ts';
 import type { Machine } from '../hardware/system.ts';
 import { attachTrace } from '../hardware/trace.ts';
 

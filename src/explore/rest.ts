@@ -3,7 +3,7 @@ import { contiguous } from '../check/map/contiguous.ts';
 import { linearMap } from '../check/map/linear-map.ts';
 import { writeXorExecute } from '../check/map/write-xor-execute.ts';
 import type { Property, Violation } from '../check/violation.ts';
-import { drainEverything } from '../hardware/drain.ts';
+import { drainEverything } from '../hardware/store-buffer/drain.ts';
 import type { Machine } from '../hardware/system.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Lane } from './lane.ts';

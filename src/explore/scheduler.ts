@@ -1,7 +1,7 @@
 import type { Violation } from '../check/violation.ts';
-import { drainSome } from '../hardware/drain.ts';
 import { interruptDue } from '../hardware/interrupt.ts';
-import { speculate } from '../hardware/speculation.ts';
+import { drainSome } from '../hardware/store-buffer/drain.ts';
+import { speculate } from '../hardware/translation/speculation.ts';
 import { ACTS, actOf, CUT, cpuOfActor, DRAIN, type Ready, SPECULATE, STEP } from './decide.ts';
 import { advance, canGoOn, isAtRest, type Lane, panicOf, takeStock } from './lane.ts';
 import type { Recording } from './recording.ts';

@@ -1,6 +1,6 @@
 import type { StuckCpu, WakeUp } from '../check/progress/progress.ts';
-import { CPU_IRQ_PENDING } from '../hardware/dvm.ts';
 import type { PointKind } from '../hardware/op.ts';
+import { CPU_IRQ_PENDING } from '../hardware/tlbi/dvm.ts';
 import { actOf, cpuOfActor, STEP } from './decide.ts';
 import type { Interleaver } from './interleaver.ts';
 import { type Lane, stuck } from './lane.ts';

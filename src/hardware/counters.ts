@@ -1,4 +1,4 @@
-import { COUNTER_SLOTS, type Layout } from './layout.ts';
+import { COUNTER_SLOTS, type Layout } from './memory/layout.ts';
 
 /** What a CPU counts, each a 64-bit float written by its owner alone and read by anybody. */
 export const COUNTERS = [

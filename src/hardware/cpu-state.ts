@@ -1,9 +1,9 @@
 import type { Cpu } from './cpu.ts';
-import type { DvmRecord } from './dvm.ts';
-import type { TextMaintenance } from './instruction-memory.ts';
-import type { StoreRun } from './store-run.ts';
-import { recount } from './tlb.ts';
-import { recountTables } from './walk-cache.ts';
+import type { TextMaintenance } from './memory/instruction-memory.ts';
+import type { StoreRun } from './store-buffer/store-run.ts';
+import type { DvmRecord } from './tlbi/dvm.ts';
+import { recount } from './translation/tlb.ts';
+import { recountTables } from './translation/walk-cache.ts';
 
 /** What a CPU keeps outside the machine's buffer and changes while it runs. */
 export interface CpuState {

@@ -1,24 +1,24 @@
-import { type CpuModel, physicalAddressBits } from './board.ts';
+import { type CpuModel, physicalAddressBits } from './board/board.ts';
 import type { Choose } from './chooser.ts';
 import { attachCounters } from './counters.ts';
-import { attachDvm, CPU_BBM, type Dvm, type DvmRecord, record } from './dvm.ts';
-import { forgetEarly, SEEN_BY_OWN_WALKER, TLB_AS_AT_RESET } from './early-translation.ts';
-import { clearPending } from './frame.ts';
-import type { TextMaintenance } from './instruction-memory.ts';
-import { CPU_DOUBLES, CPU_WORDS, type Layout } from './layout.ts';
-import { attachMarkLog, type MarkLog } from './mark-log.ts';
-import { FRAME_PENDING, type Memory, type WalkerPort, walkerPort } from './memory.ts';
+import { clearPending } from './memory/frame.ts';
+import type { TextMaintenance } from './memory/instruction-memory.ts';
+import { CPU_DOUBLES, CPU_WORDS, type Layout } from './memory/layout.ts';
+import { attachMarkLog, type MarkLog } from './memory/mark-log.ts';
+import { FRAME_PENDING, type Memory, type WalkerPort, walkerPort } from './memory/memory.ts';
+import { tableWordVisible } from './memory/table-word.ts';
 import { nobody, type Observer } from './observer.ts';
 import { newPoint, type Point } from './op.ts';
 import { newProgress, type Progress } from './progress.ts';
-import { type Regime, regimesOf, type TranslationRegisters } from './regime.ts';
-import { attachStoreBuffer, type StoreBuffer, type Visible } from './store-buffer.ts';
-import type { StoreRun } from './store-run.ts';
-import { tableWordVisible } from './table-word.ts';
-import { attachTlb, resetTlb, type Tlb } from './tlb.ts';
+import { attachStoreBuffer, type StoreBuffer, type Visible } from './store-buffer/store-buffer.ts';
+import type { StoreRun } from './store-buffer/store-run.ts';
+import { attachDvm, CPU_BBM, type Dvm, type DvmRecord, record } from './tlbi/dvm.ts';
 import { attachTrace, type Trace } from './trace.ts';
-import { attachWalkCache, resetWalkCache, type WalkCache } from './walk-cache.ts';
-import { newWalk, type Walk } from './walker.ts';
+import { forgetEarly, SEEN_BY_OWN_WALKER, TLB_AS_AT_RESET } from './translation/early-translation.ts';
+import { type Regime, regimesOf, type TranslationRegisters } from './translation/regime.ts';
+import { attachTlb, resetTlb, type Tlb } from './translation/tlb.ts';
+import { attachWalkCache, resetWalkCache, type WalkCache } from './translation/walk-cache.ts';
+import { newWalk, type Walk } from './translation/walker.ts';
 
 /**
  * One CPU as its own driver sees it: views on its part of the machine's buffer, and what it keeps privately. Parts of

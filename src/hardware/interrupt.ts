@@ -1,7 +1,7 @@
-import { synchroniseContext } from './context.ts';
 import type { Cpu } from './cpu.ts';
-import { CPU_IRQ_PENDING } from './dvm.ts';
-import { CPU_WORDS } from './layout.ts';
+import { CPU_WORDS } from './memory/layout.ts';
+import { CPU_IRQ_PENDING } from './tlbi/dvm.ts';
+import { synchroniseContext } from './translation/context.ts';
 
 /** Interrupts a CPU can have pending, as bits of its pending word. */
 export const IPI_RESCHEDULE = 1;

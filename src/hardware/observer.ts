@@ -1,6 +1,6 @@
 import type { Cpu } from './cpu.ts';
-import type { DvmRecord } from './dvm.ts';
-import type { Regime } from './regime.ts';
+import type { DvmRecord } from './tlbi/dvm.ts';
+import type { Regime } from './translation/regime.ts';
 
 /** A lock as the kernel speaks of it: which class it belongs to, by number, and which of that class it is, by its address. */
 export interface LockUse {

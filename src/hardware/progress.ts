@@ -1,5 +1,5 @@
-import { CPU_PROGRESS } from './dvm.ts';
 import type { PointKind } from './op.ts';
+import { CPU_PROGRESS } from './tlbi/dvm.ts';
 
 /**
  * What counts as getting somewhere. When no CPU of a machine has got anywhere for long, its watchdog calls that a hang, so

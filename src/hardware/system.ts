@@ -1,10 +1,10 @@
-import { type Board, physicalAddressBits } from './board.ts';
+import { type Board, physicalAddressBits } from './board/board.ts';
 import { attachCounters, type Counts, totals } from './counters.ts';
 import { attachCpu, type Cpu, type CpuOptions } from './cpu.ts';
-import { type Layout, layoutOf } from './layout.ts';
-import { allocateBuffer, attachMemory, type Memory } from './memory.ts';
-import { CONTROL_IPA_BITS } from './stage2.ts';
+import { type Layout, layoutOf } from './memory/layout.ts';
+import { allocateBuffer, attachMemory, type Memory } from './memory/memory.ts';
 import { attachTrace, type TraceRecord, tail } from './trace.ts';
+import { CONTROL_IPA_BITS } from './translation/stage2.ts';
 
 /** One machine: a board laid out in one shared buffer. Attaching is cheap and copies nothing. */
 export interface Machine {

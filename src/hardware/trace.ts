@@ -1,5 +1,5 @@
-import { type Layout, TRACE_RECORD_BYTES } from './layout.ts';
-import { CONTROL_STEP, type Memory } from './memory.ts';
+import { type Layout, TRACE_RECORD_BYTES } from './memory/layout.ts';
+import { CONTROL_STEP, type Memory } from './memory/memory.ts';
 
 /**
  * What happened, as fixed-size records in a ring per CPU. Each record carries the global step, so that the rings of all

@@ -1,5 +1,5 @@
 import { GRANULES, type Granule, startLevel } from '../arch/granule.ts';
-import { type Board, kernelAliasEnd, kernelImageEnd, memstartAddr } from '../hardware/board.ts';
+import { type Board, kernelAliasEnd, kernelImageEnd, memstartAddr } from '../hardware/board/board.ts';
 
 /** Where the kernel puts things in its half of the address space. Linux: arch/arm64/include/asm/memory.h. */
 export interface AddressSpace {

@@ -1,4 +1,4 @@
-import type { Board } from '../hardware/board.ts';
+import type { Board } from '../hardware/board/board.ts';
 
 /**
  * Which text acts: `v4` and `v5` of the series as posted in May and July 2025, `6.18` as merged, `7.1` with splitting before

@@ -1,8 +1,8 @@
-import type { Board, CpuModel, MemoryBank } from '../hardware/board.ts';
-import type { CodePages } from '../hardware/code-page.ts';
+import type { Board, CpuModel, MemoryBank } from '../hardware/board/board.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import type { Layout } from '../hardware/layout.ts';
-import { mark as markNumber } from '../hardware/milestone.ts';
+import type { CodePages } from '../hardware/instruction/code-page.ts';
+import { mark as markNumber } from '../hardware/instruction/milestone.ts';
+import type { Layout } from '../hardware/memory/layout.ts';
 import type { Op } from '../hardware/op.ts';
 import { type AddressSpace, addressSpaceOf, imageVa } from './address-space.ts';
 import type { CpuHotplugText } from './boot/cpu-hotplug.ts';

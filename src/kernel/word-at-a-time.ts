@@ -1,6 +1,6 @@
 import type { Cpu } from '../hardware/cpu.ts';
-import { loadOrFixup } from '../hardware/fixup.ts';
-import { load } from '../hardware/load-store.ts';
+import { loadOrFixup } from '../hardware/instruction/fixup.ts';
+import { load } from '../hardware/instruction/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import type { Kernel } from './kernel.ts';
 

@@ -1,4 +1,4 @@
-import { load } from '../hardware/load-store.ts';
+import { load } from '../hardware/instruction/load-store.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import { mark } from '../kernel/kernel.ts';
 import type { Program } from './scenario.ts';

@@ -1,10 +1,10 @@
 import { RIGHT_EL1_READ, RIGHT_EL1_WRITE } from '../arch/permission.ts';
-import { readPages } from '../hardware/burst.ts';
 import { LEAVES_CHECKED } from '../hardware/counters.ts';
 import type { Cpu } from '../hardware/cpu.ts';
-import { CPU_PROGRESS } from '../hardware/dvm.ts';
-import { load } from '../hardware/load-store.ts';
+import { readPages } from '../hardware/instruction/burst.ts';
+import { load } from '../hardware/instruction/load-store.ts';
 import type { Op } from '../hardware/op.ts';
+import { CPU_PROGRESS } from '../hardware/tlbi/dvm.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import { type Kernel, mark } from '../kernel/kernel.ts';
 import { exercise } from './exercise.ts';

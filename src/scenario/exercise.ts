@@ -1,5 +1,5 @@
 import type { Cpu } from '../hardware/cpu.ts';
-import { load } from '../hardware/load-store.ts';
+import { load } from '../hardware/instruction/load-store.ts';
 import type { Op } from '../hardware/op.ts';
 import { physToVirt } from '../kernel/address-space.ts';
 import { canSetDirectMap } from '../kernel/config.ts';

@@ -1,6 +1,6 @@
 import { alignUp } from '../arch/address.ts';
 import { levelBytes } from '../arch/granule.ts';
-import { poolPlace } from '../hardware/layout.ts';
+import { poolPlace } from '../hardware/memory/layout.ts';
 import { tablePagesNeeded } from '../kernel/config.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { without } from '../kernel/linear-map/linear-map.ts';

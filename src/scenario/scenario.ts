@@ -1,5 +1,5 @@
 import type { Property } from '../check/violation.ts';
-import type { Board } from '../hardware/board.ts';
+import type { Board } from '../hardware/board/board.ts';
 import type { Cpu } from '../hardware/cpu.ts';
 import type { Op } from '../hardware/op.ts';
 import type { Machine } from '../hardware/system.ts';

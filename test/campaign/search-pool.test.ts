@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { ExplorationPlan } from '../../actors/campaign/exploration.ts';
 import { type SearchRequest, type SearchResult, searchOnPool } from '../../actors/campaign/search-pool.ts';
 import { librarySource } from '../../actors/thread/scenario-loader.ts';
-import type { Board } from '../../src/hardware/board.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { folderWith } from '../cli/command.ts';
 

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
 import { bothSizesCached, staleUse } from '../../src/check/danger.ts';
 import { standardProperties } from '../../src/check/standard.ts';
-import { speculativeFill } from '../../src/hardware/access.ts';
-import { load } from '../../src/hardware/load-store.ts';
+import { load } from '../../src/hardware/instruction/load-store.ts';
 import { countsOf } from '../../src/hardware/system.ts';
-import { tlbi } from '../../src/hardware/tlbi.ts';
+import { tlbi } from '../../src/hardware/tlbi/tlbi.ts';
+import { speculativeFill } from '../../src/hardware/translation/access.ts';
 import { block, change, entryAt, leafTable, page, put, rigOf, run } from './rig.ts';
 
 test('a TLB that holds both sizes of one address is seen, and not before', () => {

@@ -1,5 +1,5 @@
 import type { LeafAttributes } from '../../src/arch/descriptor.ts';
-import { type BbmClass, bbmClasses } from '../../src/hardware/board.ts';
+import { type BbmClass, bbmClasses } from '../../src/hardware/board/board.ts';
 import { block, entryAt, page, put, type Rig, type RigOptions, rigOf } from './rig.ts';
 
 const GiB = 2 ** 30;

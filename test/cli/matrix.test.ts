@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { documentSchemas } from '../../actors/cli/document/document-schemas.ts';
 import { SITUATIONS } from '../../actors/cli/matrix.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
 import { asymmu } from './command.ts';
 
 describe('asymmu matrix', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bootInTurns } from '../../actors/cli/boot-in-turns.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { kernelTree, ranges } from '../../src/kernel/ptdump/ptdump.ts';
 import { formatPtdump } from '../../src/kernel/ptdump/ptdump-format.ts';

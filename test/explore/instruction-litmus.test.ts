@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { branch, NOP } from '../../src/arch/instruction.ts';
 import { NO_BOUNDS } from '../../src/explore/strategy/exhaustive.ts';
-import { type Barrier, dsb, isb } from '../../src/hardware/barrier.ts';
-import { fetchBranch } from '../../src/hardware/branch.ts';
-import { dcCvau, icIvau } from '../../src/hardware/instruction-cache.ts';
-import { load, store } from '../../src/hardware/load-store.ts';
+import { type Barrier, dsb, isb } from '../../src/hardware/instruction/barrier.ts';
+import { fetchBranch } from '../../src/hardware/instruction/branch.ts';
+import { dcCvau, icIvau } from '../../src/hardware/instruction/instruction-cache.ts';
+import { load, store } from '../../src/hardware/instruction/load-store.ts';
 import { type Everything, type Litmus, runAll, word } from './litmus.ts';
 
 /** Which instruction CPUs execute once it has been changed: all schedules, all chance. */

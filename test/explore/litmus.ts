@@ -3,13 +3,13 @@ import { bounded, type PreemptionBounds } from '../../src/explore/strategy/bound
 import { type Bounds, exhaustive, NO_BOUNDS } from '../../src/explore/strategy/exhaustive.ts';
 import { search } from '../../src/explore/strategy/search.ts';
 import type { Exhaustive } from '../../src/explore/strategy/tree-search.ts';
-import { dsb } from '../../src/hardware/barrier.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/load-store.ts';
+import { dsb } from '../../src/hardware/instruction/barrier.ts';
+import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/instruction/load-store.ts';
+import { relaxWhile } from '../../src/hardware/instruction/wait.ts';
 import type { Op } from '../../src/hardware/op.ts';
-import { relaxWhile } from '../../src/hardware/wait.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { type Kernel, VARIABLES, variablePa } from '../../src/kernel/kernel.ts';
 import { briefWork } from '../../src/scenario/brief-work.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { branch, NOP } from '../../src/arch/instruction.ts';
 import { machineHash } from '../../src/explore/machine-hash.ts';
-import { refetch, textStored } from '../../src/hardware/instruction-memory.ts';
+import { refetch, textStored } from '../../src/hardware/memory/instruction-memory.ts';
 import { litmus } from './litmus.ts';
 
 test('a machine is another where a CPU may execute another instruction, or has maintenance under way', () => {

@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { explorerOf } from '../../actors/campaign/exploration.ts';
 import { uniform } from '../../src/explore/strategy/random.ts';
 import { search } from '../../src/explore/strategy/search.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { heldUpCpu, repaint } from '../../src/scenario/repaint/repaint.ts';
 

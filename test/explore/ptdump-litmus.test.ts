@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { branch } from '../../src/arch/instruction.ts';
-import { dsb, isb } from '../../src/hardware/barrier.ts';
-import { fetchBranch } from '../../src/hardware/branch.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { dcCvau, icIvau } from '../../src/hardware/instruction-cache.ts';
-import { compareAndSwap, load, store } from '../../src/hardware/load-store.ts';
+import { dsb, isb } from '../../src/hardware/instruction/barrier.ts';
+import { fetchBranch } from '../../src/hardware/instruction/branch.ts';
+import { dcCvau, icIvau } from '../../src/hardware/instruction/instruction-cache.ts';
+import { compareAndSwap, load, store } from '../../src/hardware/instruction/load-store.ts';
+import { relaxWhile } from '../../src/hardware/instruction/wait.ts';
 import type { Op } from '../../src/hardware/op.ts';
-import { relaxWhile } from '../../src/hardware/wait.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { type Everything, entry, type Litmus, runAll, word } from './litmus.ts';
 

@@ -1,16 +1,16 @@
 import { tableDescriptor } from '../../src/arch/descriptor.ts';
 import { entryIndex, GRANULE_4K, type Level } from '../../src/arch/granule.ts';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
-import { FIXMAP } from '../../src/hardware/access.ts';
-import { type Barrier, dsb } from '../../src/hardware/barrier.ts';
-import type { Board } from '../../src/hardware/board.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/load-store.ts';
-import { derivedValue, exchange, type Memory, read } from '../../src/hardware/memory.ts';
+import { type Barrier, dsb } from '../../src/hardware/instruction/barrier.ts';
+import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/instruction/load-store.ts';
+import { derivedValue, exchange, type Memory, read } from '../../src/hardware/memory/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
-import { tlbi } from '../../src/hardware/tlbi.ts';
+import { tlbi } from '../../src/hardware/tlbi/tlbi.ts';
+import { FIXMAP } from '../../src/hardware/translation/access.ts';
 import { type Kernel, VARIABLES, variablePa } from '../../src/kernel/kernel.ts';
 import { leaf, translateBy } from '../hardware/small-machine.ts';
 

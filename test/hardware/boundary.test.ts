@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { FIXMAP } from '../../src/hardware/access.ts';
-import { dsb, isb } from '../../src/hardware/barrier.ts';
-import { halt } from '../../src/hardware/exception.ts';
-import { load, store } from '../../src/hardware/load-store.ts';
-import { read } from '../../src/hardware/memory.ts';
+import { dsb, isb } from '../../src/hardware/instruction/barrier.ts';
+import { halt } from '../../src/hardware/instruction/exception.ts';
+import { load, store } from '../../src/hardware/instruction/load-store.ts';
+import { read } from '../../src/hardware/memory/memory.ts';
 import type { Op, PointKind } from '../../src/hardware/op.ts';
 import { cpuOf } from '../../src/hardware/system.ts';
-import { tlbi } from '../../src/hardware/tlbi.ts';
+import { tlbi } from '../../src/hardware/tlbi/tlbi.ts';
+import { FIXMAP } from '../../src/hardware/translation/access.ts';
 import { newData, sharedPage, smallMachine } from './small-machine.ts';
 
 describe('points', () => {

@@ -1,16 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { branch, NOP } from '../../src/arch/instruction.ts';
-import { isb } from '../../src/hardware/barrier.ts';
 import { IPIS } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { CPU_IRQ_PENDING } from '../../src/hardware/dvm.ts';
-import {
-  beginMaintenance,
-  completeMaintenance,
-  loadText,
-  mayBeStale,
-  textStored,
-} from '../../src/hardware/instruction-memory.ts';
+import { isb } from '../../src/hardware/instruction/barrier.ts';
+import { sendIpi } from '../../src/hardware/instruction/ipi.ts';
+import { wfi } from '../../src/hardware/instruction/wait.ts';
 import {
   acknowledge,
   armTimer,
@@ -21,9 +15,15 @@ import {
   interruptDue,
   raise,
 } from '../../src/hardware/interrupt.ts';
-import { sendIpi } from '../../src/hardware/ipi.ts';
-import { CPU_WORDS } from '../../src/hardware/layout.ts';
-import { wfi } from '../../src/hardware/wait.ts';
+import {
+  beginMaintenance,
+  completeMaintenance,
+  loadText,
+  mayBeStale,
+  textStored,
+} from '../../src/hardware/memory/instruction-memory.ts';
+import { CPU_WORDS } from '../../src/hardware/memory/layout.ts';
+import { CPU_IRQ_PENDING } from '../../src/hardware/tlbi/dvm.ts';
 import { run, Stopped, smallMachine } from './small-machine.ts';
 
 function stopOf(operation: () => void): Stopped['point'] | undefined {

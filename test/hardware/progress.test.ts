@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
-import { FIXMAP } from '../../src/hardware/access.ts';
-import { dsb, isb } from '../../src/hardware/barrier.ts';
-import { branchTo } from '../../src/hardware/branch.ts';
 import { seededChooser } from '../../src/hardware/chooser.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { CPU_PROGRESS } from '../../src/hardware/dvm.ts';
-import { sendIpi } from '../../src/hardware/ipi.ts';
-import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/load-store.ts';
-import { mark } from '../../src/hardware/milestone.ts';
+import { dsb, isb } from '../../src/hardware/instruction/barrier.ts';
+import { branchTo } from '../../src/hardware/instruction/branch.ts';
+import { sendIpi } from '../../src/hardware/instruction/ipi.ts';
+import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/instruction/load-store.ts';
+import { mark } from '../../src/hardware/instruction/milestone.ts';
+import { msr } from '../../src/hardware/instruction/system-register.ts';
+import { fillTable, storeRun } from '../../src/hardware/instruction/table-fill.ts';
+import { waitForWord } from '../../src/hardware/instruction/wait.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { CPU_NEWS, lastTouched, newProgress, sample, WORDS_OF_A_SPIN } from '../../src/hardware/progress.ts';
 import { cpuOf } from '../../src/hardware/system.ts';
-import { msr } from '../../src/hardware/system-register.ts';
-import { fillTable, storeRun } from '../../src/hardware/table-fill.ts';
-import { tlbi } from '../../src/hardware/tlbi.ts';
-import { waitForWord } from '../../src/hardware/wait.ts';
+import { CPU_PROGRESS } from '../../src/hardware/tlbi/dvm.ts';
+import { tlbi } from '../../src/hardware/tlbi/tlbi.ts';
+import { FIXMAP } from '../../src/hardware/translation/access.ts';
 import { KERNEL, map, newData, PAGE, run, type SmallMachine, smallMachine } from './small-machine.ts';
 
 /** A CPU as on threads: it takes breath every 24 instructions on average. RAM from KERNEL on is mapped, 400 pages of it. */

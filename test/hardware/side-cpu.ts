@@ -1,10 +1,10 @@
 import { workerData } from 'node:worker_threads';
 import { RIGHT_EL1_READ } from '../../src/arch/permission.ts';
-import { enterHazard, leaveHazard, translateOnce } from '../../src/hardware/access.ts';
-import { completed } from '../../src/hardware/dvm.ts';
-import { catchUp, overtaken } from '../../src/hardware/maintenance.ts';
-import { read, wordOf } from '../../src/hardware/memory.ts';
+import { read, wordOf } from '../../src/hardware/memory/memory.ts';
 import { attachMachine } from '../../src/hardware/system.ts';
+import { completed } from '../../src/hardware/tlbi/dvm.ts';
+import { catchUp, overtaken } from '../../src/hardware/tlbi/maintenance.ts';
+import { enterHazard, leaveHazard, translateOnce } from '../../src/hardware/translation/access.ts';
 import { type Assignment, LEFT, READY, REDONE, ROUNDS, STOP, WRONG } from './second-thread.ts';
 import { powerOn } from './small-machine.ts';
 

@@ -10,12 +10,12 @@ import {
 import { pack } from '../../src/arch/field.ts';
 import { entryIndex, GRANULE_4K, type Level, levelBytes } from '../../src/arch/granule.ts';
 import { SCTLR_EL1, TCR_EL1, TTBR_EL1 } from '../../src/arch/registers.ts';
-import type { Board, CpuModel } from '../../src/hardware/board.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
+import type { Board, CpuModel } from '../../src/hardware/board/board.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
 import type { Chance, Choose } from '../../src/hardware/chooser.ts';
 import { type Cpu, resetCpu } from '../../src/hardware/cpu.ts';
-import { allocateFrame, FRAME_DATA, FRAME_TABLE, placeTable } from '../../src/hardware/frame.ts';
-import { exchange, type Memory, read } from '../../src/hardware/memory.ts';
+import { allocateFrame, FRAME_DATA, FRAME_TABLE, placeTable } from '../../src/hardware/memory/frame.ts';
+import { exchange, type Memory, read } from '../../src/hardware/memory/memory.ts';
 import { nobody, type Observer } from '../../src/hardware/observer.ts';
 import type { Op, Point } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine, type Machine, type MachineSize } from '../../src/hardware/system.ts';

@@ -1,7 +1,7 @@
-import type { Board } from '../../src/hardware/board.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
 import { seededChooser } from '../../src/hardware/chooser.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import type { Memory } from '../../src/hardware/memory.ts';
+import type { Memory } from '../../src/hardware/memory/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine } from '../../src/hardware/system.ts';
 import { boot, loadKernelImage } from '../../src/kernel/boot/boot.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
-import { allocatedFrames } from '../../src/hardware/frame.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { allocatedFrames } from '../../src/hardware/memory/frame.ts';
 import {
   canSetDirectMap,
   DEFAULT_CONFIG,

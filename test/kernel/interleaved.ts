@@ -1,12 +1,12 @@
 import { standardProperties } from '../../src/check/standard.ts';
 import type { Violation } from '../../src/check/violation.ts';
 import { observerOf } from '../../src/check/watch.ts';
-import type { Board } from '../../src/hardware/board.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
 import { seededChooser, seedOf } from '../../src/hardware/chooser.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { CPU_POWER } from '../../src/hardware/dvm.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { cpuOf, createMachine, type Machine } from '../../src/hardware/system.ts';
+import { CPU_POWER } from '../../src/hardware/tlbi/dvm.ts';
 import { boot, loadKernelImage } from '../../src/kernel/boot/boot.ts';
 import { DEFAULT_CONFIG, type KernelConfig, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { createKernel, type Kernel, type KernelText } from '../../src/kernel/kernel.ts';

@@ -1,7 +1,7 @@
-import { BARRIERS } from '../../src/hardware/barrier.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
+import { BARRIERS } from '../../src/hardware/instruction/barrier.ts';
 import type { Op } from '../../src/hardware/op.ts';
-import { TLBI_NAMES } from '../../src/hardware/tlbi.ts';
+import { TLBI_NAMES } from '../../src/hardware/tlbi/tlbi.ts';
 import { type TraceRecord, tail } from '../../src/hardware/trace.ts';
 import { complete } from './boot-cpu.ts';
 

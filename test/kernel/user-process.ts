@@ -1,8 +1,8 @@
-import type { Granule } from '../../src/hardware/board.ts';
-import { defaultBoard } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
-import { cpuModels } from '../../src/hardware/cpu-models.ts';
-import { read, wordOf } from '../../src/hardware/memory.ts';
+import type { Granule } from '../../src/hardware/board/board.ts';
+import { defaultBoard } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { cpuModels } from '../../src/hardware/board/cpu-models.ts';
+import { read, wordOf } from '../../src/hardware/memory/memory.ts';
 import { virtToPhys } from '../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../src/kernel/boot/cpufeature.ts';
 import { contPtes } from '../../src/kernel/user/contpte.ts';

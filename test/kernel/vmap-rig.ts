@@ -1,10 +1,10 @@
 import { type Granule, levelBytes } from '../../src/arch/granule.ts';
-import type { Granule as GranuleName } from '../../src/hardware/board.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import type { Granule as GranuleName } from '../../src/hardware/board/board.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import { DSBS, ISBS, TLBIS } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
-import { read } from '../../src/hardware/memory.ts';
+import { read } from '../../src/hardware/memory/memory.ts';
 import type { Op } from '../../src/hardware/op.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../src/kernel/boot/cpufeature.ts';

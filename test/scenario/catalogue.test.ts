@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { standardProperties } from '../../src/check/standard.ts';
-import { checkedBoard } from '../../src/hardware/board-check.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
+import { checkedBoard } from '../../src/hardware/board/board-check.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
 import { REVISIONS } from '../../src/kernel/config.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 import { catalogue, scenarioNamed } from '../../src/scenario/catalogue.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { RIGHT_EL1_READ, RIGHT_EL1_WRITE } from '../../src/arch/permission.ts';
-import { type Board, granules } from '../../src/hardware/board.ts';
-import { boardPresets, defaultBoard } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import { type Board, granules } from '../../src/hardware/board/board.ts';
+import { boardPresets, defaultBoard } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import { LEAVES_CHECKED } from '../../src/hardware/counters.ts';
-import { wordOf } from '../../src/hardware/memory.ts';
+import { wordOf } from '../../src/hardware/memory/memory.ts';
 import { createMachine } from '../../src/hardware/system.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type Board, granuleBytes, granules, MiB } from '../../src/hardware/board.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
-import { poolPlace } from '../../src/hardware/layout.ts';
+import { type Board, granuleBytes, granules, MiB } from '../../src/hardware/board/board.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { poolPlace } from '../../src/hardware/memory/layout.ts';
 import { createMachine } from '../../src/hardware/system.ts';
 import { DEFAULT_CONFIG, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { createKernel, type Kernel } from '../../src/kernel/kernel.ts';

@@ -1,6 +1,6 @@
-import type { Board } from '../../src/hardware/board.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { type BoardSize, resizeBoard } from '../../src/hardware/board-resize.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { type BoardSize, resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import { finaliseSystemCapabilities } from '../../src/kernel/boot/cpufeature.ts';
 import { multiCpuStop, takeStopWork } from '../../src/kernel/boot/stop-machine.ts';
 import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../../src/kernel/repaint/repaint.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Granule } from '../../src/hardware/board.ts';
+import type { Granule } from '../../src/hardware/board/board.ts';
 import { CONFIGS, good, MEMORY } from './good-scenarios.ts';
 import { complaints, sharedRack, smallBoard } from './small-run.ts';
 

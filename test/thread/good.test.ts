@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RunOutcome } from '../../actors/thread/board-run.ts';
 import { standardProperties } from '../../src/check/standard.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
 import { repaint } from '../../src/scenario/repaint/repaint.ts';
 import { CONFIGS, good, MEMORY } from './good-scenarios.ts';
 import { complaints, sharedRack, smallBoard } from './small-run.ts';

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { runBoard } from '../../actors/thread/board-run.ts';
 import { openRack } from '../../actors/thread/rack.ts';
-import { MiB } from '../../src/hardware/board.ts';
-import { defaultBoard } from '../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board-resize.ts';
+import { MiB } from '../../src/hardware/board/board.ts';
+import { defaultBoard } from '../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { repaint } from '../../src/scenario/repaint/repaint.ts';
 

@@ -1,9 +1,9 @@
 import { afterAll } from 'vitest';
 import { type RunOutcome, type RunRequest, runBoard } from '../../actors/thread/board-run.ts';
 import { openRack, type Rack } from '../../actors/thread/rack.ts';
-import type { Board } from '../../src/hardware/board.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { type BoardSize, resizeBoard } from '../../src/hardware/board-resize.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { type BoardSize, resizeBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG, type KernelConfig } from '../../src/kernel/config.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 

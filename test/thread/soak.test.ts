@@ -14,9 +14,9 @@ import {
   type SoakPlan,
   soak,
 } from '../../actors/thread/soak.ts';
-import { boardProblems } from '../../src/hardware/board-check.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { layoutOf } from '../../src/hardware/layout.ts';
+import { boardProblems } from '../../src/hardware/board/board-check.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
+import { layoutOf } from '../../src/hardware/memory/layout.ts';
 import { cpuSupportsBbml2Noabort } from '../../src/kernel/boot/cpufeature.ts';
 import { DEFAULT_CONFIG, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { scenarioNamed } from '../../src/scenario/catalogue.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Board } from '../../src/hardware/board.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
+import type { Board } from '../../src/hardware/board/board.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
 import { heldUpCpu } from '../../src/scenario/repaint/repaint.ts';
 import { complaints, properties, sharedRack, smallBoard } from './small-run.ts';

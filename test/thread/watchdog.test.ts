@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { STATUS_RUNNING } from '../../actors/thread/protocol.ts';
 import { createWatchdog, PATIENCE } from '../../actors/thread/watchdog.ts';
-import { boardPresets } from '../../src/hardware/board-presets.ts';
-import { CPU_STATUS } from '../../src/hardware/dvm.ts';
+import { boardPresets } from '../../src/hardware/board/board-presets.ts';
 import { createMachine } from '../../src/hardware/system.ts';
+import { CPU_STATUS } from '../../src/hardware/tlbi/dvm.ts';
 
 const STALL = 100;
 

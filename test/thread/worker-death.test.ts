@@ -14,8 +14,8 @@ const run = sharedRack();
 const folder = mkdtempSync(join(tmpdir(), 'asymmu-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const LOAD_STORE = new URL('../../src/hardware/load-store.ts', import.meta.url).href;
-const WAIT = new URL('../../src/hardware/wait.ts', import.meta.url).href;
+const LOAD_STORE = new URL('../../src/hardware/instruction/load-store.ts', import.meta.url).href;
+const WAIT = new URL('../../src/hardware/instruction/wait.ts', import.meta.url).href;
 const KERNEL = new URL('../../src/kernel/kernel.ts', import.meta.url).href;
 
 /** Runs a user's module in which CPU 2 does `body` when the system is up, and all others nothing much. */

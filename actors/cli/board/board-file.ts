@@ -1,10 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import type { Document } from 'yaml';
 import type { $ZodIssue } from 'zod/v4/core';
-import { type Board, type BoardResult, type CpuModel, kernelImageAt, maxCpus } from '../../../src/hardware/board.ts';
-import { type BoardProblem, boardProblems, cpuCountMessage, formatPath } from '../../../src/hardware/board-check.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { cpuModel } from '../../../src/hardware/cpu-models.ts';
+import {
+  type Board,
+  type BoardResult,
+  type CpuModel,
+  kernelImageAt,
+  maxCpus,
+} from '../../../src/hardware/board/board.ts';
+import {
+  type BoardProblem,
+  boardProblems,
+  cpuCountMessage,
+  formatPath,
+} from '../../../src/hardware/board/board-check.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { cpuModel } from '../../../src/hardware/board/cpu-models.ts';
 import { didYouMean } from '../closest.ts';
 import type { BoardFile } from './board-schema.ts';
 import type { Located, Path, Places } from './yaml-places.ts';

@@ -1,7 +1,7 @@
 import { parseSize } from '../../../src/arch/address.ts';
-import type { CpuModel } from '../../../src/hardware/board.ts';
-import { type BoardProblem, cpuModelProblems } from '../../../src/hardware/board-check.ts';
-import { cpuModel, cpuModelNames } from '../../../src/hardware/cpu-models.ts';
+import type { CpuModel } from '../../../src/hardware/board/board.ts';
+import { type BoardProblem, cpuModelProblems } from '../../../src/hardware/board/board-check.ts';
+import { cpuModel, cpuModelNames } from '../../../src/hardware/board/cpu-models.ts';
 import { didYouMean } from '../closest.ts';
 import { type BoardFile, cpuLinePattern, type ModelInFile } from './board-schema.ts';
 

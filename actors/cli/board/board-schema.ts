@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseSize } from '../../../src/arch/address.ts';
-import { bbmClasses, granules, paBitsChoices, vaBitsByGranule } from '../../../src/hardware/board.ts';
-import { cpuModelNames } from '../../../src/hardware/cpu-models.ts';
+import { bbmClasses, granules, paBitsChoices, vaBitsByGranule } from '../../../src/hardware/board/board.ts';
+import { cpuModelNames } from '../../../src/hardware/board/cpu-models.ts';
 
 /*
  * The shape of a board file. Every `error` completes the sentence "expected ..."; board-file.ts says where and what was

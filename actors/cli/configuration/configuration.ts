@@ -2,10 +2,10 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { formatSize } from '../../../src/arch/address.ts';
-import { type Board, granuleBytes, granules, memoryBytes, type VaBits } from '../../../src/hardware/board.ts';
-import { validateBoard } from '../../../src/hardware/board-check.ts';
-import { type BoardSize, resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { poolPlace } from '../../../src/hardware/layout.ts';
+import { type Board, granuleBytes, granules, memoryBytes, type VaBits } from '../../../src/hardware/board/board.ts';
+import { validateBoard } from '../../../src/hardware/board/board-check.ts';
+import { type BoardSize, resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { poolPlace } from '../../../src/hardware/memory/layout.ts';
 import {
   DEFAULT_CONFIG,
   type KernelConfig,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { granules } from '../../../src/hardware/board.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
 import { KFENCE, REVISIONS, RODATA } from '../../../src/kernel/config.ts';
 
 /** What several of the `--json` documents have in common. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CHART_NAMES } from '../../../src/explore/coverage/chart-watch.ts';
 import { DANGERS } from '../../../src/explore/coverage/discovery.ts';
 import { CACHED_SIZES, IN_MEMORY, PROTOCOL_PHASES, TLBI_PHASES } from '../../../src/explore/coverage/situations.ts';
-import { bbmClasses, granules } from '../../../src/hardware/board.ts';
+import { bbmClasses, granules } from '../../../src/hardware/board/board.ts';
 import { COUNTERS } from '../../../src/hardware/counters.ts';
 import { REVISIONS } from '../../../src/kernel/config.ts';
 import { ENDINGS } from '../../campaign/search-pool.ts';

@@ -1,7 +1,7 @@
 import { digestOfData } from '../../../src/explore/token/digest.ts';
 import type { Setting, Subject } from '../../../src/explore/token/token.ts';
 import { SETTINGS } from '../../../src/explore/token/token.ts';
-import type { Board } from '../../../src/hardware/board.ts';
+import type { Board } from '../../../src/hardware/board/board.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
 import type { ExplorationPlan } from '../../campaign/exploration.ts';
 import { exploredBoard, smallOf } from '../../campaign/explored-board.ts';

@@ -1,5 +1,5 @@
 import { formatVa, vaFromBits } from '../../../src/arch/address.ts';
-import { FIXMAP } from '../../../src/hardware/access.ts';
+import { FIXMAP } from '../../../src/hardware/translation/access.ts';
 import { idmapFlag } from '../../../src/kernel/boot/idmap.ts';
 import { type Kernel, percpuVariable, VARIABLES } from '../../../src/kernel/kernel.ts';
 import { VM_AREA_RECORD_BYTES, VM_AREAS, vmAreaStart } from '../../../src/kernel/vmalloc/vm-area.ts';

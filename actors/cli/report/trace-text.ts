@@ -1,12 +1,12 @@
 import { formatSize } from '../../../src/arch/address.ts';
 import { faultOf } from '../../../src/arch/fault.ts';
-import { BARRIERS } from '../../../src/hardware/barrier.ts';
-import { UPDATE_DIRTY } from '../../../src/hardware/hafdbs.ts';
-import type { Memory } from '../../../src/hardware/memory.ts';
-import { REGISTERS } from '../../../src/hardware/system-register.ts';
-import { type Place, placeOf } from '../../../src/hardware/table-word.ts';
-import { TLBI_NAMES } from '../../../src/hardware/tlbi.ts';
+import { BARRIERS } from '../../../src/hardware/instruction/barrier.ts';
+import { REGISTERS } from '../../../src/hardware/instruction/system-register.ts';
+import type { Memory } from '../../../src/hardware/memory/memory.ts';
+import { type Place, placeOf } from '../../../src/hardware/memory/table-word.ts';
+import { TLBI_NAMES } from '../../../src/hardware/tlbi/tlbi.ts';
 import type { TraceRecord } from '../../../src/hardware/trace.ts';
+import { UPDATE_DIRTY } from '../../../src/hardware/translation/hafdbs.ts';
 import type { Kernel } from '../../../src/kernel/kernel.ts';
 import { MARKS } from '../../../src/kernel/marks.ts';
 import { entryName, entryText } from '../../../src/kernel/tables/entry-text.ts';

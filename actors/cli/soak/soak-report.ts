@@ -1,4 +1,4 @@
-import { describeBoard } from '../../../src/hardware/board-describe.ts';
+import { describeBoard } from '../../../src/hardware/board/board-describe.ts';
 import type { RunOutcome } from '../../thread/board-run.ts';
 import { MOST_COUNTED, type Round, type SoakTotals } from '../../thread/soak.ts';
 import { runReport } from '../report/report.ts';

@@ -1,5 +1,5 @@
 import { formatSize } from '../../../src/arch/address.ts';
-import { type Board, memoryBytes } from '../../../src/hardware/board.ts';
+import { type Board, memoryBytes } from '../../../src/hardware/board/board.ts';
 import { catalogue } from '../../../src/scenario/catalogue.ts';
 import type { Candidate, SoakPlan } from '../../thread/soak.ts';
 import { askedWords, type ConfigurationOptions, configure, optionWords } from '../configuration/configuration.ts';

@@ -1,5 +1,5 @@
 import { numberRanges } from '../../../src/check/progress/number-ranges.ts';
-import type { CpuModel } from '../../../src/hardware/board.ts';
+import type { CpuModel } from '../../../src/hardware/board/board.ts';
 import { COUNTERS, type Counter } from '../../../src/hardware/counters.ts';
 import type { CpuView } from '../../thread/view.ts';
 

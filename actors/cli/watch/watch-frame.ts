@@ -1,5 +1,5 @@
 import { formatSize } from '../../../src/arch/address.ts';
-import { memoryBytes } from '../../../src/hardware/board.ts';
+import { memoryBytes } from '../../../src/hardware/board/board.ts';
 import type { Counter } from '../../../src/hardware/counters.ts';
 import type { Progress } from '../../thread/board-run.ts';
 import type { Style } from '../terminal/style.ts';

@@ -1,6 +1,6 @@
 import { DSBS } from '../../hardware/counters.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { isTableAt, placeOf } from '../../hardware/table-word.ts';
+import { isTableAt, placeOf } from '../../hardware/memory/table-word.ts';
 import type { Property } from '../violation.ts';
 import { formatSpan } from '../wording.ts';
 import { isCacheable, isTable } from './bbm-rule.ts';

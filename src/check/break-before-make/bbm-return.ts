@@ -1,9 +1,9 @@
 import { type Cpu, classNumber } from '../../hardware/cpu.ts';
-import { ahead, CPU_APPLIED, completed, type DvmRecord, readRecord, record, removes } from '../../hardware/dvm.ts';
-import { read, wordOf } from '../../hardware/memory.ts';
-import type { Regime } from '../../hardware/regime.ts';
-import { liveEntriesHaveChanged } from '../../hardware/table-word.ts';
-import { asidOf, descriptorOf, GLOBAL, levelOf, sizeOf, tagOf } from '../../hardware/tlb-entry.ts';
+import { read, wordOf } from '../../hardware/memory/memory.ts';
+import { liveEntriesHaveChanged } from '../../hardware/memory/table-word.ts';
+import { ahead, CPU_APPLIED, completed, type DvmRecord, readRecord, record, removes } from '../../hardware/tlbi/dvm.ts';
+import type { Regime } from '../../hardware/translation/regime.ts';
+import { asidOf, descriptorOf, GLOBAL, levelOf, sizeOf, tagOf } from '../../hardware/translation/tlb-entry.ts';
 import { bytesAt, type Entry, entriesUnder } from '../map/leaves.ts';
 import type { Watch } from '../violation.ts';
 import { walkerText } from '../walker-text.ts';

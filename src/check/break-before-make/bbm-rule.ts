@@ -1,5 +1,5 @@
 import { differInUseOnly, READ_ONLY } from '../../arch/dirty-state.ts';
-import { type BbmClass, bbmClasses } from '../../hardware/board.ts';
+import { type BbmClass, bbmClasses } from '../../hardware/board/board.ts';
 
 /**
  * What a change of a table word asks of the software. DDI 0487, D8.17 (RWHZWS, RKFLJB, RPVTFW): a change of size or of

@@ -1,6 +1,6 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { FRAME_LEVEL, frameOf } from '../../hardware/memory.ts';
-import { type Place, placeOf } from '../../hardware/table-word.ts';
+import { FRAME_LEVEL, frameOf } from '../../hardware/memory/memory.ts';
+import { type Place, placeOf } from '../../hardware/memory/table-word.ts';
 import {
   asidOfRoot,
   firstToFindItFull,

@@ -1,7 +1,7 @@
 import { formatSize } from '../../arch/address.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { read } from '../../hardware/memory.ts';
-import type { Place } from '../../hardware/table-word.ts';
+import { read } from '../../hardware/memory/memory.ts';
+import type { Place } from '../../hardware/memory/table-word.ts';
 import { cpuSupportsBbml2Noabort } from '../../kernel/boot/cpufeature.ts';
 import { MULTI_STOP_RUN } from '../../kernel/boot/stop-machine.ts';
 import { type Kernel, variablePa } from '../../kernel/kernel.ts';

@@ -1,4 +1,4 @@
-import type { Board } from '../../hardware/board.ts';
+import type { Board } from '../../hardware/board/board.ts';
 import { cpuSupportsBbml2Noabort } from '../../kernel/boot/cpufeature.ts';
 import type { Revision } from '../../kernel/config.ts';
 import type { CpuGroup } from './chart-events.ts';

@@ -1,9 +1,9 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { removes } from '../../hardware/dvm.ts';
-import { TLB_AS_AT_RESET } from '../../hardware/early-translation.ts';
-import type { Regime } from '../../hardware/regime.ts';
-import { placeOf } from '../../hardware/table-word.ts';
-import { asidOf, GLOBAL, leafPaOf, levelOf, sizeOf, tagOf } from '../../hardware/tlb-entry.ts';
+import { placeOf } from '../../hardware/memory/table-word.ts';
+import { removes } from '../../hardware/tlbi/dvm.ts';
+import { TLB_AS_AT_RESET } from '../../hardware/translation/early-translation.ts';
+import type { Regime } from '../../hardware/translation/regime.ts';
+import { asidOf, GLOBAL, leafPaOf, levelOf, sizeOf, tagOf } from '../../hardware/translation/tlb-entry.ts';
 import { removalsDue } from '../break-before-make/bbm-return.ts';
 import type { Watch } from '../violation.ts';
 import { describeEntry, formatSpan } from '../wording.ts';

@@ -1,4 +1,4 @@
-import { frameOf, type Memory } from '../../hardware/memory.ts';
+import { frameOf, type Memory } from '../../hardware/memory/memory.ts';
 import {
   ANNOUNCED,
   ASID,

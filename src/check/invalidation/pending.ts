@@ -1,7 +1,15 @@
 import { POWER } from '../../arch/power.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { ahead, type DvmRecord, issued, removes, removesTable, TLBI_ALL, TLBI_BY_ASID } from '../../hardware/dvm.ts';
-import { framePa } from '../../hardware/memory.ts';
+import { framePa } from '../../hardware/memory/memory.ts';
+import {
+  ahead,
+  type DvmRecord,
+  issued,
+  removes,
+  removesTable,
+  TLBI_ALL,
+  TLBI_BY_ASID,
+} from '../../hardware/tlbi/dvm.ts';
 import {
   ANNOUNCED,
   ASID,

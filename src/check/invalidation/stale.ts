@@ -1,9 +1,9 @@
 import { formatSize, formatVa } from '../../arch/address.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { awaitsSynchronisation } from '../../hardware/early-translation.ts';
-import { read } from '../../hardware/memory.ts';
-import { placeOf } from '../../hardware/table-word.ts';
-import { asidOf } from '../../hardware/tlb-entry.ts';
+import { read } from '../../hardware/memory/memory.ts';
+import { placeOf } from '../../hardware/memory/table-word.ts';
+import { awaitsSynchronisation } from '../../hardware/translation/early-translation.ts';
+import { asidOf } from '../../hardware/translation/tlb-entry.ts';
 import { isCacheable } from '../break-before-make/bbm-rule.ts';
 import type { Property } from '../violation.ts';
 import { describeEntry, formatSpan, tlbiSoFar } from '../wording.ts';

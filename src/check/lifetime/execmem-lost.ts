@@ -1,4 +1,4 @@
-import { type Memory, read } from '../../hardware/memory.ts';
+import { type Memory, read } from '../../hardware/memory/memory.ts';
 import { execmemAreasAt } from '../../kernel/execmem/execmem-areas.ts';
 import { FREE_PENDING } from '../../kernel/execmem/execmem-cache.ts';
 import { type Kernel, variablePa } from '../../kernel/kernel.ts';

@@ -1,5 +1,5 @@
 import { formatPa } from '../../arch/address.ts';
-import { FRAME_TABLE, frameOf, framePa } from '../../hardware/memory.ts';
+import { FRAME_TABLE, frameOf, framePa } from '../../hardware/memory/memory.ts';
 import { reachableTables } from '../../kernel/ptdump/ptdump.ts';
 import { atRest, type Property } from '../violation.ts';
 import { lostExecmem } from './execmem-lost.ts';

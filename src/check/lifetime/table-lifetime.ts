@@ -1,6 +1,6 @@
 import { formatPa, formatVa } from '../../arch/address.ts';
-import { tableGeneration } from '../../hardware/frame.ts';
-import { FRAME_FREE, FRAME_GENERATION, frameOf, type Memory } from '../../hardware/memory.ts';
+import { tableGeneration } from '../../hardware/memory/frame.ts';
+import { FRAME_FREE, FRAME_GENERATION, frameOf, type Memory } from '../../hardware/memory/memory.ts';
 import { pendingIn } from '../invalidation/pending.ts';
 import { REPLACED } from '../invalidation/pending-row.ts';
 import type { Property } from '../violation.ts';

@@ -1,4 +1,4 @@
-import { FRAME_ROOT, frameOf, framePa, type Memory } from '../../hardware/memory.ts';
+import { FRAME_ROOT, frameOf, framePa, type Memory } from '../../hardware/memory/memory.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { kernelTree, type Tree } from '../../kernel/ptdump/ptdump.ts';
 

@@ -1,4 +1,4 @@
-import { read } from '../../hardware/memory.ts';
+import { read } from '../../hardware/memory/memory.ts';
 import type { AtomicContext } from '../../hardware/observer.ts';
 import { variablePa } from '../../kernel/kernel.ts';
 import type { Property } from '../violation.ts';

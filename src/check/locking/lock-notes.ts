@@ -1,5 +1,5 @@
-import type { Layout } from '../../hardware/layout.ts';
-import type { Memory } from '../../hardware/memory.ts';
+import type { Layout } from '../../hardware/memory/layout.ts';
+import type { Memory } from '../../hardware/memory/memory.ts';
 import type { LockUse } from '../../hardware/observer.ts';
 import { LOCK_NAMES } from '../../kernel/locking/lock-class.ts';
 

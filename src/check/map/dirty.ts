@@ -1,6 +1,6 @@
 import { alignDown, formatPa, formatVa } from '../../arch/address.ts';
 import { contiguousRun } from '../../arch/granule.ts';
-import type { Memory } from '../../hardware/memory.ts';
+import type { Memory } from '../../hardware/memory/memory.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { type LeafRange, leaves } from '../../kernel/ptdump/ptdump.ts';
 import { pteDirty } from '../../kernel/tables/pte.ts';

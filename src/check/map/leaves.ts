@@ -1,6 +1,6 @@
 import { POWER } from '../../arch/power.ts';
-import { isTableWord, type Memory, wordOf } from '../../hardware/memory.ts';
-import type { Place } from '../../hardware/table-word.ts';
+import { isTableWord, type Memory, wordOf } from '../../hardware/memory/memory.ts';
+import type { Place } from '../../hardware/memory/table-word.ts';
 import { isTable } from '../break-before-make/bbm-rule.ts';
 
 /** What descriptors translate, read from memory as it is now by somebody who is not a CPU. */

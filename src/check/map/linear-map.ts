@@ -1,8 +1,8 @@
 import { formatPa, formatVa } from '../../arch/address.ts';
 import { faultOf, formatFault } from '../../arch/fault.ts';
 import { LIMIT_PXN } from '../../arch/permission.ts';
-import { type Memory, read } from '../../hardware/memory.ts';
-import { sharedWithin } from '../../hardware/stage2.ts';
+import { type Memory, read } from '../../hardware/memory/memory.ts';
+import { sharedWithin } from '../../hardware/translation/stage2.ts';
 import { physToVirt, virtToPhys } from '../../kernel/address-space.ts';
 import { CAP_ABSENT } from '../../kernel/boot/cpufeature.ts';
 import { type Kernel, variablePa } from '../../kernel/kernel.ts';

@@ -1,9 +1,9 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { mayHaveBeenMissed } from '../../hardware/early-translation.ts';
-import { read } from '../../hardware/memory.ts';
+import { read } from '../../hardware/memory/memory.ts';
+import { isTableAt } from '../../hardware/memory/table-word.ts';
 import type { Promised } from '../../hardware/observer.ts';
-import { forwarded } from '../../hardware/store-buffer.ts';
-import { isTableAt } from '../../hardware/table-word.ts';
+import { forwarded } from '../../hardware/store-buffer/store-buffer.ts';
+import { mayHaveBeenMissed } from '../../hardware/translation/early-translation.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { addrEnd, entryOffset } from '../../kernel/tables/pagewalk.ts';
 import {

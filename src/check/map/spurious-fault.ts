@@ -2,8 +2,7 @@ import { formatPa, formatVa } from '../../arch/address.ts';
 import { faultCode, faultOf, formatFault } from '../../arch/fault.ts';
 import { RIGHT_EL1_EXECUTE, RIGHT_EL1_WRITE, RIGHT_EL1_WRITE_PAN } from '../../arch/permission.ts';
 import { type Cpu, ROOT0, ROOT1 } from '../../hardware/cpu.ts';
-import { mayHaveBeenMissed } from '../../hardware/early-translation.ts';
-import { isPending } from '../../hardware/frame.ts';
+import { isPending } from '../../hardware/memory/frame.ts';
 import {
   CONTROL_PENDING_FILLS,
   FRAME_PENDING,
@@ -11,8 +10,9 @@ import {
   frameOf,
   framePa,
   type Memory,
-} from '../../hardware/memory.ts';
-import { isTableAt, placeOf } from '../../hardware/table-word.ts';
+} from '../../hardware/memory/memory.ts';
+import { isTableAt, placeOf } from '../../hardware/memory/table-word.ts';
+import { mayHaveBeenMissed } from '../../hardware/translation/early-translation.ts';
 import { virtToPhys } from '../../kernel/address-space.ts';
 import { idmapFlag } from '../../kernel/boot/idmap.ts';
 import type { Kernel } from '../../kernel/kernel.ts';

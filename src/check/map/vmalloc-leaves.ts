@@ -1,7 +1,7 @@
 import { AP_READ_ONLY, LEAF } from '../../arch/descriptor.ts';
 import { extract } from '../../arch/field.ts';
 import { RIGHT_EL1_EXECUTE, RIGHT_EL1_WRITE, rightsOf } from '../../arch/permission.ts';
-import type { Memory } from '../../hardware/memory.ts';
+import type { Memory } from '../../hardware/memory/memory.ts';
 import { isSince } from '../../kernel/config.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { kernelTree, type LeafRange, rangeEnd, ranges } from '../../kernel/ptdump/ptdump.ts';

@@ -1,6 +1,6 @@
-import type { Memory } from '../../hardware/memory.ts';
-import { read } from '../../hardware/memory.ts';
-import { isTableAt } from '../../hardware/table-word.ts';
+import type { Memory } from '../../hardware/memory/memory.ts';
+import { read } from '../../hardware/memory/memory.ts';
+import { isTableAt } from '../../hardware/memory/table-word.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { entryName } from '../../kernel/tables/entry-text.ts';
 import { entryOffset } from '../../kernel/tables/pagewalk.ts';

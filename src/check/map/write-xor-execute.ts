@@ -1,7 +1,7 @@
 import { formatPa } from '../../arch/address.ts';
 import { levelBytes } from '../../arch/granule.ts';
-import { type Memory, read } from '../../hardware/memory.ts';
-import { isTableAt } from '../../hardware/table-word.ts';
+import { type Memory, read } from '../../hardware/memory/memory.ts';
+import { isTableAt } from '../../hardware/memory/table-word.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { rodataFull } from '../../kernel/config.ts';
 import { type Kernel, variablePa } from '../../kernel/kernel.ts';

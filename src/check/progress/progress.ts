@@ -1,7 +1,7 @@
 import { formatPa, formatVa } from '../../arch/address.ts';
-import { FIXMAP } from '../../hardware/access.ts';
 import type { PointKind } from '../../hardware/op.ts';
 import type { Touch } from '../../hardware/progress.ts';
+import { FIXMAP } from '../../hardware/translation/access.ts';
 import type { Violation } from '../violation.ts';
 import { numberRanges } from './number-ranges.ts';
 import { lookAgain, wakerOf } from './wakers.ts';

@@ -1,4 +1,4 @@
-import { type BbmClass, bbmClasses } from '../../hardware/board.ts';
+import { type BbmClass, bbmClasses } from '../../hardware/board/board.ts';
 import { CHART_NAMES, type ChartCell, type ChartName } from './chart-watch.ts';
 import { type Coverage, keyOf, type Met } from './coverage.ts';
 import { type Ground, type RuledOut, ruledOut } from './ruled-out.ts';

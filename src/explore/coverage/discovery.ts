@@ -1,5 +1,5 @@
 import { standardProperties } from '../../check/standard.ts';
-import { attachMarkLog, marksSince } from '../../hardware/mark-log.ts';
+import { attachMarkLog, marksSince } from '../../hardware/memory/mark-log.ts';
 import { MARKS } from '../../kernel/marks.ts';
 import type { Interleaver } from '../interleaver.ts';
 

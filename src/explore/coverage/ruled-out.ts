@@ -1,4 +1,4 @@
-import type { Board } from '../../hardware/board.ts';
+import type { Board } from '../../hardware/board/board.ts';
 import type { TlbSituation } from './situations.ts';
 
 /** Situations that no schedule should come to, and why not. */

@@ -1,4 +1,4 @@
-import { type BbmClass, bbmClasses } from '../../hardware/board.ts';
+import { type BbmClass, bbmClasses } from '../../hardware/board/board.ts';
 import type { Mark } from '../../kernel/marks.ts';
 
 /**

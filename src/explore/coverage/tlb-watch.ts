@@ -1,13 +1,13 @@
 import { POWER } from '../../arch/power.ts';
-import { bbmClasses } from '../../hardware/board.ts';
+import { bbmClasses } from '../../hardware/board/board.ts';
 import { BOTH_SIZES_CACHED, FILLS, HITS, MISSES } from '../../hardware/counters.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { ahead, CPU_APPLIED, completed, issued, readRecord, record, removes } from '../../hardware/dvm.ts';
-import { attachMarkLog, marksSince } from '../../hardware/mark-log.ts';
-import { CONTROL_HINT_CURSOR, type Memory, wordOf } from '../../hardware/memory.ts';
-import type { Regime } from '../../hardware/regime.ts';
-import { placeOf } from '../../hardware/table-word.ts';
-import { setOf } from '../../hardware/tlb.ts';
+import { attachMarkLog, marksSince } from '../../hardware/memory/mark-log.ts';
+import { CONTROL_HINT_CURSOR, type Memory, wordOf } from '../../hardware/memory/memory.ts';
+import { placeOf } from '../../hardware/memory/table-word.ts';
+import { ahead, CPU_APPLIED, completed, issued, readRecord, record, removes } from '../../hardware/tlbi/dvm.ts';
+import type { Regime } from '../../hardware/translation/regime.ts';
+import { setOf } from '../../hardware/translation/tlb.ts';
 import {
   asidOf,
   FLAG_CONTIGUOUS,
@@ -19,8 +19,8 @@ import {
   shiftOf,
   tagOf,
   translateBy,
-} from '../../hardware/tlb-entry.ts';
-import { type DescriptorSource, newWalk, type Walk, walk } from '../../hardware/walker.ts';
+} from '../../hardware/translation/tlb-entry.ts';
+import { type DescriptorSource, newWalk, type Walk, walk } from '../../hardware/translation/walker.ts';
 import { MARKS } from '../../kernel/marks.ts';
 import { actOf, cpuOfActor, SPECULATE, STEP } from '../decide.ts';
 import type { Interleaver } from '../interleaver.ts';

@@ -1,4 +1,4 @@
-import { resizeBoard } from '../../hardware/board-resize.ts';
+import { resizeBoard } from '../../hardware/board/board-resize.ts';
 import { type Exploration, type Interleaved, interleaverOf } from '../interleaver.ts';
 import type { Departure } from './departures.ts';
 import type { Line } from './insertion.ts';

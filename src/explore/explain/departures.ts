@@ -1,5 +1,5 @@
 import type { Chance } from '../../hardware/chooser.ts';
-import { marksSince } from '../../hardware/mark-log.ts';
+import { marksSince } from '../../hardware/memory/mark-log.ts';
 import { actOf, cpuOfActor, type Decide, STEP } from '../decide.ts';
 import type { Acted } from '../interleaver.ts';
 import type { Lane } from '../lane.ts';

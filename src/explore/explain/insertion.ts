@@ -1,11 +1,11 @@
-import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
-import { CONTROL_MARKS, marksSince } from '../../hardware/mark-log.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { msr } from '../../hardware/instruction/system-register.ts';
+import { relaxWhile, waitForWord } from '../../hardware/instruction/wait.ts';
+import { CONTROL_MARKS, marksSince } from '../../hardware/memory/mark-log.ts';
 import type { Op } from '../../hardware/op.ts';
-import { msr } from '../../hardware/system-register.ts';
-import { tlbi } from '../../hardware/tlbi.ts';
-import { relaxWhile, waitForWord } from '../../hardware/wait.ts';
+import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import { ttbr } from '../../kernel/boot/idmap.ts';
 import type { Kernel, Variable } from '../../kernel/kernel.ts';
 import { MARK, MARKS, type Mark } from '../../kernel/marks.ts';

@@ -1,7 +1,7 @@
-import { BARRIERS } from '../../hardware/barrier.ts';
+import { BARRIERS } from '../../hardware/instruction/barrier.ts';
+import { REGISTERS } from '../../hardware/instruction/system-register.ts';
 import { traceOf } from '../../hardware/system.ts';
-import { REGISTERS } from '../../hardware/system-register.ts';
-import { TLBI_NAMES } from '../../hardware/tlbi.ts';
+import { TLBI_NAMES } from '../../hardware/tlbi/tlbi.ts';
 import type { TraceRecord } from '../../hardware/trace.ts';
 import type { Shrunk } from './shrink.ts';
 

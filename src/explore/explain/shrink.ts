@@ -1,5 +1,5 @@
-import type { Board, CpuModel } from '../../hardware/board.ts';
-import { resizeBoard } from '../../hardware/board-resize.ts';
+import type { Board, CpuModel } from '../../hardware/board/board.ts';
+import { resizeBoard } from '../../hardware/board/board-resize.ts';
 import { ACTS, actOf, cpuOfActor, type Decide } from '../decide.ts';
 import { type Exploration, type Interleaved, type Interleaver, interleaverOf } from '../interleaver.ts';
 import type { Lane } from '../lane.ts';

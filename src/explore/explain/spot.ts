@@ -1,5 +1,5 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { marksSince } from '../../hardware/mark-log.ts';
+import { marksSince } from '../../hardware/memory/mark-log.ts';
 import type { Op, Point } from '../../hardware/op.ts';
 import { idmapFlag } from '../../kernel/boot/idmap.ts';
 import { type Kernel, percpuVariable, VARIABLES } from '../../kernel/kernel.ts';

@@ -1,9 +1,7 @@
 import { ACCESSES, DSBS, TABLE_STORES, TLBIS_APPLIED } from '../../hardware/counters.ts';
 import { CONTROL_ROOTS_EPOCH } from '../../hardware/cpu.ts';
-import { buffered } from '../../hardware/drain.ts';
-import { CPU_IRQ_PENDING, CPU_POWER } from '../../hardware/dvm.ts';
-import { CPU_WORDS } from '../../hardware/layout.ts';
-import { CONTROL_MARKS } from '../../hardware/mark-log.ts';
+import { CPU_WORDS } from '../../hardware/memory/layout.ts';
+import { CONTROL_MARKS } from '../../hardware/memory/mark-log.ts';
 import {
   CONTROL_ALLOC_CURSOR,
   CONTROL_ALLOCATED,
@@ -14,7 +12,9 @@ import {
   FRAME_TABLE,
   type Memory,
   wordOf,
-} from '../../hardware/memory.ts';
+} from '../../hardware/memory/memory.ts';
+import { buffered } from '../../hardware/store-buffer/drain.ts';
+import { CPU_IRQ_PENDING, CPU_POWER } from '../../hardware/tlbi/dvm.ts';
 import { actOf, cpuOfActor, DRAIN, SPECULATE } from '../decide.ts';
 import type { Interleaver } from '../interleaver.ts';
 import type { Lane } from '../lane.ts';

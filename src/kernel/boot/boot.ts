@@ -1,17 +1,17 @@
 import { NOP } from '../../arch/instruction.ts';
-import { dsb, isb } from '../../hardware/barrier.ts';
 import { type Cpu, resetCpu } from '../../hardware/cpu.ts';
-import { claimImageFrame, FRAME_DATA, FRAME_TABLE } from '../../hardware/frame.ts';
-import { loadText, TEXT_WORDS } from '../../hardware/instruction-memory.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { sendIpi } from '../../hardware/instruction/ipi.ts';
+import { load, loadAdd, store } from '../../hardware/instruction/load-store.ts';
+import { cpuOff } from '../../hardware/instruction/power.ts';
+import { msr } from '../../hardware/instruction/system-register.ts';
+import { wfi } from '../../hardware/instruction/wait.ts';
 import { exceptionReturn, IPI_CALL_FUNC } from '../../hardware/interrupt.ts';
-import { sendIpi } from '../../hardware/ipi.ts';
-import { load, loadAdd, store } from '../../hardware/load-store.ts';
-import type { Memory } from '../../hardware/memory.ts';
+import { claimImageFrame, FRAME_DATA, FRAME_TABLE } from '../../hardware/memory/frame.ts';
+import { loadText, TEXT_WORDS } from '../../hardware/memory/instruction-memory.ts';
+import type { Memory } from '../../hardware/memory/memory.ts';
 import type { Op } from '../../hardware/op.ts';
-import { cpuOff } from '../../hardware/power.ts';
-import { msr } from '../../hardware/system-register.ts';
-import { tlbi } from '../../hardware/tlbi.ts';
-import { wfi } from '../../hardware/wait.ts';
+import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import { imageVa, physToVirt } from '../address-space.ts';
 import { IMAGE_FRAME, type Kernel, mark, percpuVariable } from '../kernel.ts';
 import {

@@ -1,8 +1,8 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, loadAdd, store } from '../../hardware/load-store.ts';
+import { load, loadAdd, store } from '../../hardware/instruction/load-store.ts';
+import { cpuOff, cpuOn, waitUntilOff } from '../../hardware/instruction/power.ts';
+import { relaxWhile, wfi } from '../../hardware/instruction/wait.ts';
 import type { Op } from '../../hardware/op.ts';
-import { cpuOff, cpuOn, waitUntilOff } from '../../hardware/power.ts';
-import { relaxWhile, wfi } from '../../hardware/wait.ts';
 import { type Kernel, mark, percpuVariable } from '../kernel.ts';
 import { downWrite, upWrite } from '../locking/locks.ts';
 import { STOP_FUNCTION, stopMachineCpuslocked } from './stop-machine.ts';

@@ -1,6 +1,6 @@
-import type { CpuModel } from '../../hardware/board.ts';
+import type { CpuModel } from '../../hardware/board/board.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, store } from '../../hardware/load-store.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { canSetDirectMap, isSince, type Revision } from '../config.ts';
 import type { Kernel } from '../kernel.ts';

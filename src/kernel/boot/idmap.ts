@@ -1,12 +1,12 @@
 import { alignDown } from '../../arch/address.ts';
 import { insert, pack } from '../../arch/field.ts';
 import { TCR_EL1, TTBR_EL1 } from '../../arch/registers.ts';
-import { FIXMAP } from '../../hardware/access.ts';
-import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, store } from '../../hardware/load-store.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
+import { msr } from '../../hardware/instruction/system-register.ts';
 import type { Op } from '../../hardware/op.ts';
-import { msr } from '../../hardware/system-register.ts';
+import { FIXMAP } from '../../hardware/translation/access.ts';
 import type { Kernel } from '../kernel.ts';
 import { mark } from '../kernel.ts';
 import { entryOffset } from '../tables/pagewalk.ts';

@@ -1,11 +1,11 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { CPU_IRQ_PENDING } from '../../hardware/dvm.ts';
+import { sendIpi } from '../../hardware/instruction/ipi.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { waitForWord } from '../../hardware/instruction/wait.ts';
 import { IPI_CALL_FUNC } from '../../hardware/interrupt.ts';
-import { sendIpi } from '../../hardware/ipi.ts';
-import { CPU_WORDS } from '../../hardware/layout.ts';
-import { load } from '../../hardware/load-store.ts';
+import { CPU_WORDS } from '../../hardware/memory/layout.ts';
 import type { Op } from '../../hardware/op.ts';
-import { waitForWord } from '../../hardware/wait.ts';
+import { CPU_IRQ_PENDING } from '../../hardware/tlbi/dvm.ts';
 import { type Kernel, percpuVariable } from '../kernel.ts';
 import { CPU_IS_ONLINE } from './boot.ts';
 

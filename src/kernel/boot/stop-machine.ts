@@ -1,9 +1,9 @@
 import type { Cpu } from '../../hardware/cpu.ts';
+import { sendIpi } from '../../hardware/instruction/ipi.ts';
+import { load, loadAdd, store } from '../../hardware/instruction/load-store.ts';
+import { relaxWhile } from '../../hardware/instruction/wait.ts';
 import { IPI_RESCHEDULE } from '../../hardware/interrupt.ts';
-import { sendIpi } from '../../hardware/ipi.ts';
-import { load, loadAdd, store } from '../../hardware/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
-import { relaxWhile } from '../../hardware/wait.ts';
 import type { Kernel } from '../kernel.ts';
 import { mark, percpuVariable } from '../kernel.ts';
 import { downRead, mutexLock, mutexUnlock, upRead } from '../locking/locks.ts';

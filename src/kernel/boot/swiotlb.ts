@@ -1,5 +1,5 @@
-import type { Board, MemoryBank } from '../../hardware/board.ts';
-import type { Layout } from '../../hardware/layout.ts';
+import type { Board, MemoryBank } from '../../hardware/board/board.ts';
+import type { Layout } from '../../hardware/memory/layout.ts';
 import { highestFreeRam } from '../linear-map/kfence.ts';
 
 /** Of the bounce buffers of a realm's devices, so many pages are acted out. */

@@ -1,8 +1,8 @@
 import { RIGHT_EL1_EXECUTE } from '../../arch/permission.ts';
-import { translate } from '../../hardware/access.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { die } from '../../hardware/exception.ts';
+import { die } from '../../hardware/instruction/exception.ts';
 import type { Op } from '../../hardware/op.ts';
+import { translate } from '../../hardware/translation/access.ts';
 import { imageVa } from '../address-space.ts';
 import type { Kernel } from '../kernel.ts';
 

@@ -1,6 +1,6 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, store } from '../../hardware/load-store.ts';
-import { type Memory, read } from '../../hardware/memory.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
+import { type Memory, read } from '../../hardware/memory/memory.ts';
 import type { Op } from '../../hardware/op.ts';
 import { ENOMEM } from '../errno.ts';
 import { IMAGE_FRAME, type Kernel } from '../kernel.ts';

@@ -1,7 +1,7 @@
 import { alignUp, isAligned } from '../../arch/address.ts';
 import { levelBytes } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { compareAndSwap, load } from '../../hardware/load-store.ts';
+import { compareAndSwap, load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { ENOMEM } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';

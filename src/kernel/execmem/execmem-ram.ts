@@ -1,10 +1,10 @@
 import { alignUp, isAligned } from '../../arch/address.ts';
 import { GRANULES, levelBytes } from '../../arch/granule.ts';
-import { type Board, kernelImageEnd } from '../../hardware/board.ts';
-import type { CodePages } from '../../hardware/code-page.ts';
+import { type Board, kernelImageEnd } from '../../hardware/board/board.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { type Layout, poolPlace } from '../../hardware/layout.ts';
-import { compareAndSwap, load } from '../../hardware/load-store.ts';
+import type { CodePages } from '../../hardware/instruction/code-page.ts';
+import { compareAndSwap, load } from '../../hardware/instruction/load-store.ts';
+import { type Layout, poolPlace } from '../../hardware/memory/layout.ts';
 import type { Op } from '../../hardware/op.ts';
 import { ENOMEM } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';

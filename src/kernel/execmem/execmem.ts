@@ -1,6 +1,6 @@
 import { levelBytes } from '../../arch/granule.ts';
-import { fetchWord, storeWord, storeWords } from '../../hardware/code-page.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
+import { fetchWord, storeWord, storeWords } from '../../hardware/instruction/code-page.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../address-space.ts';
 import { systemSupportsBbml2Noabort } from '../boot/cpufeature.ts';

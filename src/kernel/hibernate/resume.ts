@@ -1,10 +1,10 @@
-import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { announce } from '../../hardware/milestone.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { announce } from '../../hardware/instruction/milestone.ts';
+import { copyPage } from '../../hardware/instruction/page-copy.ts';
+import { msr } from '../../hardware/instruction/system-register.ts';
 import type { Op } from '../../hardware/op.ts';
-import { copyPage } from '../../hardware/page-copy.ts';
-import { msr } from '../../hardware/system-register.ts';
-import { tlbi } from '../../hardware/tlbi.ts';
+import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, ttbr } from '../boot/idmap.ts';
 import type { Kernel } from '../kernel.ts';
 import { transPgdAllocateRoot, transPgdCreateCopy, transPgdFree } from '../linear-map/trans-pgd.ts';

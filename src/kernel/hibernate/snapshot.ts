@@ -1,8 +1,8 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
-import { announce } from '../../hardware/milestone.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { announce } from '../../hardware/instruction/milestone.ts';
+import { copyPage } from '../../hardware/instruction/page-copy.ts';
 import type { Op } from '../../hardware/op.ts';
-import { copyPage } from '../../hardware/page-copy.ts';
 import { cpuDown } from '../boot/cpu-hotplug.ts';
 import type { Kernel } from '../kernel.ts';
 import { setDirectMapDefaultNoflush, setDirectMapInvalidNoflush } from '../linear-map/pageattr.ts';

@@ -1,9 +1,9 @@
 import { alignDown, isAligned } from '../../arch/address.ts';
 import { levelBytes } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { isUniform } from '../../hardware/instruction/table-uniform.ts';
 import type { Op } from '../../hardware/op.ts';
-import { isUniform } from '../../hardware/table-uniform.ts';
 import { physToVirt } from '../address-space.ts';
 import { systemSupportsBbml2Noabort } from '../boot/cpufeature.ts';
 import type { Kernel } from '../kernel.ts';

@@ -1,6 +1,6 @@
-import type { MemoryBank } from '../../hardware/board.ts';
+import type { MemoryBank } from '../../hardware/board/board.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, store } from '../../hardware/load-store.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../address-space.ts';
 import { forcePteMappingNow } from '../boot/cpufeature.ts';

@@ -1,8 +1,8 @@
 import { alignDown } from '../../arch/address.ts';
-import type { Board, MemoryBank } from '../../hardware/board.ts';
+import type { Board, MemoryBank } from '../../hardware/board/board.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { type Layout, poolPlace } from '../../hardware/layout.ts';
-import { load } from '../../hardware/load-store.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { type Layout, poolPlace } from '../../hardware/memory/layout.ts';
 import type { Op } from '../../hardware/op.ts';
 import { virtToPhys } from '../address-space.ts';
 import type { Kernel } from '../kernel.ts';

@@ -1,10 +1,10 @@
 import { isAligned } from '../../arch/address.ts';
 import { contiguousRun, type Level, levelBytes } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
-import { announce } from '../../hardware/milestone.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { announce } from '../../hardware/instruction/milestone.ts';
+import { skipInvalid } from '../../hardware/instruction/table-scan.ts';
 import type { Op } from '../../hardware/op.ts';
-import { skipInvalid } from '../../hardware/table-scan.ts';
 import { physToVirt } from '../address-space.ts';
 import { forcePteMappingNow } from '../boot/cpufeature.ts';
 import { EBUSY } from '../errno.ts';

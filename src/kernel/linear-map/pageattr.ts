@@ -1,6 +1,6 @@
 import { formatSize } from '../../arch/address.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { announce, promise } from '../../hardware/milestone.ts';
+import { announce, promise } from '../../hardware/instruction/milestone.ts';
 import type { Op } from '../../hardware/op.ts';
 import { canSetDirectMap } from '../config.ts';
 import { EINVAL } from '../errno.ts';

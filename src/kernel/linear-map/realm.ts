@@ -1,7 +1,7 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, store } from '../../hardware/load-store.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
+import { type Ripas, rsiIpaStateSet, rsiRealmConfig } from '../../hardware/instruction/rsi.ts';
 import type { Op } from '../../hardware/op.ts';
-import { type Ripas, rsiIpaStateSet, rsiRealmConfig } from '../../hardware/rsi.ts';
 import { virtToPhys } from '../address-space.ts';
 import { EINVAL } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';

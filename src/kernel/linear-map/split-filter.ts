@@ -1,5 +1,5 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { systemCapabilitiesFinalized, systemSupportsBbml2Noabort } from '../boot/cpufeature.ts';
 import { EBUSY } from '../errno.ts';

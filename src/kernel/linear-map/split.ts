@@ -1,12 +1,12 @@
 import { alignDown } from '../../arch/address.ts';
 import { contiguousRun, type Level, levelBytes } from '../../arch/granule.ts';
-import { FIXMAP } from '../../hardware/access.ts';
-import { dsb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { dsb } from '../../hardware/instruction/barrier.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { fillTable } from '../../hardware/instruction/table-fill.ts';
+import { skipInvalid } from '../../hardware/instruction/table-scan.ts';
 import type { Op } from '../../hardware/op.ts';
-import { fillTable } from '../../hardware/table-fill.ts';
-import { skipInvalid } from '../../hardware/table-scan.ts';
+import { FIXMAP } from '../../hardware/translation/access.ts';
 import { physToVirt } from '../address-space.ts';
 import { ENOMEM } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';

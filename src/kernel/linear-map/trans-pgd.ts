@@ -1,11 +1,11 @@
 import { levelBytes } from '../../arch/granule.ts';
-import { dsb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { placeTable } from '../../hardware/frame.ts';
-import { load, store } from '../../hardware/load-store.ts';
+import { dsb } from '../../hardware/instruction/barrier.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
+import { clearPage } from '../../hardware/instruction/table-fill.ts';
+import { skipInvalid } from '../../hardware/instruction/table-scan.ts';
+import { placeTable } from '../../hardware/memory/frame.ts';
 import type { Op } from '../../hardware/op.ts';
-import { clearPage } from '../../hardware/table-fill.ts';
-import { skipInvalid } from '../../hardware/table-scan.ts';
 import { physToVirt } from '../address-space.ts';
 import { ENOMEM } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';

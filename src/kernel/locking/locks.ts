@@ -1,7 +1,7 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { compareAndSwap, load } from '../../hardware/load-store.ts';
+import { compareAndSwap, load } from '../../hardware/instruction/load-store.ts';
+import { relaxWhile } from '../../hardware/instruction/wait.ts';
 import type { Op } from '../../hardware/op.ts';
-import { relaxWhile } from '../../hardware/wait.ts';
 import type { Kernel } from '../kernel.ts';
 import { LOCK_CLASSES, LOCK_NAMES, type LockName, type LocksOf } from './lock-class.ts';
 import { mightSleep, preemptDisable, preemptEnable } from './preempt.ts';

@@ -1,9 +1,9 @@
-import { FIXMAP } from '../../hardware/access.ts';
-import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { dcCvau, icIvau } from '../../hardware/instruction-cache.ts';
-import { store } from '../../hardware/load-store.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { dcCvau, icIvau } from '../../hardware/instruction/instruction-cache.ts';
+import { store } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
+import { FIXMAP } from '../../hardware/translation/access.ts';
 import type { Kernel } from '../kernel.ts';
 import { rawSpinLock, rawSpinUnlock } from '../locking/locks.ts';
 import { localIrqRestore, localIrqSave } from '../locking/preempt.ts';

@@ -1,6 +1,6 @@
 import { type Address, formatSize } from '../../arch/address.ts';
 import { contiguousRun, type Granule, type Level, levelBytes } from '../../arch/granule.ts';
-import type { Memory } from '../../hardware/memory.ts';
+import type { Memory } from '../../hardware/memory/memory.ts';
 import { PTE_CONT } from '../tables/pgtable-prot.ts';
 import { forEachRun, type Tree } from './ptdump.ts';
 

@@ -2,7 +2,7 @@ import type { Address, Side } from '../../arch/address.ts';
 import { ENTRY, OUTPUT, TABLE } from '../../arch/descriptor.ts';
 import { halfMask, halfShift } from '../../arch/field.ts';
 import { blockAllowed, type Granule, type Level, levelBytes, startEntries, startLevel } from '../../arch/granule.ts';
-import { type Memory, wordOf } from '../../hardware/memory.ts';
+import { type Memory, wordOf } from '../../hardware/memory/memory.ts';
 import type { AddressSpace } from '../address-space.ts';
 import { PTE_CONT } from '../tables/pgtable-prot.ts';
 

@@ -1,7 +1,7 @@
 import { branch, NOP } from '../../arch/instruction.ts';
-import { fetchBranch } from '../../hardware/branch.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { compareAndSwap, load, loadAdd, store } from '../../hardware/load-store.ts';
+import { fetchBranch } from '../../hardware/instruction/branch.ts';
+import { compareAndSwap, load, loadAdd, store } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { imageVa } from '../address-space.ts';
 import type { Kernel } from '../kernel.ts';

@@ -1,8 +1,8 @@
 import { levelBytes } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { skipInvalid } from '../../hardware/instruction/table-scan.ts';
 import type { Op } from '../../hardware/op.ts';
-import { skipInvalid } from '../../hardware/table-scan.ts';
 import { ENOMEM } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { tableVa } from '../linear-map/split.ts';

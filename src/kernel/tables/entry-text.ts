@@ -1,6 +1,6 @@
 import { formatSize } from '../../arch/address.ts';
 import { levelBytes } from '../../arch/granule.ts';
-import { isTableAt } from '../../hardware/table-word.ts';
+import { isTableAt } from '../../hardware/memory/table-word.ts';
 import type { AddressSpace } from '../address-space.ts';
 import { virtToPhys } from '../address-space.ts';
 import { PTE_ADDRESS, PTE_CONT, PTE_PXN, PTE_RDONLY, PTE_USER, PTE_VALID, PTE_WRITE } from './pgtable-prot.ts';

@@ -1,8 +1,8 @@
-import { FIXMAP } from '../../hardware/access.ts';
-import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { store } from '../../hardware/load-store.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { store } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
+import { FIXMAP } from '../../hardware/translation/access.ts';
 import type { Kernel } from '../kernel.ts';
 import { spinLock, spinUnlock } from '../locking/locks.ts';
 import { inInterrupt } from '../locking/preempt.ts';

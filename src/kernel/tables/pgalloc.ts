@@ -1,10 +1,10 @@
-import { FIXMAP } from '../../hardware/access.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { allocateFrame, FRAME_TABLE, freeFrame } from '../../hardware/frame.ts';
-import { CONTROL_ALLOC_ATTEMPTS } from '../../hardware/memory.ts';
+import { clearPage } from '../../hardware/instruction/table-fill.ts';
+import { allocateFrame, FRAME_TABLE, freeFrame } from '../../hardware/memory/frame.ts';
+import { CONTROL_ALLOC_ATTEMPTS } from '../../hardware/memory/memory.ts';
 import type { Op } from '../../hardware/op.ts';
-import { clearPage } from '../../hardware/table-fill.ts';
 import { note } from '../../hardware/trace.ts';
+import { FIXMAP } from '../../hardware/translation/access.ts';
 import type { Kernel } from '../kernel.ts';
 import { mightSleep } from '../locking/preempt.ts';
 

@@ -1,6 +1,6 @@
 import { contiguousRun } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, store } from '../../hardware/load-store.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import type { Kernel } from '../kernel.ts';
 import { queuePteBarriers } from './lazy-mmu.ts';

@@ -1,8 +1,8 @@
-import { dsb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { dsb } from '../../hardware/instruction/barrier.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { clearPage } from '../../hardware/instruction/table-fill.ts';
 import type { Op } from '../../hardware/op.ts';
-import { clearPage } from '../../hardware/table-fill.ts';
 import { physToVirt } from '../address-space.ts';
 import { ENOMEM } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';

@@ -1,9 +1,9 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { tableGeneration } from '../../hardware/frame.ts';
-import { load } from '../../hardware/load-store.ts';
-import { frameOf } from '../../hardware/memory.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { skipInvalid } from '../../hardware/instruction/table-scan.ts';
+import { tableGeneration } from '../../hardware/memory/frame.ts';
+import { frameOf } from '../../hardware/memory/memory.ts';
 import type { Op } from '../../hardware/op.ts';
-import { skipInvalid } from '../../hardware/table-scan.ts';
 import { note } from '../../hardware/trace.ts';
 import type { Kernel } from '../kernel.ts';
 import { tableVa } from '../linear-map/split.ts';

@@ -1,9 +1,9 @@
 import { alignDown, alignUp } from '../../arch/address.ts';
 import { encodeRangeOperand, encodeVaOperand, MAX_RANGE_PAGES } from '../../arch/tlbi-operand.ts';
-import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
 import type { Op } from '../../hardware/op.ts';
-import { tlbi } from '../../hardware/tlbi.ts';
+import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import type { Kernel } from '../kernel.ts';
 
 /** TLB maintenance of kernel mappings. Linux: arch/arm64/include/asm/tlbflush.h. */

@@ -1,7 +1,7 @@
 import { alignDown, isAligned } from '../../arch/address.ts';
 import { contiguousRun } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { compareAndSwap, load, store, swap } from '../../hardware/load-store.ts';
+import { compareAndSwap, load, store, swap } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { systemSupportsBbml2Noabort } from '../boot/cpufeature.ts';
 import type { Kernel } from '../kernel.ts';

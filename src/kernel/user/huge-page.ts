@@ -1,7 +1,7 @@
 import { levelBytes } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, store } from '../../hardware/load-store.ts';
-import { announce } from '../../hardware/milestone.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
+import { announce } from '../../hardware/instruction/milestone.ts';
 import type { Op } from '../../hardware/op.ts';
 import type { Kernel } from '../kernel.ts';
 import { blockProt, PAGE_SHARED } from '../tables/pgtable-prot.ts';

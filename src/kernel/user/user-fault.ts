@@ -1,8 +1,8 @@
 import type { Cpu } from '../../hardware/cpu.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { ldtr, sttr, type Unprivileged } from '../../hardware/instruction/unprivileged.ts';
 import { exceptionReturn } from '../../hardware/interrupt.ts';
-import { load } from '../../hardware/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
-import { ldtr, sttr, type Unprivileged } from '../../hardware/unprivileged.ts';
 import type { Kernel } from '../kernel.ts';
 import { spinLock, spinUnlock } from '../locking/locks.ts';
 import { pteUser, pteValid, pteWrite } from '../tables/pte.ts';

@@ -1,6 +1,6 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { swap } from '../../hardware/load-store.ts';
-import { announce } from '../../hardware/milestone.ts';
+import { swap } from '../../hardware/instruction/load-store.ts';
+import { announce } from '../../hardware/instruction/milestone.ts';
 import type { Op } from '../../hardware/op.ts';
 import type { Kernel } from '../kernel.ts';
 import { spinLock, spinUnlock } from '../locking/locks.ts';

@@ -1,9 +1,9 @@
 import { alignDown, alignUp } from '../../arch/address.ts';
 import { encodeRangeOperand, encodeVaOperand } from '../../arch/tlbi-operand.ts';
-import { dsb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
+import { dsb } from '../../hardware/instruction/barrier.ts';
 import type { Op } from '../../hardware/op.ts';
-import { tlbi } from '../../hardware/tlbi.ts';
+import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import type { Kernel } from '../kernel.ts';
 import { flushTlbRangeLimitExcess, rangeOperations } from '../tables/tlbflush.ts';
 import type { Mm } from './mm.ts';

@@ -1,8 +1,8 @@
 import { alignUp } from '../../arch/address.ts';
 import { blockAllowed, levelBytes } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, store } from '../../hardware/load-store.ts';
-import { type Memory, read } from '../../hardware/memory.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
+import { type Memory, read } from '../../hardware/memory/memory.ts';
 import type { Op } from '../../hardware/op.ts';
 import { type AddressSpace, imageVa } from '../address-space.ts';
 import { IMAGE_FRAME, type Kernel } from '../kernel.ts';

@@ -1,7 +1,7 @@
 import { alignUp, isAligned } from '../../arch/address.ts';
 import { levelShift } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { announce } from '../../hardware/milestone.ts';
+import { announce } from '../../hardware/instruction/milestone.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../address-space.ts';
 import type { Kernel } from '../kernel.ts';

@@ -1,7 +1,7 @@
 import { isAligned } from '../../arch/address.ts';
 import { levelBytes, levelShift } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import type { Kernel } from '../kernel.ts';
 import { pgattrChangeIsSafe } from '../linear-map/linear-map.ts';

@@ -1,7 +1,7 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, store } from '../../hardware/load-store.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
+import { relaxWhile } from '../../hardware/instruction/wait.ts';
 import type { Op } from '../../hardware/op.ts';
-import { relaxWhile } from '../../hardware/wait.ts';
 import { ENOMEM } from '../../kernel/errno.ts';
 import { execmemRestoreRox } from '../../kernel/execmem/execmem.ts';
 import { execmemAllocRw, execmemFree } from '../../kernel/execmem/execmem-alloc.ts';

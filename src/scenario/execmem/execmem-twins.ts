@@ -1,9 +1,9 @@
 import { levelBytes } from '../../arch/granule.ts';
 import { encodeVaOperand } from '../../arch/tlbi-operand.ts';
-import { dsb, isb } from '../../hardware/barrier.ts';
-import { load } from '../../hardware/load-store.ts';
-import { announce } from '../../hardware/milestone.ts';
-import { tlbi } from '../../hardware/tlbi.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { announce } from '../../hardware/instruction/milestone.ts';
+import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { systemSupportsBbml2Noabort } from '../../kernel/boot/cpufeature.ts';
 import { type ExecmemText, setDirectMapValid } from '../../kernel/execmem/execmem.ts';

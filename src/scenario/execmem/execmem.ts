@@ -1,8 +1,8 @@
-import type { Board } from '../../hardware/board.ts';
-import { boardPresets } from '../../hardware/board-presets.ts';
-import { storeWord } from '../../hardware/code-page.ts';
+import type { Board } from '../../hardware/board/board.ts';
+import { boardPresets } from '../../hardware/board/board-presets.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, loadAdd, store } from '../../hardware/load-store.ts';
+import { storeWord } from '../../hardware/instruction/code-page.ts';
+import { load, loadAdd, store } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import type { EarlyText } from '../../kernel/boot/early.ts';

@@ -1,5 +1,5 @@
-import { dsb, isb } from '../../hardware/barrier.ts';
-import { msr } from '../../hardware/system-register.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { msr } from '../../hardware/instruction/system-register.ts';
 import { ttbr } from '../../kernel/boot/idmap.ts';
 import { announceRestored, breakBeforeMakeTtbrSwitch, freeCopy } from '../../kernel/hibernate/resume.ts';
 import type { KernelText } from '../../kernel/kernel.ts';

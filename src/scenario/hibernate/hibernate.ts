@@ -1,9 +1,9 @@
-import { speculativeFill } from '../../hardware/access.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { allocateFrame, FRAME_DATA } from '../../hardware/frame.ts';
-import { load, store } from '../../hardware/load-store.ts';
-import { promise } from '../../hardware/milestone.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
+import { promise } from '../../hardware/instruction/milestone.ts';
+import { allocateFrame, FRAME_DATA } from '../../hardware/memory/frame.ts';
 import type { Op } from '../../hardware/op.ts';
+import { speculativeFill } from '../../hardware/translation/access.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { idleUntilOffline } from '../../kernel/boot/cpu-hotplug.ts';
 import { type PageBackup, swsuspArchResume } from '../../kernel/hibernate/resume.ts';

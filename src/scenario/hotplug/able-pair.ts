@@ -1,5 +1,5 @@
-import type { Board } from '../../hardware/board.ts';
-import { boardPresets } from '../../hardware/board-presets.ts';
+import type { Board } from '../../hardware/board/board.ts';
+import { boardPresets } from '../../hardware/board/board-presets.ts';
 
 const oneBlock = boardPresets.get('one-block')!;
 

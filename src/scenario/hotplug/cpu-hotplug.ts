@@ -1,8 +1,8 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { CPU_POWER } from '../../hardware/dvm.ts';
-import { CPU_WORDS } from '../../hardware/layout.ts';
-import { load, store } from '../../hardware/load-store.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
+import { CPU_WORDS } from '../../hardware/memory/layout.ts';
 import type { Op } from '../../hardware/op.ts';
+import { CPU_POWER } from '../../hardware/tlbi/dvm.ts';
 import { cpuDown, idleUntilOffline } from '../../kernel/boot/cpu-hotplug.ts';
 import { STOP_FUNCTION, stopMachine } from '../../kernel/boot/stop-machine.ts';
 import { type Kernel, type KernelText, percpuVariable } from '../../kernel/kernel.ts';

@@ -1,7 +1,7 @@
 import type { Cpu } from '../../hardware/cpu.ts';
+import { sendIpi } from '../../hardware/instruction/ipi.ts';
+import { load, loadAdd, store } from '../../hardware/instruction/load-store.ts';
 import { IPI_RESCHEDULE } from '../../hardware/interrupt.ts';
-import { sendIpi } from '../../hardware/ipi.ts';
-import { load, loadAdd, store } from '../../hardware/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { cpuDown, cpuUp, idleUntilOffline } from '../../kernel/boot/cpu-hotplug.ts';

@@ -1,9 +1,9 @@
 import type { Cpu } from '../../hardware/cpu.ts';
+import { sendIpi } from '../../hardware/instruction/ipi.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { wfi } from '../../hardware/instruction/wait.ts';
 import { armTimer, IRQ_TIMER, interruptDue } from '../../hardware/interrupt.ts';
-import { sendIpi } from '../../hardware/ipi.ts';
-import { load } from '../../hardware/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
-import { wfi } from '../../hardware/wait.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { canSetDirectMap } from '../../kernel/config.ts';
 import type { Kernel } from '../../kernel/kernel.ts';

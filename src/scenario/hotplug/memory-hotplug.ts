@@ -1,7 +1,7 @@
 import { alignUp } from '../../arch/address.ts';
 import { contiguousRun, levelBytes } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { isSince } from '../../kernel/config.ts';

@@ -1,8 +1,8 @@
 import type { Cpu } from '../../hardware/cpu.ts';
+import { sendIpi } from '../../hardware/instruction/ipi.ts';
+import { wfi } from '../../hardware/instruction/wait.ts';
 import { armTimer, IRQ_DEVICE, interruptDue } from '../../hardware/interrupt.ts';
-import { sendIpi } from '../../hardware/ipi.ts';
 import type { Op } from '../../hardware/op.ts';
-import { wfi } from '../../hardware/wait.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { kfenceGuardedAlloc, kfenceGuardedFree, kfenceObject } from '../../kernel/linear-map/kfence-core.ts';
 

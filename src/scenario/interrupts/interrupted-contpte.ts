@@ -1,6 +1,6 @@
 import type { Cpu } from '../../hardware/cpu.ts';
+import { ldtr } from '../../hardware/instruction/unprivileged.ts';
 import type { Op } from '../../hardware/op.ts';
-import { ldtr } from '../../hardware/unprivileged.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { Softirq } from '../../kernel/locking/softirq.ts';
 import { mmNumber } from '../../kernel/user/mm.ts';

@@ -1,10 +1,10 @@
-import { isb } from '../../hardware/barrier.ts';
-import { branchTo } from '../../hardware/branch.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
+import { isb } from '../../hardware/instruction/barrier.ts';
+import { branchTo } from '../../hardware/instruction/branch.ts';
+import { load, loadAdd } from '../../hardware/instruction/load-store.ts';
+import { msr } from '../../hardware/instruction/system-register.ts';
 import { IRQ_DEVICE, raise } from '../../hardware/interrupt.ts';
-import { load, loadAdd } from '../../hardware/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
-import { msr } from '../../hardware/system-register.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag } from '../../kernel/boot/idmap.ts';
 import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';

@@ -1,9 +1,9 @@
 import { alignUp } from '../../arch/address.ts';
 import { batching } from '../../check/break-before-make/batching.ts';
-import { type Board, GiB, MiB } from '../../hardware/board.ts';
-import { boardPresets } from '../../hardware/board-presets.ts';
+import { type Board, GiB, MiB } from '../../hardware/board/board.ts';
+import { boardPresets } from '../../hardware/board/board-presets.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { canSetDirectMap } from '../../kernel/config.ts';

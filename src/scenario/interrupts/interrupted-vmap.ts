@@ -1,6 +1,6 @@
-import type { Board } from '../../hardware/board.ts';
+import type { Board } from '../../hardware/board/board.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, store } from '../../hardware/load-store.ts';
+import { load, store } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { canSetDirectMap } from '../../kernel/config.ts';

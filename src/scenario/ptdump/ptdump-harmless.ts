@@ -1,6 +1,6 @@
-import { dsb } from '../../hardware/barrier.ts';
-import { dcCvau, icIvau } from '../../hardware/instruction-cache.ts';
-import { store } from '../../hardware/load-store.ts';
+import { dsb } from '../../hardware/instruction/barrier.ts';
+import { dcCvau, icIvau } from '../../hardware/instruction/instruction-cache.ts';
+import { store } from '../../hardware/instruction/load-store.ts';
 import { kickAllCpusSync } from '../../kernel/boot/kick.ts';
 import type { KernelText } from '../../kernel/kernel.ts';
 import { LOCK_NAMES } from '../../kernel/locking/lock-class.ts';

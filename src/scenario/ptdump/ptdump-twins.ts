@@ -1,9 +1,9 @@
 import { encodeVaOperand } from '../../arch/tlbi-operand.ts';
-import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { dcCvau, icIvau } from '../../hardware/instruction-cache.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { dcCvau, icIvau } from '../../hardware/instruction/instruction-cache.ts';
 import type { Op } from '../../hardware/op.ts';
-import { tlbi } from '../../hardware/tlbi.ts';
+import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import type { Kernel, KernelText } from '../../kernel/kernel.ts';
 import { downRead, downWrite, upRead, upWrite } from '../../kernel/locking/locks.ts';
 import type { PatchingText } from '../../kernel/ptdump/patching.ts';

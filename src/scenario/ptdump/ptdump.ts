@@ -1,8 +1,8 @@
 import { levelBytes } from '../../arch/granule.ts';
-import type { Board } from '../../hardware/board.ts';
-import { boardPresets } from '../../hardware/board-presets.ts';
+import type { Board } from '../../hardware/board/board.ts';
+import { boardPresets } from '../../hardware/board/board-presets.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import type { Kernel, KernelText } from '../../kernel/kernel.ts';

@@ -1,8 +1,8 @@
-import type { Board } from '../../hardware/board.ts';
-import { boardPresets, cramped } from '../../hardware/board-presets.ts';
+import type { Board } from '../../hardware/board/board.ts';
+import { boardPresets, cramped } from '../../hardware/board/board-presets.ts';
+import { cpuModels } from '../../hardware/board/cpu-models.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { cpuModels } from '../../hardware/cpu-models.ts';
-import { load } from '../../hardware/load-store.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { type Kernel, mark } from '../../kernel/kernel.ts';

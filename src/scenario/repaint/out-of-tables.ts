@@ -1,5 +1,5 @@
-import { allocatedFrames, allocateFrame, FRAME_DATA } from '../../hardware/frame.ts';
-import type { Memory } from '../../hardware/memory.ts';
+import { allocatedFrames, allocateFrame, FRAME_DATA } from '../../hardware/memory/frame.ts';
+import type { Memory } from '../../hardware/memory/memory.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import type { Kernel, KernelText } from '../../kernel/kernel.ts';
 import { forEachRun, kernelTree } from '../../kernel/ptdump/ptdump.ts';

@@ -1,11 +1,11 @@
-import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, loadAdd, store } from '../../hardware/load-store.ts';
-import { announce } from '../../hardware/milestone.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { load, loadAdd, store } from '../../hardware/instruction/load-store.ts';
+import { announce } from '../../hardware/instruction/milestone.ts';
+import { msr } from '../../hardware/instruction/system-register.ts';
+import { relaxWhile } from '../../hardware/instruction/wait.ts';
 import type { Op } from '../../hardware/op.ts';
-import { msr } from '../../hardware/system-register.ts';
-import { tlbi } from '../../hardware/tlbi.ts';
-import { relaxWhile } from '../../hardware/wait.ts';
+import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag } from '../../kernel/boot/idmap.ts';
 import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';

@@ -1,5 +1,5 @@
 import { refused } from '../../check/map/warn.ts';
-import { boardPresets } from '../../hardware/board-presets.ts';
+import { boardPresets } from '../../hardware/board/board-presets.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../../kernel/address-space.ts';

@@ -1,6 +1,6 @@
-import type { Board } from '../../hardware/board.ts';
-import { boardPresets } from '../../hardware/board-presets.ts';
-import { load } from '../../hardware/load-store.ts';
+import type { Board } from '../../hardware/board/board.ts';
+import { boardPresets } from '../../hardware/board/board-presets.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';
 import { linearAliasRo, linearAliasRw, setMemoryValid } from '../../kernel/linear-map/pageattr.ts';

@@ -1,8 +1,8 @@
-import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { hostRefuses } from '../../hardware/instruction/rsi.ts';
 import type { Op } from '../../hardware/op.ts';
-import { hostRefuses } from '../../hardware/rsi.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';
 import { type RealmText, setMemoryDecrypted, setMemoryEncrypted } from '../../kernel/linear-map/realm.ts';

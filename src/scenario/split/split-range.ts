@@ -1,6 +1,6 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
-import { promise } from '../../hardware/milestone.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { promise } from '../../hardware/instruction/milestone.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { canSetDirectMap } from '../../kernel/config.ts';
 import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';

@@ -1,5 +1,5 @@
 import { batching } from '../../check/break-before-make/batching.ts';
-import { load } from '../../hardware/load-store.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { mark } from '../../kernel/kernel.ts';
 import { kfenceInit } from '../../kernel/linear-map/kfence-core.ts';

@@ -1,10 +1,10 @@
 import { encodeRangeOperand, encodeVaOperand } from '../../arch/tlbi-operand.ts';
-import { dsb, isb } from '../../hardware/barrier.ts';
-import type { Board } from '../../hardware/board.ts';
+import type { Board } from '../../hardware/board/board.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
-import { tlbi } from '../../hardware/tlbi.ts';
+import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
 import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';
 import {

@@ -1,7 +1,7 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load, loadAdd, store } from '../../hardware/load-store.ts';
+import { load, loadAdd, store } from '../../hardware/instruction/load-store.ts';
+import { relaxWhile } from '../../hardware/instruction/wait.ts';
 import type { Op } from '../../hardware/op.ts';
-import { relaxWhile } from '../../hardware/wait.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 
 /**

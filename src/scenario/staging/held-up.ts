@@ -1,6 +1,6 @@
 import type { Cpu } from '../../hardware/cpu.ts';
+import { waitForWord } from '../../hardware/instruction/wait.ts';
 import type { Op } from '../../hardware/op.ts';
-import { waitForWord } from '../../hardware/wait.ts';
 import type { KernelText } from '../../kernel/kernel.ts';
 import { leastAble } from './least-able.ts';
 

@@ -1,6 +1,6 @@
 import type { Cpu } from '../../hardware/cpu.ts';
+import { waitForWord } from '../../hardware/instruction/wait.ts';
 import type { Op } from '../../hardware/op.ts';
-import { waitForWord } from '../../hardware/wait.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { Program } from '../scenario.ts';
 

@@ -1,6 +1,6 @@
 import type { Cpu } from '../../hardware/cpu.ts';
+import { waitForWord } from '../../hardware/instruction/wait.ts';
 import type { Op } from '../../hardware/op.ts';
-import { waitForWord } from '../../hardware/wait.ts';
 
 /**
  * One CPU waits until another has come to a numbered stage of the story. Not an instruction: nothing of the simulated machine does

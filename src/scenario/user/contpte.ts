@@ -1,5 +1,5 @@
-import type { Board } from '../../hardware/board.ts';
-import { boardPresets } from '../../hardware/board-presets.ts';
+import type { Board } from '../../hardware/board/board.ts';
+import { boardPresets } from '../../hardware/board/board-presets.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
 import type { Op } from '../../hardware/op.ts';
 import { systemSupportsBbml2Noabort } from '../../kernel/boot/cpufeature.ts';

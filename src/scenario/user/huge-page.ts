@@ -1,8 +1,8 @@
 import { levelBytes } from '../../arch/granule.ts';
-import type { Board } from '../../hardware/board.ts';
-import { boardPresets, cramped } from '../../hardware/board-presets.ts';
+import type { Board } from '../../hardware/board/board.ts';
+import { boardPresets, cramped } from '../../hardware/board/board-presets.ts';
+import { cpuModels } from '../../hardware/board/cpu-models.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { cpuModels } from '../../hardware/cpu-models.ts';
 import type { Op } from '../../hardware/op.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { mapHugePage, writeProtectHugePage } from '../../kernel/user/huge-page.ts';

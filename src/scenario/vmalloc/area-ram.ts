@@ -1,7 +1,7 @@
 import { alignDown } from '../../arch/address.ts';
 import { levelBytes } from '../../arch/granule.ts';
-import { type Board, KiB, MiB } from '../../hardware/board.ts';
-import { boardPresets } from '../../hardware/board-presets.ts';
+import { type Board, KiB, MiB } from '../../hardware/board/board.ts';
+import { boardPresets } from '../../hardware/board/board-presets.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { without } from '../../kernel/linear-map/linear-map.ts';
 import { contPteBytes } from '../../kernel/tables/set-huge-pte.ts';

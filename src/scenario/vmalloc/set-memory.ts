@@ -1,6 +1,6 @@
-import { branchTo } from '../../hardware/branch.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
+import { branchTo } from '../../hardware/instruction/branch.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { execmemForceRw, execmemRestoreRox } from '../../kernel/execmem/execmem.ts';
 import type { Kernel } from '../../kernel/kernel.ts';

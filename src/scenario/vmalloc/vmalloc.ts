@@ -1,12 +1,12 @@
 import { RIGHT_EL1_READ } from '../../arch/permission.ts';
 import { encodeVaOperand } from '../../arch/tlbi-operand.ts';
-import { translate } from '../../hardware/access.ts';
-import { dsb, isb } from '../../hardware/barrier.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
-import { load } from '../../hardware/load-store.ts';
-import { derivedValue } from '../../hardware/memory.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
+import { load } from '../../hardware/instruction/load-store.ts';
+import { derivedValue } from '../../hardware/memory/memory.ts';
 import type { Op } from '../../hardware/op.ts';
-import { tlbi } from '../../hardware/tlbi.ts';
+import { tlbi } from '../../hardware/tlbi/tlbi.ts';
+import { translate } from '../../hardware/translation/access.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { PAGE_KERNEL } from '../../kernel/tables/pgtable-prot.ts';
 import { contPteBytes } from '../../kernel/tables/set-huge-pte.ts';

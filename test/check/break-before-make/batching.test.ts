@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { batching } from '../../../src/check/break-before-make/batching.ts';
-import { dsb } from '../../../src/hardware/barrier.ts';
+import { dsb } from '../../../src/hardware/instruction/barrier.ts';
 import { block, change, entryAt, leafTable, put, rigOf, run, said } from '../rig.ts';
 
 const GiB = 2 ** 30;

@@ -2,15 +2,15 @@ import { describe, expect, test } from 'vitest';
 import type { LeafAttributes } from '../../../src/arch/descriptor.ts';
 import { bbm } from '../../../src/check/break-before-make/bbm.ts';
 import { standardProperties } from '../../../src/check/standard.ts';
-import { speculativeFill } from '../../../src/hardware/access.ts';
-import { isb } from '../../../src/hardware/barrier.ts';
-import { type BbmClass, bbmClasses, type Granule, granules } from '../../../src/hardware/board.ts';
+import { type BbmClass, bbmClasses, type Granule, granules } from '../../../src/hardware/board/board.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
-import { placeTable } from '../../../src/hardware/frame.ts';
-import { load } from '../../../src/hardware/load-store.ts';
-import { announce } from '../../../src/hardware/milestone.ts';
-import { msr } from '../../../src/hardware/system-register.ts';
-import { tlbi } from '../../../src/hardware/tlbi.ts';
+import { isb } from '../../../src/hardware/instruction/barrier.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { announce } from '../../../src/hardware/instruction/milestone.ts';
+import { msr } from '../../../src/hardware/instruction/system-register.ts';
+import { placeTable } from '../../../src/hardware/memory/frame.ts';
+import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
+import { speculativeFill } from '../../../src/hardware/translation/access.ts';
 import { ttbr } from '../../../src/kernel/boot/idmap.ts';
 import {
   block,

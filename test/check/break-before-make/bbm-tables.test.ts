@@ -3,10 +3,10 @@ import { tableDescriptor } from '../../../src/arch/descriptor.ts';
 import { levelBytes } from '../../../src/arch/granule.ts';
 import type { TlbiName } from '../../../src/arch/tlbi.ts';
 import { encodeRangeOperand, encodeVaOperand } from '../../../src/arch/tlbi-operand.ts';
-import { dsb } from '../../../src/hardware/barrier.ts';
-import { granules } from '../../../src/hardware/board.ts';
-import { placeTable } from '../../../src/hardware/frame.ts';
-import { tlbi } from '../../../src/hardware/tlbi.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
+import { dsb } from '../../../src/hardware/instruction/barrier.ts';
+import { placeTable } from '../../../src/hardware/memory/frame.ts';
+import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
 import { live, liveBlock } from '../live-entry.ts';
 import {
   block,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { LeafAttributes } from '../../../src/arch/descriptor.ts';
-import { isb } from '../../../src/hardware/barrier.ts';
-import { bbmClasses, granules } from '../../../src/hardware/board.ts';
-import { CPU_POWER } from '../../../src/hardware/dvm.ts';
-import { read } from '../../../src/hardware/memory.ts';
-import { msr } from '../../../src/hardware/system-register.ts';
+import { bbmClasses, granules } from '../../../src/hardware/board/board.ts';
+import { isb } from '../../../src/hardware/instruction/barrier.ts';
+import { msr } from '../../../src/hardware/instruction/system-register.ts';
+import { read } from '../../../src/hardware/memory/memory.ts';
+import { CPU_POWER } from '../../../src/hardware/tlbi/dvm.ts';
 import { ttbr } from '../../../src/kernel/boot/idmap.ts';
 import { live, liveBlock, livePage, without } from '../live-entry.ts';
 import { block, change, entryAt, flush, leafTable, page, put, rigOf, run, said } from '../rig.ts';

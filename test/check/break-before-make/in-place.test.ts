@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { inPlaceText } from '../../../src/check/break-before-make/in-place.ts';
-import { isb } from '../../../src/hardware/barrier.ts';
-import { cpuModels } from '../../../src/hardware/cpu-models.ts';
-import { wordOf } from '../../../src/hardware/memory.ts';
-import { msr } from '../../../src/hardware/system-register.ts';
-import { placeOf } from '../../../src/hardware/table-word.ts';
+import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
+import { isb } from '../../../src/hardware/instruction/barrier.ts';
+import { msr } from '../../../src/hardware/instruction/system-register.ts';
+import { wordOf } from '../../../src/hardware/memory/memory.ts';
+import { placeOf } from '../../../src/hardware/memory/table-word.ts';
 import { ttbr } from '../../../src/kernel/boot/idmap.ts';
 import { type Kernel, type Variable, variablePa } from '../../../src/kernel/kernel.ts';
 import { block, entryAt, leafTable, type Rig, rigOf, run } from '../rig.ts';

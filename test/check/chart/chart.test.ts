@@ -18,7 +18,7 @@ import {
   tableCharts,
   tableWalker,
 } from '../../../src/check/chart/chart-table.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { MARK, MARKS } from '../../../src/kernel/marks.ts';
 

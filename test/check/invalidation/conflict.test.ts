@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { conflict } from '../../../src/check/invalidation/conflict.ts';
-import { speculativeFill } from '../../../src/hardware/access.ts';
-import { type BbmClass, bbmClasses } from '../../../src/hardware/board.ts';
-import { load } from '../../../src/hardware/load-store.ts';
+import { type BbmClass, bbmClasses } from '../../../src/hardware/board/board.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { speculativeFill } from '../../../src/hardware/translation/access.ts';
 import { block, change, entryAt, leafTable, page, put, type Rig, rigOf, run, said } from '../rig.ts';
 
 const GiB = 2 ** 30;

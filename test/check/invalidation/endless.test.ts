@@ -3,8 +3,8 @@ import { encodeVaOperand } from '../../../src/arch/tlbi-operand.ts';
 import { bbm } from '../../../src/check/break-before-make/bbm.ts';
 import { endless } from '../../../src/check/invalidation/endless.ts';
 import { standardProperties } from '../../../src/check/standard.ts';
-import { dsb } from '../../../src/hardware/barrier.ts';
-import { tlbi } from '../../../src/hardware/tlbi.ts';
+import { dsb } from '../../../src/hardware/instruction/barrier.ts';
+import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
 import { change, entryAt, page, put, type Rig, rigOf, run, said } from '../rig.ts';
 
 const PAGES = 512;

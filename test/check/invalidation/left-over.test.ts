@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { dsb, isb } from '../../../src/hardware/barrier.ts';
 import { type Cpu, resetCpu } from '../../../src/hardware/cpu.ts';
-import { load } from '../../../src/hardware/load-store.ts';
-import { msr } from '../../../src/hardware/system-register.ts';
-import { tlbi } from '../../../src/hardware/tlbi.ts';
+import { dsb, isb } from '../../../src/hardware/instruction/barrier.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { msr } from '../../../src/hardware/instruction/system-register.ts';
+import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
 import { ttbr } from '../../../src/kernel/boot/idmap.ts';
 import { localFlushTlbAll } from '../../../src/kernel/tables/tlbflush.ts';
 import { cpuSetReservedTtbr0 } from '../../../src/kernel/user/mm.ts';

@@ -3,10 +3,15 @@ import { expect, test } from 'vitest';
 import { encodeRangeOperand, encodeVaOperand } from '../../../src/arch/tlbi-operand.ts';
 import { pendingIn } from '../../../src/check/invalidation/pending.ts';
 import { BROKEN } from '../../../src/check/invalidation/pending-row.ts';
-import { dsb } from '../../../src/hardware/barrier.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
-import { CONTROL_CHECK_LOCK, CONTROL_DVM_COMPLETED, CONTROL_DVM_ISSUED, read } from '../../../src/hardware/memory.ts';
-import { tlbi } from '../../../src/hardware/tlbi.ts';
+import { dsb } from '../../../src/hardware/instruction/barrier.ts';
+import {
+  CONTROL_CHECK_LOCK,
+  CONTROL_DVM_COMPLETED,
+  CONTROL_DVM_ISSUED,
+  read,
+} from '../../../src/hardware/memory/memory.ts';
+import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
 import { change, entryAt, flush, page, put, rigOf, run } from '../rig.ts';
 
 const PAGES = 8;

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { encodeVaOperand } from '../../../src/arch/tlbi-operand.ts';
-import { FIXMAP } from '../../../src/hardware/access.ts';
-import { dsb, isb } from '../../../src/hardware/barrier.ts';
-import { granules } from '../../../src/hardware/board.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
 import { STALE_USES } from '../../../src/hardware/counters.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
-import { load, swap } from '../../../src/hardware/load-store.ts';
-import { announce } from '../../../src/hardware/milestone.ts';
-import { msr } from '../../../src/hardware/system-register.ts';
-import { tlbi } from '../../../src/hardware/tlbi.ts';
+import { dsb, isb } from '../../../src/hardware/instruction/barrier.ts';
+import { load, swap } from '../../../src/hardware/instruction/load-store.ts';
+import { announce } from '../../../src/hardware/instruction/milestone.ts';
+import { msr } from '../../../src/hardware/instruction/system-register.ts';
+import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
+import { FIXMAP } from '../../../src/hardware/translation/access.ts';
 import { ttbr } from '../../../src/kernel/boot/idmap.ts';
 import { block, change, entryAt, flush, leafTable, page, put, type Rig, rigOf, run, said, write } from '../rig.ts';
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { encodeVaOperand } from '../../../src/arch/tlbi-operand.ts';
 import { leak } from '../../../src/check/lifetime/leak.ts';
-import { dsb, isb } from '../../../src/hardware/barrier.ts';
-import { allocateFrame, FRAME_TABLE, freeFrame, placeTable } from '../../../src/hardware/frame.ts';
-import { load } from '../../../src/hardware/load-store.ts';
-import { read as memoryWord } from '../../../src/hardware/memory.ts';
-import { msr } from '../../../src/hardware/system-register.ts';
-import { tlbi } from '../../../src/hardware/tlbi.ts';
+import { dsb, isb } from '../../../src/hardware/instruction/barrier.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { msr } from '../../../src/hardware/instruction/system-register.ts';
+import { allocateFrame, FRAME_TABLE, freeFrame, placeTable } from '../../../src/hardware/memory/frame.ts';
+import { read as memoryWord } from '../../../src/hardware/memory/memory.ts';
+import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
 import { ttbr } from '../../../src/kernel/boot/idmap.ts';
 import { pgtableFree } from '../../../src/kernel/tables/pgalloc.ts';
 import { linkOf, readEntry } from '../../../src/kernel/tables/table-link.ts';

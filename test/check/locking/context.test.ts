@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { context } from '../../../src/check/locking/context.ts';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
-import { exchange } from '../../../src/hardware/memory.ts';
+import { exchange } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { stopMachine } from '../../../src/kernel/boot/stop-machine.ts';

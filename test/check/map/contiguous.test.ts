@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { contiguousRun } from '../../../src/arch/granule.ts';
 import { contiguous } from '../../../src/check/map/contiguous.ts';
-import { granules } from '../../../src/hardware/board.ts';
-import { announce } from '../../../src/hardware/milestone.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
+import { announce } from '../../../src/hardware/instruction/milestone.ts';
 import { entryAt, page, put, type Rig, rigOf, said } from '../rig.ts';
 
 const GiB = 2 ** 30;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { dsb, isb } from '../../../src/hardware/barrier.ts';
-import { promise } from '../../../src/hardware/milestone.ts';
+import { dsb, isb } from '../../../src/hardware/instruction/barrier.ts';
+import { promise } from '../../../src/hardware/instruction/milestone.ts';
 import {
   PTE_PRESENT_INVALID,
   PTE_PXN,

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { linearMap } from '../../../src/check/map/linear-map.ts';
 import { writeXorExecute } from '../../../src/check/map/write-xor-execute.ts';
-import { type Granule, granules } from '../../../src/hardware/board.ts';
-import { wordOf } from '../../../src/hardware/memory.ts';
-import { isTableAt } from '../../../src/hardware/table-word.ts';
+import { type Granule, granules } from '../../../src/hardware/board/board.ts';
+import { wordOf } from '../../../src/hardware/memory/memory.ts';
+import { isTableAt } from '../../../src/hardware/memory/table-word.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import type { KernelConfig } from '../../../src/kernel/config.ts';
 import { variablePa } from '../../../src/kernel/kernel.ts';

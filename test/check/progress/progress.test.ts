@@ -10,8 +10,8 @@ import {
   stallViolation,
   type WakeUp,
 } from '../../../src/check/progress/progress.ts';
-import { FIXMAP } from '../../../src/hardware/access.ts';
 import type { Touch } from '../../../src/hardware/progress.ts';
+import { FIXMAP } from '../../../src/hardware/translation/access.ts';
 
 const cpu = (id: number, status: StuckCpu['status'], waitsFor = '', state = 'online: running'): StuckCpu => ({
   cpu: id,

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadBoard } from '../../../actors/cli/board/board-file.ts';
-import { GiB, KiB, MiB } from '../../../src/hardware/board.ts';
-import { validateBoard } from '../../../src/hardware/board-check.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { cpuModels } from '../../../src/hardware/cpu-models.ts';
+import { GiB, KiB, MiB } from '../../../src/hardware/board/board.ts';
+import { validateBoard } from '../../../src/hardware/board/board-check.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
 import { cpu, read, start } from './board-text.ts';
 
 const _known = 'cortex-x4-r0p3, cortex-a520, ampereone, generic-bbml1';

@@ -1,5 +1,5 @@
 import { readBoard } from '../../../actors/cli/board/board-file.ts';
-import type { Board } from '../../../src/hardware/board.ts';
+import type { Board } from '../../../src/hardware/board/board.ts';
 
 /** What stands in board files of tests, and what comes of reading them. */
 

@@ -3,7 +3,7 @@ import { DANGERS, discovery, situationsOf } from '../../../src/explore/coverage/
 import { type Interleaver, interleaverOf } from '../../../src/explore/interleaver.ts';
 import { TAME } from '../../../src/explore/replay.ts';
 import { randomly } from '../../../src/explore/strategy/random.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
 import { repaint } from '../../../src/scenario/repaint/repaint.ts';

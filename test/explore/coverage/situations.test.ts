@@ -9,13 +9,13 @@ import {
 } from '../../../src/explore/coverage/situations.ts';
 import { TAME } from '../../../src/explore/replay.ts';
 import { randomly } from '../../../src/explore/strategy/random.ts';
-import { FIXMAP } from '../../../src/hardware/access.ts';
-import { dsb } from '../../../src/hardware/barrier.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
-import { load, store } from '../../../src/hardware/load-store.ts';
-import { read } from '../../../src/hardware/memory.ts';
+import { dsb } from '../../../src/hardware/instruction/barrier.ts';
+import { load, store } from '../../../src/hardware/instruction/load-store.ts';
+import { read } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
+import { FIXMAP } from '../../../src/hardware/translation/access.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { type Kernel, mark } from '../../../src/kernel/kernel.ts';
 import { linearAliasRo } from '../../../src/kernel/linear-map/pageattr.ts';

@@ -4,7 +4,7 @@ import { bounded } from '../../../src/explore/strategy/bounded.ts';
 import { exhaustive, NO_BOUNDS } from '../../../src/explore/strategy/exhaustive.ts';
 import { search } from '../../../src/explore/strategy/search.ts';
 import type { Checkpoint } from '../../../src/explore/strategy/tree-search.ts';
-import { loadAdd } from '../../../src/hardware/load-store.ts';
+import { loadAdd } from '../../../src/hardware/instruction/load-store.ts';
 import {
   adder,
   increment,

@@ -3,12 +3,20 @@ import { actOf, type Decide, DRAIN } from '../../../src/explore/decide.ts';
 import { type Interleaver, interleaverOf } from '../../../src/explore/interleaver.ts';
 import { dependent, type Footprint, footprintOf, trackerOf, union } from '../../../src/explore/strategy/footprint.ts';
 import { randomly } from '../../../src/explore/strategy/random.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
 import { seededChooser } from '../../../src/hardware/chooser.ts';
-import { load } from '../../../src/hardware/load-store.ts';
-import { asidOf, flagsOf, occupied, paOf, rightsAt, shiftOf, tagOf } from '../../../src/hardware/tlb-entry.ts';
-import { tlbi } from '../../../src/hardware/tlbi.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
+import {
+  asidOf,
+  flagsOf,
+  occupied,
+  paOf,
+  rightsAt,
+  shiftOf,
+  tagOf,
+} from '../../../src/hardware/translation/tlb-entry.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { linearAliasRo, linearAliasRw } from '../../../src/kernel/linear-map/pageattr.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { midrOf, type PartName } from '../../../src/arch/midr.ts';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { type CpuModelName, cpuModels } from '../../../src/hardware/board/cpu-models.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
-import { type CpuModelName, cpuModels } from '../../../src/hardware/cpu-models.ts';
-import { exchange, read } from '../../../src/hardware/memory.ts';
+import { exchange, read } from '../../../src/hardware/memory/memory.ts';
 import {
   CAP_ABSENT,
   CAP_PRESENT,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { tableDescriptor } from '../../../src/arch/descriptor.ts';
-import { FIXMAP } from '../../../src/hardware/access.ts';
-import { dsb } from '../../../src/hardware/barrier.ts';
-import { load } from '../../../src/hardware/load-store.ts';
-import { storeRun } from '../../../src/hardware/table-fill.ts';
+import { dsb } from '../../../src/hardware/instruction/barrier.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { storeRun } from '../../../src/hardware/instruction/table-fill.ts';
+import { FIXMAP } from '../../../src/hardware/translation/access.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { createPgdMapping, type MappingFlags } from '../../../src/kernel/linear-map/linear-map.ts';
 import { earlyPgtableAlloc } from '../../../src/kernel/tables/pgalloc.ts';

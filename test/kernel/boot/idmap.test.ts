@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { granules } from '../../../src/hardware/board.ts';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { type CpuModelName, cpuModels } from '../../../src/hardware/cpu-models.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { type CpuModelName, cpuModels } from '../../../src/hardware/board/cpu-models.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag } from '../../../src/kernel/boot/idmap.ts';
 import type { KernelConfig } from '../../../src/kernel/config.ts';
 import { forEachLeaf } from '../../../src/kernel/ptdump/ptdump.ts';

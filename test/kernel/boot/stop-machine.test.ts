@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
-import { CPU_IRQ_PENDING } from '../../../src/hardware/dvm.ts';
-import { load, loadAdd } from '../../../src/hardware/load-store.ts';
-import { read } from '../../../src/hardware/memory.ts';
+import { load, loadAdd } from '../../../src/hardware/instruction/load-store.ts';
+import { read } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
+import { CPU_IRQ_PENDING } from '../../../src/hardware/tlbi/dvm.ts';
 import {
   MULTI_STOP_EXIT,
   multiCpuStop,

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { LIMIT_PXN } from '../../../src/arch/permission.ts';
 import { leak } from '../../../src/check/lifetime/leak.ts';
-import type { granules } from '../../../src/hardware/board.ts';
-import { allocatedFrames } from '../../../src/hardware/frame.ts';
+import type { granules } from '../../../src/hardware/board/board.ts';
+import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { type KernelConfig, REVISIONS } from '../../../src/kernel/config.ts';
 import { ENOMEM } from '../../../src/kernel/errno.ts';

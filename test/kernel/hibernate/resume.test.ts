@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { allocatedFrames, allocateFrame } from '../../../src/hardware/frame.ts';
-import { load, store } from '../../../src/hardware/load-store.ts';
-import { FRAME_DATA } from '../../../src/hardware/memory.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { load, store } from '../../../src/hardware/instruction/load-store.ts';
+import { allocatedFrames, allocateFrame } from '../../../src/hardware/memory/frame.ts';
+import { FRAME_DATA } from '../../../src/hardware/memory/memory.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';
 import { ENOMEM } from '../../../src/kernel/errno.ts';

@@ -1,11 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Board, GiB, type Granule, kernelImageAt, kernelImageEnd, MiB } from '../../../src/hardware/board.ts';
-import { boardPresets, defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { cpuModels } from '../../../src/hardware/cpu-models.ts';
-import { layoutOf } from '../../../src/hardware/layout.ts';
-import { load } from '../../../src/hardware/load-store.ts';
+import {
+  type Board,
+  GiB,
+  type Granule,
+  kernelImageAt,
+  kernelImageEnd,
+  MiB,
+} from '../../../src/hardware/board/board.ts';
+import { boardPresets, defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { layoutOf } from '../../../src/hardware/memory/layout.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { forcePteMapping } from '../../../src/kernel/boot/cpufeature.ts';
 import { type KernelConfig, tablePagesNeeded } from '../../../src/kernel/config.ts';

@@ -9,13 +9,13 @@ import {
   type MemoryBank,
   MiB,
   type VaBits,
-} from '../../../src/hardware/board.ts';
-import { validateBoard } from '../../../src/hardware/board-check.ts';
-import { boardPresets, defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { cpuModels } from '../../../src/hardware/cpu-models.ts';
-import { allocatedFrames } from '../../../src/hardware/frame.ts';
-import { walkerPort } from '../../../src/hardware/memory.ts';
-import { newWalk, walk } from '../../../src/hardware/walker.ts';
+} from '../../../src/hardware/board/board.ts';
+import { validateBoard } from '../../../src/hardware/board/board-check.ts';
+import { boardPresets, defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
+import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
+import { walkerPort } from '../../../src/hardware/memory/memory.ts';
+import { newWalk, walk } from '../../../src/hardware/translation/walker.ts';
 import { imageVa, physToVirt } from '../../../src/kernel/address-space.ts';
 import { tablePagesNeeded } from '../../../src/kernel/config.ts';
 import {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Board, KernelImage } from '../../../src/hardware/board.ts';
-import { GiB, kernelImageAt } from '../../../src/hardware/board.ts';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { cpuModels } from '../../../src/hardware/cpu-models.ts';
+import type { Board, KernelImage } from '../../../src/hardware/board/board.ts';
+import { GiB, kernelImageAt } from '../../../src/hardware/board/board.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import {
   createPgdMapping,

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { GiB, MiB } from '../../../src/hardware/board.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { allocatedFrames } from '../../../src/hardware/frame.ts';
-import { load } from '../../../src/hardware/load-store.ts';
+import { GiB, MiB } from '../../../src/hardware/board/board.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';
 import type { KernelConfig } from '../../../src/kernel/config.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { levelBytes } from '../../../src/arch/granule.ts';
-import { type Granule, granules } from '../../../src/hardware/board.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { load, store } from '../../../src/hardware/load-store.ts';
-import { read } from '../../../src/hardware/memory.ts';
+import { type Granule, granules } from '../../../src/hardware/board/board.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { load, store } from '../../../src/hardware/instruction/load-store.ts';
+import { read } from '../../../src/hardware/memory/memory.ts';
 import { nobody } from '../../../src/hardware/observer.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';

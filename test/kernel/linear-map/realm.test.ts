@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { linearMap } from '../../../src/check/map/linear-map.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { wordOf } from '../../../src/hardware/memory.ts';
-import { hostRefuses } from '../../../src/hardware/rsi.ts';
-import { setShared, sharedBit, sharedWithin } from '../../../src/hardware/stage2.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { hostRefuses } from '../../../src/hardware/instruction/rsi.ts';
+import { wordOf } from '../../../src/hardware/memory/memory.ts';
 import type { Machine } from '../../../src/hardware/system.ts';
+import { setShared, sharedBit, sharedWithin } from '../../../src/hardware/translation/stage2.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';
 import type { KernelConfig } from '../../../src/kernel/config.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { store } from '../../../src/hardware/load-store.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { store } from '../../../src/hardware/instruction/load-store.ts';
 import { nobody } from '../../../src/hardware/observer.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { CAP_ABSENT, CAP_PRESENT } from '../../../src/kernel/boot/cpufeature.ts';

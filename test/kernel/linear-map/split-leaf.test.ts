@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { contiguousRun, levelBytes } from '../../../src/arch/granule.ts';
-import { dsb } from '../../../src/hardware/barrier.ts';
-import { type Granule, granules } from '../../../src/hardware/board.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { allocatedFrames } from '../../../src/hardware/frame.ts';
+import { type Granule, granules } from '../../../src/hardware/board/board.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { dsb } from '../../../src/hardware/instruction/barrier.ts';
+import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
 import { nobody } from '../../../src/hardware/observer.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';

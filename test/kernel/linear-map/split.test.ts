@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { contiguousRun, levelBytes } from '../../../src/arch/granule.ts';
-import { FIXMAP } from '../../../src/hardware/access.ts';
-import { dsb } from '../../../src/hardware/barrier.ts';
-import { granules } from '../../../src/hardware/board.ts';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
 import { DSBS, ISBS, TABLE_STORES, TLBIS } from '../../../src/hardware/counters.ts';
-import { allocatedFrames } from '../../../src/hardware/frame.ts';
-import { exchange, read } from '../../../src/hardware/memory.ts';
+import { dsb } from '../../../src/hardware/instruction/barrier.ts';
+import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
+import { exchange, read } from '../../../src/hardware/memory/memory.ts';
+import { FIXMAP } from '../../../src/hardware/translation/access.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { ENOMEM } from '../../../src/kernel/errno.ts';
 import {

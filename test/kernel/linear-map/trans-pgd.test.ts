@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { LIMIT_PXN } from '../../../src/arch/permission.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { allocatedFrames } from '../../../src/hardware/frame.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';
 import type { KernelConfig } from '../../../src/kernel/config.ts';

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { FIXMAP } from '../../../src/hardware/access.ts';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
 import { seededChooser } from '../../../src/hardware/chooser.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
+import { load, loadAdd, store } from '../../../src/hardware/instruction/load-store.ts';
 import { acknowledge, interruptDue } from '../../../src/hardware/interrupt.ts';
-import { load, loadAdd, store } from '../../../src/hardware/load-store.ts';
-import { read } from '../../../src/hardware/memory.ts';
+import { read } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
+import { FIXMAP } from '../../../src/hardware/translation/access.ts';
 import { multiCpuStop, stopMachine, takeStopWork } from '../../../src/kernel/boot/stop-machine.ts';
 import type { KernelConfig } from '../../../src/kernel/config.ts';
 import { type Kernel, percpuVariable, variablePa } from '../../../src/kernel/kernel.ts';

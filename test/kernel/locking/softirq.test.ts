@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { acknowledge, IPI_RESCHEDULE, IRQ_TIMER } from '../../../src/hardware/interrupt.ts';
 import { handleInterrupt } from '../../../src/kernel/boot/boot.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { levelBytes } from '../../../src/arch/granule.ts';
-import { granules } from '../../../src/hardware/board.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { read } from '../../../src/hardware/memory.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { read } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import { variablePa } from '../../../src/kernel/kernel.ts';
 import { createPgdMapping } from '../../../src/kernel/linear-map/linear-map.ts';

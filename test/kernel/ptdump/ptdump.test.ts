@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { blockDescriptor, pageDescriptor, tableDescriptor } from '../../../src/arch/descriptor.ts';
 import { GRANULE_4K, GRANULE_16K } from '../../../src/arch/granule.ts';
 import { LIMIT_PXN, LIMIT_UXN, LIMIT_WRITE } from '../../../src/arch/permission.ts';
-import { type Board, GiB } from '../../../src/hardware/board.ts';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { cpuModels } from '../../../src/hardware/cpu-models.ts';
-import { allocatedFrames, allocateFrame, FRAME_TABLE, fillFrame } from '../../../src/hardware/frame.ts';
-import { exchange, type Memory } from '../../../src/hardware/memory.ts';
+import { type Board, GiB } from '../../../src/hardware/board/board.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
+import { allocatedFrames, allocateFrame, FRAME_TABLE, fillFrame } from '../../../src/hardware/memory/frame.ts';
+import { exchange, type Memory } from '../../../src/hardware/memory/memory.ts';
 import { createMachine } from '../../../src/hardware/system.ts';
 import { markLinearTextAliasRo } from '../../../src/kernel/linear-map/linear-map.ts';
 import {

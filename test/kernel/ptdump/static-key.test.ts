@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { isBranch } from '../../../src/arch/instruction.ts';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { TEXT_WORDS } from '../../../src/hardware/instruction-memory.ts';
-import { load } from '../../../src/hardware/load-store.ts';
-import { read } from '../../../src/hardware/memory.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { TEXT_WORDS } from '../../../src/hardware/memory/instruction-memory.ts';
+import { read } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import { variablePa } from '../../../src/kernel/kernel.ts';
 import {

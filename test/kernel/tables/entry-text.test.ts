@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
 import { addressSpaceOf, physToVirt } from '../../../src/kernel/address-space.ts';
 import { entryName, entryText } from '../../../src/kernel/tables/entry-text.ts';
 import {

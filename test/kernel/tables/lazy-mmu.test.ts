@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { FIXMAP } from '../../../src/hardware/access.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { FIXMAP } from '../../../src/hardware/translation/access.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { irqEnter, irqExit } from '../../../src/kernel/locking/preempt.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode, setEntry } from '../../../src/kernel/tables/lazy-mmu.ts';

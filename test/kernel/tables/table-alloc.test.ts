@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { FIXMAP } from '../../../src/hardware/access.ts';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
-import { FRAME_TABLE } from '../../../src/hardware/memory.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { FRAME_TABLE } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
+import { FIXMAP } from '../../../src/hardware/translation/access.ts';
 import { entryOffset } from '../../../src/kernel/tables/pagewalk.ts';
 import { tableAllocKernel } from '../../../src/kernel/tables/table-alloc.ts';
 import { vmAreaStart } from '../../../src/kernel/vmalloc/vm-area.ts';

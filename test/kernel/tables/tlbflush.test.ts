@@ -3,16 +3,16 @@ import { describe, expect, test } from 'vitest';
 import { extract } from '../../../src/arch/field.ts';
 import { GRANULES, type Granule } from '../../../src/arch/granule.ts';
 import { encodeRangeOperand, RANGE_OPERAND, VA_OPERAND } from '../../../src/arch/tlbi-operand.ts';
-import { dsb, isb } from '../../../src/hardware/barrier.ts';
-import { granules } from '../../../src/hardware/board.ts';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
-import { cpuModels } from '../../../src/hardware/cpu-models.ts';
-import type { DvmRecord } from '../../../src/hardware/dvm.ts';
-import { load } from '../../../src/hardware/load-store.ts';
-import { announce } from '../../../src/hardware/milestone.ts';
-import { tlbi } from '../../../src/hardware/tlbi.ts';
+import { dsb, isb } from '../../../src/hardware/instruction/barrier.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { announce } from '../../../src/hardware/instruction/milestone.ts';
+import type { DvmRecord } from '../../../src/hardware/tlbi/dvm.ts';
+import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import {
   flushTlbAll,

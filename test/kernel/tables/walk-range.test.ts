@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { EINVAL } from '../../../src/kernel/errno.ts';
 import { rangeSplitToPtes } from '../../../src/kernel/linear-map/split.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { dsb } from '../../../src/hardware/barrier.ts';
-import { granules } from '../../../src/hardware/board.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
+import { dsb } from '../../../src/hardware/instruction/barrier.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import {
   PTE_AF,

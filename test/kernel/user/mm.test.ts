@@ -3,12 +3,12 @@ import { faultCode } from '../../../src/arch/fault.ts';
 import { extract } from '../../../src/arch/field.ts';
 import { TCR_EL1, TTBR_EL1 } from '../../../src/arch/registers.ts';
 import { HITS } from '../../../src/hardware/counters.ts';
-import { load } from '../../../src/hardware/load-store.ts';
-import { REGISTERS } from '../../../src/hardware/system-register.ts';
-import { asidOf, GLOBAL } from '../../../src/hardware/tlb-entry.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { REGISTERS } from '../../../src/hardware/instruction/system-register.ts';
+import { ldtr } from '../../../src/hardware/instruction/unprivileged.ts';
 import { tail } from '../../../src/hardware/trace.ts';
-import { ldtr } from '../../../src/hardware/unprivileged.ts';
-import { dropAllTables } from '../../../src/hardware/walk-cache.ts';
+import { asidOf, GLOBAL } from '../../../src/hardware/translation/tlb-entry.ts';
+import { dropAllTables } from '../../../src/hardware/translation/walk-cache.ts';
 import { setPtes } from '../../../src/kernel/user/contpte.ts';
 import {
   cpuSetReservedTtbr0,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { read } from '../../../src/hardware/memory.ts';
+import { read } from '../../../src/hardware/memory/memory.ts';
 import { virtToPhys } from '../../../src/kernel/address-space.ts';
 import { PTE_AF, PTE_USER, PTE_VALID, PTE_WRITE } from '../../../src/kernel/tables/pgtable-prot.ts';
 import { pteDirty, pteYoung } from '../../../src/kernel/tables/pte.ts';

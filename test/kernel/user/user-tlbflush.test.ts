@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { extract } from '../../../src/arch/field.ts';
 import { RANGE_OPERAND, VA_OPERAND } from '../../../src/arch/tlbi-operand.ts';
-import { granules } from '../../../src/hardware/board.ts';
-import { type DvmRecord, TLBI_BY_ASID } from '../../../src/hardware/dvm.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
 import { nobody } from '../../../src/hardware/observer.ts';
 import type { Op } from '../../../src/hardware/op.ts';
+import { type DvmRecord, TLBI_BY_ASID } from '../../../src/hardware/tlbi/dvm.ts';
 import type { Kernel } from '../../../src/kernel/kernel.ts';
 import { flushTlbMm, flushTlbPage, flushTlbRange, TTL_UNKNOWN } from '../../../src/kernel/user/user-tlbflush.ts';
 import { USER_VA } from '../../../src/scenario/user/user-folio.ts';

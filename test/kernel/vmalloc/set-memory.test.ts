@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { granules } from '../../../src/hardware/board.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import type { KernelConfig, Revision } from '../../../src/kernel/config.ts';
 import { EINVAL, ENOMEM } from '../../../src/kernel/errno.ts';

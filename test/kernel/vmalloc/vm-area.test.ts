@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { defaultBoard } from '../../../src/hardware/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import { allocVmapArea } from '../../../src/kernel/vmalloc/vm-area.ts';
 import { bootAll, interleave } from '../interleaved.ts';

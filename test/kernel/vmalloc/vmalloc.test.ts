@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { formatVa } from '../../../src/arch/address.ts';
 import { contiguousRun } from '../../../src/arch/granule.ts';
-import { granules, vaBitsByGranule } from '../../../src/hardware/board.ts';
-import { boardPresets } from '../../../src/hardware/board-presets.ts';
-import { load } from '../../../src/hardware/load-store.ts';
-import { derivedValue, read } from '../../../src/hardware/memory.ts';
+import { granules, vaBitsByGranule } from '../../../src/hardware/board/board.ts';
+import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { derivedValue, read } from '../../../src/hardware/memory/memory.ts';
 import { addressSpaceOf, imageVa, physToVirt } from '../../../src/kernel/address-space.ts';
 import { failAllocations } from '../../../src/kernel/tables/pgalloc.ts';
 import { PAGE_KERNEL } from '../../../src/kernel/tables/pgtable-prot.ts';

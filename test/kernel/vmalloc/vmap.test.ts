@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { contiguousRun } from '../../../src/arch/granule.ts';
-import { granules } from '../../../src/hardware/board.ts';
-import { allocatedFrames, FRAME_FREE, fillFrame } from '../../../src/hardware/frame.ts';
-import { load } from '../../../src/hardware/load-store.ts';
-import { derivedValue, framePa, POISON_HALF } from '../../../src/hardware/memory.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
+import { load } from '../../../src/hardware/instruction/load-store.ts';
+import { allocatedFrames, FRAME_FREE, fillFrame } from '../../../src/hardware/memory/frame.ts';
+import { derivedValue, framePa, POISON_HALF } from '../../../src/hardware/memory/memory.ts';
 import { virtToPhys } from '../../../src/kernel/address-space.ts';
 import { ENOMEM } from '../../../src/kernel/errno.ts';
 import { failAllocations } from '../../../src/kernel/tables/pgalloc.ts';

@@ -3,8 +3,8 @@ import { type Interleaver, interleaverOf } from '../../../src/explore/interleave
 import { pct, stepsOf } from '../../../src/explore/strategy/pct.ts';
 import { uniform } from '../../../src/explore/strategy/random.ts';
 import { search } from '../../../src/explore/strategy/search.ts';
-import type { Board } from '../../../src/hardware/board.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import type { Board } from '../../../src/hardware/board/board.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
 import { execmem } from '../../../src/scenario/execmem/execmem.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CPU_POWER } from '../../../src/hardware/dvm.ts';
+import { CPU_POWER } from '../../../src/hardware/tlbi/dvm.ts';
 import { hibernate } from '../../../src/scenario/hibernate/hibernate.ts';
 import { hibernateTwins } from '../../../src/scenario/hibernate/hibernate-twins.ts';
 import { expectCaught, expectGood, explorer } from '../explored.ts';

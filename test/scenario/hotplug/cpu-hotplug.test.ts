@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { randomly } from '../../../src/explore/strategy/random.ts';
-import { CPU_POWER } from '../../../src/hardware/dvm.ts';
-import { read } from '../../../src/hardware/memory.ts';
+import { read } from '../../../src/hardware/memory/memory.ts';
+import { CPU_POWER } from '../../../src/hardware/tlbi/dvm.ts';
 import { variablePa } from '../../../src/kernel/kernel.ts';
 import { cpuHotplug, cpuHotplugTwins } from '../../../src/scenario/hotplug/cpu-hotplug.ts';
 import { expectCaught, expectGood, explorer } from '../explored.ts';

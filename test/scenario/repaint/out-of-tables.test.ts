@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { granules } from '../../../src/hardware/board.ts';
-import { allocatedFrames, FRAME_TABLE } from '../../../src/hardware/frame.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
+import { allocatedFrames, FRAME_TABLE } from '../../../src/hardware/memory/frame.ts';
 import { REVISIONS } from '../../../src/kernel/config.ts';
 import { tablesToSplit } from '../../../src/scenario/repaint/out-of-tables.ts';
 import { outOfMemory, repaint } from '../../../src/scenario/repaint/repaint.ts';

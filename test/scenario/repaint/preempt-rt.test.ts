@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { randomly } from '../../../src/explore/strategy/random.ts';
-import { allocatedFrames } from '../../../src/hardware/frame.ts';
+import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
 import { outOfTables } from '../../../src/scenario/repaint/out-of-tables.ts';
 import { preemptRt, preemptRtAllocation } from '../../../src/scenario/repaint/repaint.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';

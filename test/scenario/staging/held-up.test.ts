@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cpuModels } from '../../../src/hardware/cpu-models.ts';
+import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { bootCpuDoesNotWait, heldUpCpu, repaint } from '../../../src/scenario/repaint/repaint.ts';
 import { leastAble } from '../../../src/scenario/staging/least-able.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { randomly } from '../../../src/explore/strategy/random.ts';
-import type { Board } from '../../../src/hardware/board.ts';
+import type { Board } from '../../../src/hardware/board/board.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
 import { asidNotFlushed, asidReuse } from '../../../src/scenario/user/asid-reuse.ts';
 import { contpte, contpteTwins, contpteWithoutBbml2 } from '../../../src/scenario/user/contpte.ts';

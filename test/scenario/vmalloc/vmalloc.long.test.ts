@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { interleaverOf } from '../../../src/explore/interleaver.ts';
 import { bounded } from '../../../src/explore/strategy/bounded.ts';
 import { search } from '../../../src/explore/strategy/search.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
 import { fourBlocks } from '../../../src/scenario/vmalloc/area-ram.ts';

@@ -5,7 +5,7 @@ import { bounded } from '../../../src/explore/strategy/bounded.ts';
 import { pct, stepsOf } from '../../../src/explore/strategy/pct.ts';
 import { uniform } from '../../../src/explore/strategy/random.ts';
 import { type Strategy, search } from '../../../src/explore/strategy/search.ts';
-import { resizeBoard } from '../../../src/hardware/board-resize.ts';
+import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG, type KernelConfig, RELEASED } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';

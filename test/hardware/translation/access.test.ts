@@ -1,0 +1,346 @@
+import { describe, expect, it } from 'vitest';
+import { faultCode } from '../../../src/arch/fault.ts';
+import { RIGHT_EL1_EXECUTE, RIGHT_EL1_READ, RIGHT_EL1_WRITE } from '../../../src/arch/permission.ts';
+import { encodeVaOperand } from '../../../src/arch/tlbi-operand.ts';
+import { physicalAddressBits } from '../../../src/hardware/board/board.ts';
+import {
+  BOTH_SIZES_CACHED,
+  EVICTIONS,
+  FILLS,
+  HITS,
+  MISSES,
+  REDONE,
+  STALE_USES,
+  WALKS,
+} from '../../../src/hardware/counters.ts';
+import type { Cpu } from '../../../src/hardware/cpu.ts';
+import { dsb, isb } from '../../../src/hardware/instruction/barrier.ts';
+import { msr } from '../../../src/hardware/instruction/system-register.ts';
+import { exchange } from '../../../src/hardware/memory/memory.ts';
+import { CPU_HAZARD } from '../../../src/hardware/tlbi/dvm.ts';
+import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
+import {
+  enterHazard,
+  FIXMAP,
+  leaveHazard,
+  refill,
+  speculativeFill,
+  translate,
+  walkAndFill,
+} from '../../../src/hardware/translation/access.ts';
+import { lookup, MISS, SEVERAL } from '../../../src/hardware/translation/tlb.ts';
+import {
+  FLAG_CONTIGUOUS,
+  FLAG_SPECULATIVE,
+  flagsOf,
+  leafPaOf,
+  paOf,
+  sizeOf,
+  tagOf,
+} from '../../../src/hardware/translation/tlb-entry.ts';
+import {
+  entryOf,
+  everyChance,
+  KERNEL,
+  leaf,
+  MIB2,
+  map,
+  newData,
+  newTable,
+  PAGE,
+  run,
+  type SmallMachine,
+  smallMachine,
+  translateBy,
+} from '../small-machine.ts';
+
+const RAM = 0x4020_0000;
+
+describe('a translation', () => {
+  it('is walked for once, and hit from then on', () => {
+    const machine = smallMachine();
+    const cpu = machine.cpus[0]!;
+    map(machine, KERNEL, RAM);
+    for (let i = 0; i < 5; i++) expect(translate(cpu, KERNEL + 8 * i, RIGHT_EL1_READ)).toBe(RAM + 8 * i);
+    expect([cpu.counts[WALKS], cpu.counts[FILLS], cpu.counts[MISSES], cpu.counts[HITS]]).toEqual([1, 1, 1, 4]);
+  });
+
+  it.each([1, 2, 3] as const)('at level %i ends where the leaf says', (level) => {
+    const machine = smallMachine();
+    map(machine, KERNEL + 2 ** 30, 2 ** 30, level);
+    const offset = 2 ** (12 + 9 * (3 - level)) - 8;
+    expect(translate(machine.cpus[0]!, KERNEL + 2 ** 30 + offset, RIGHT_EL1_READ)).toBe(2 ** 30 + offset);
+  });
+
+  it('of fixmap addresses is a subtraction, cached nowhere, with translation off too', () => {
+    const cpu = smallMachine().cpus[0]!;
+    expect(translate(cpu, FIXMAP + RAM, RIGHT_EL1_WRITE)).toBe(RAM);
+    cpu.mmuOn = false;
+    expect(translate(cpu, FIXMAP + RAM, RIGHT_EL1_WRITE)).toBe(RAM);
+    expect(translate(cpu, RAM, RIGHT_EL1_WRITE)).toBe(RAM);
+    expect(translate(cpu, KERNEL, RIGHT_EL1_READ)).toBe(-faultCode('addrsize', 0));
+    expect(cpu.counts[WALKS]).toBe(0);
+  });
+
+  it('of addresses past the physical ones is an address size fault with translation off', () => {
+    const cpu = smallMachine().cpus[0]!;
+    cpu.mmuOn = false;
+    const end = 2 ** physicalAddressBits(cpu.model);
+    expect(translate(cpu, end - 8, RIGHT_EL1_READ)).toBe(end - 8);
+    for (const va of [end, KERNEL]) expect(translate(cpu, va, RIGHT_EL1_READ)).toBe(-faultCode('addrsize', 0));
+  });
+
+  it('evicts what chance names when its set is full', () => {
+    for (const evict of [0, 3]) {
+      const machine = smallMachine({ chances: { evict } });
+      const cpu = machine.cpus[0]!;
+      const pages = [0, 16, 32, 48, 64].map((page) => KERNEL + page * PAGE);
+      for (const [i, va] of pages.entries()) map(machine, va, RAM + i * PAGE);
+      for (const va of pages) translate(cpu, va, RIGHT_EL1_READ);
+      expect(pages.map((va) => lookup(cpu.tlb, va, 0) !== MISS)).toEqual(
+        [0, 1, 2, 3].map((i) => i !== evict).concat(true),
+      );
+      expect(cpu.counts[EVICTIONS]).toBe(1);
+    }
+  });
+
+  it('after a miss makes the same entry whether the caller had looked or not', () => {
+    const entries = [walkAndFill, refill].map((fill) => {
+      const machine = smallMachine();
+      const cpu = machine.cpus[0]!;
+      map(machine, KERNEL, RAM);
+      const way = fill(cpu, cpu.regime1!, KERNEL, 0);
+      return [way, tagOf(cpu.tlb, way), paOf(cpu.tlb, way), leafPaOf(cpu.tlb, way)];
+    });
+    expect(entries[0]).toEqual(entries[1]);
+  });
+});
+
+describe('what is cached', () => {
+  const fault = (kind: 'translation' | 'accessflag' | 'permission', level: number): number => -faultCode(kind, level);
+
+  it('an invalid entry never is: the next access walks again', () => {
+    const machine = smallMachine();
+    const cpu = machine.cpus[0]!;
+    const entry = entryOf(machine.memory, machine.root, KERNEL, 3);
+    expect(translate(cpu, KERNEL, RIGHT_EL1_READ)).toBe(fault('translation', 3));
+    expect([cpu.counts[FILLS], cpu.tlb.sizeCount]).toEqual([0, 0]);
+    exchange(machine.memory, entry, leaf(RAM, 3));
+    expect(translate(cpu, KERNEL, RIGHT_EL1_READ)).toBe(RAM);
+  });
+
+  it('nor is one whose access flag is clear', () => {
+    const machine = smallMachine();
+    const cpu = machine.cpus[0]!;
+    const entry = map(machine, KERNEL, RAM, 3, { AF: 0 });
+    expect(translate(cpu, KERNEL, RIGHT_EL1_READ)).toBe(fault('accessflag', 3));
+    expect(cpu.tlb.sizeCount).toBe(0);
+    exchange(machine.memory, entry, leaf(RAM, 3));
+    expect(translate(cpu, KERNEL, RIGHT_EL1_READ)).toBe(RAM);
+  });
+
+  it('one that refuses the access may be, and refuses until a TLBI though the table now allows', () => {
+    const machine = smallMachine();
+    const cpu = machine.cpus[0]!;
+    const entry = map(machine, KERNEL, RAM, 3, { AP: 2 });
+    expect(translate(cpu, KERNEL, RIGHT_EL1_WRITE)).toBe(fault('permission', 3));
+    expect(lookup(cpu.tlb, KERNEL, 0)).not.toBe(MISS);
+    exchange(machine.memory, entry, leaf(RAM, 3));
+    expect(translate(cpu, KERNEL, RIGHT_EL1_WRITE)).toBe(fault('permission', 3));
+    expect(translate(cpu, KERNEL, RIGHT_EL1_READ)).toBe(RAM);
+    expect(translate(cpu, KERNEL, RIGHT_EL1_EXECUTE)).toBe(fault('permission', 3));
+    run(tlbi(cpu, 'vaale1is', encodeVaOperand(KERNEL)));
+    run(dsb(cpu, 'ish'));
+    expect(translate(cpu, KERNEL, RIGHT_EL1_WRITE)).toBe(RAM);
+  });
+
+  it('a contiguous run may be, whole or a single page of it, from any member', () => {
+    const sizes = everyChance((choose) => {
+      const machine = smallMachine({ choose });
+      const cpu = machine.cpus[0]!;
+      for (let page = 0; page < 16; page++) map(machine, KERNEL + page * PAGE, RAM + page * PAGE, 3, { Contiguous: 1 });
+      const way = walkAndFill(cpu, cpu.regime1!, KERNEL + 7 * PAGE, 0);
+      expect(flagsOf(cpu.tlb, way) & FLAG_CONTIGUOUS).toBe(FLAG_CONTIGUOUS);
+      expect(translate(cpu, KERNEL + 7 * PAGE + 8, RIGHT_EL1_READ)).toBe(RAM + 7 * PAGE + 8);
+      return sizeOf(cpu.tlb, way);
+    });
+    expect(sizes).toEqual(new Set([PAGE, 16 * PAGE]));
+  });
+
+  it('an entry with nG belongs to the ASID of the walk', () => {
+    const machine = smallMachine();
+    const cpu = machine.cpus[0]!;
+    translateBy(cpu, machine.root, newTable(machine.memory), 5);
+    map(machine, KERNEL, RAM, 3, { nG: 1 });
+    translate(cpu, KERNEL, RIGHT_EL1_READ);
+    expect([5, 6].map((asid) => lookup(cpu.tlb, KERNEL, asid) === MISS)).toEqual([false, true]);
+  });
+});
+
+describe('a write to TTBR1_EL1', () => {
+  /** What an access finds after the write, with another page at the same address under each root. */
+  function seen(synchronise: boolean): Set<number> {
+    return everyChance((choose) => {
+      const machine = smallMachine({ choose });
+      const cpu = machine.cpus[0]!;
+      map(machine, KERNEL, RAM);
+      const root = newTable(machine.memory);
+      map({ memory: machine.memory, root }, KERNEL, RAM + PAGE);
+      run(msr(cpu, 'TTBR1_EL1', BigInt(root)));
+      if (synchronise) run(isb(cpu));
+      return translate(cpu, KERNEL, RIGHT_EL1_READ);
+    });
+  }
+
+  it('may take effect before the ISB, or not', () => {
+    expect(seen(false)).toEqual(new Set([RAM, RAM + PAGE]));
+  });
+
+  it('has taken effect after it', () => {
+    expect(seen(true)).toEqual(new Set([RAM + PAGE]));
+  });
+
+  it('does not turn translation on: SCTLR_EL1 and an ISB do', () => {
+    const machine = smallMachine();
+    const cpu = machine.cpus[0]!;
+    const registers = cpu.sysregs;
+    cpu.mmuOn = false;
+    cpu.sysregs = { ...registers, SCTLR_EL1: 0n };
+    run(msr(cpu, 'TTBR1_EL1', registers.TTBR1_EL1));
+    run(isb(cpu));
+    expect(cpu.mmuOn).toBe(false);
+    run(msr(cpu, 'SCTLR_EL1', registers.SCTLR_EL1));
+    expect(cpu.mmuOn).toBe(false);
+    run(isb(cpu));
+    expect(cpu.mmuOn).toBe(true);
+  });
+});
+
+describe('a TLBI on its way', () => {
+  /** `b` has cached a page that `a` has then replaced and invalidated; `b` is slow to hear of it. */
+  function underWay(): { a: Cpu; b: Cpu } {
+    const machine = smallMachine({ chances: { deliver: 1 } });
+    const [a, b] = machine.cpus as [Cpu, Cpu];
+    const entry = map(machine, KERNEL, RAM);
+    translate(b, KERNEL, RIGHT_EL1_READ);
+    exchange(machine.memory, entry, leaf(RAM + PAGE, 3));
+    run(tlbi(a, 'vaale1is', encodeVaOperand(KERNEL)));
+    return { a, b };
+  }
+
+  it('lets a stale translation be used until it completes, and that is counted', () => {
+    const { b } = underWay();
+    expect(translate(b, KERNEL, RIGHT_EL1_READ)).toBe(RAM);
+    expect(b.counts[STALE_USES]).toBe(1);
+  });
+
+  it('lets none be used after that', () => {
+    const { a, b } = underWay();
+    run(dsb(a, 'ish'));
+    expect(translate(b, KERNEL, RIGHT_EL1_READ)).toBe(RAM + PAGE);
+    expect(b.counts[STALE_USES]).toBe(0);
+  });
+
+  it('that does not concern the entry makes no use stale', () => {
+    const { a, b } = underWay();
+    run(dsb(a, 'ish'));
+    translate(b, KERNEL, RIGHT_EL1_READ);
+    run(tlbi(a, 'vaale1is', encodeVaOperand(KERNEL + PAGE)));
+    expect(translate(b, KERNEL, RIGHT_EL1_READ)).toBe(RAM + PAGE);
+    expect(b.counts[STALE_USES]).toBe(0);
+  });
+});
+
+/** `b` walks into a run of pages; while it chooses how much of it to cache, `meanwhile` happens. */
+function overtakenWalk(meanwhile: (machine: SmallMachine) => void): { machine: SmallMachine; b: Cpu } {
+  let armed = true;
+  const machine: SmallMachine = smallMachine({
+    chances: {
+      speculate: () => {
+        if (armed) {
+          armed = false;
+          meanwhile(machine);
+        }
+        return 3;
+      },
+    },
+  });
+  map(machine, KERNEL, RAM, 3, { Contiguous: 1 });
+  return { machine, b: machine.cpus[1]! };
+}
+
+describe('an access that a completion overtakes', () => {
+  const replace =
+    (complete: boolean) =>
+    (machine: SmallMachine): void => {
+      exchange(machine.memory, entryOf(machine.memory, machine.root, KERNEL, 3), leaf(RAM + PAGE, 3));
+      run(tlbi(machine.cpus[0]!, 'vaale1is', encodeVaOperand(KERNEL)));
+      if (complete) run(dsb(machine.cpus[0]!, 'ish'));
+    };
+
+  it('is done again, so that it counts as after the TLBI', () => {
+    const { b } = overtakenWalk(replace(true));
+    expect(translate(b, KERNEL, RIGHT_EL1_READ)).toBe(RAM + PAGE);
+    expect(b.counts[REDONE]).toBe(1);
+  });
+
+  it('would keep the old translation without the second look', () => {
+    const { b } = overtakenWalk(replace(true));
+    expect(paOf(b.tlb, walkAndFill(b, b.regime1!, KERNEL, 0))).toBe(RAM);
+  });
+
+  it('is not done again when the TLBI has only been issued', () => {
+    const { b } = overtakenWalk(replace(false));
+    expect(translate(b, KERNEL, RIGHT_EL1_READ)).toBe(RAM);
+    expect(b.counts[REDONE]).toBe(0);
+  });
+
+  it('and was nobody’s but a prefetcher’s leaves nothing behind', () => {
+    const { b } = overtakenWalk(replace(true));
+    speculativeFill(b, KERNEL);
+    expect(lookup(b.tlb, KERNEL, 0)).toBe(MISS);
+  });
+
+  it('cannot enter a hazard: it must translate anew', () => {
+    const { cpus } = smallMachine();
+    const [a, b] = cpus as [Cpu, Cpu];
+    expect(enterHazard(b)).toBe(true);
+    expect(b.words[CPU_HAZARD]! & 1).toBe(1);
+    leaveHazard(b);
+    run(tlbi(a, 'vmalle1is'));
+    run(dsb(a, 'ish'));
+    expect(enterHazard(b)).toBe(false);
+    expect(b.words[CPU_HAZARD]! & 1).toBe(0);
+    expect(enterHazard(b)).toBe(true);
+  });
+});
+
+describe('a speculative walk', () => {
+  it('caches what it finds beside what is there, and marks it', () => {
+    const machine = smallMachine();
+    const cpu = machine.cpus[0]!;
+    map(machine, KERNEL, RAM, 2);
+    translate(cpu, KERNEL, RIGHT_EL1_READ);
+    exchange(machine.memory, entryOf(machine.memory, machine.root, KERNEL, 2), 0n);
+    map(machine, KERNEL, RAM);
+    cpu.walkCache.tag.fill(Number.NaN);
+    speculativeFill(cpu, KERNEL);
+    expect(lookup(cpu.tlb, KERNEL, 0)).toBe(SEVERAL);
+    expect(lookup(cpu.tlb, KERNEL + MIB2 - PAGE, 0)).toBeGreaterThanOrEqual(0);
+    expect(cpu.counts[BOTH_SIZES_CACHED]).toBe(1);
+    const flags = [...cpu.tlb.matched.subarray(0, 2)].map((way) => flagsOf(cpu.tlb, way) & FLAG_SPECULATIVE);
+    expect(flags.sort()).toEqual([0, FLAG_SPECULATIVE]);
+  });
+
+  it('caches nothing where nothing is valid, and takes no fault', () => {
+    const faults: number[] = [];
+    const machine = smallMachine({ observer: { faultTaken: (_cpu, va) => faults.push(va) } });
+    const cpu = machine.cpus[0]!;
+    speculativeFill(cpu, KERNEL);
+    speculativeFill(cpu, 2 ** 40);
+    cpu.mmuOn = false;
+    map(machine, KERNEL, RAM);
+    speculativeFill(cpu, KERNEL);
+    expect([cpu.tlb.sizeCount, faults.length, newData(machine.memory, 0n) > 0]).toEqual([0, 0, true]);
+  });
+});
