@@ -6,7 +6,7 @@ import { type Interleaver, interleaverOf } from '../../src/explore/interleaver.t
 import { uniform } from '../../src/explore/strategy/random.ts';
 import { search } from '../../src/explore/strategy/search.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { briefWork } from '../../src/scenario/brief-work.ts';
 import { repaint } from '../../src/scenario/repaint/repaint.ts';
@@ -26,11 +26,10 @@ export function exploreRepaint(runs: number): { points: number; schedules: numbe
 }
 
 function fourCpus(): Interleaver {
-  const resized = resizeBoard(boardPresets.get('one-block')!, { cpus: 4 });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
-  const cpus = chartBoard(resized.board, DEFAULT_CONFIG.revision);
+  const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: 4 });
+  const cpus = chartBoard(resized, DEFAULT_CONFIG.revision);
   return interleaverOf({
-    board: resized.board,
+    board: resized,
     scenario: repaint,
     kernel: DEFAULT_CONFIG,
     work: briefWork,

@@ -1,6 +1,6 @@
 import { type Board, MiB } from '../../src/hardware/board/board.ts';
 import { boardPresets, cramped } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 
 /** Boards that the explorer likes: a schedule of theirs fits on a screen. */
@@ -16,9 +16,7 @@ export function exploredBoard(scenario: Scenario): Board {
   if (typeof scenario.board !== 'string') return scenario.board;
   const own = boardPresets.get(scenario.board)!;
   if (own.lateCpus.length > 0) return smallOf(own);
-  const resized = resizeBoard(oneBlock, { cpus: FEW_CPUS });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
-  return resized.board;
+  return resizedBoard(oneBlock, { cpus: FEW_CPUS });
 }
 
 /**
@@ -28,7 +26,7 @@ export function exploredBoard(scenario: Scenario): Board {
 export function smallOf(board: Board): Board {
   if (board.granule !== '4K') throw new RangeError(`${board.name} has the ${board.granule} granule, not 4K`);
   const { base } = oneBlock.memory[0]!;
-  const few = resizeBoard(
+  return resizedBoard(
     {
       ...oneBlock,
       name: `small ${board.name}`,
@@ -39,6 +37,4 @@ export function smallOf(board: Board): Board {
     },
     { cpus: Math.min(board.cpus.length, FEW_CPUS) },
   );
-  if (!few.ok) throw new RangeError(few.problems.join('; '));
-  return few.board;
 }

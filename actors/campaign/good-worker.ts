@@ -1,7 +1,7 @@
 import { bounded } from '../../src/explore/strategy/bounded.ts';
 import { uniform } from '../../src/explore/strategy/random.ts';
 import { search } from '../../src/explore/strategy/search.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { scenarioNamed } from '../../src/scenario/catalogue.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
@@ -57,11 +57,9 @@ function complain(name: string, message: string | undefined): void {
 /** On the board that the explorer takes, or as much of it as has `cpus` CPUs. */
 export function goodPlan(scenario: Scenario, cpus?: number): ExplorationPlan {
   const board = exploredBoard(scenario);
-  const resized = cpus === undefined ? undefined : resizeBoard(board, { cpus });
-  if (resized?.ok === false) throw new Error(resized.problems.join('; '));
   return {
     reference: { name: scenario.name },
-    board: resized?.ok ? resized.board : board,
+    board: resizedBoard(board, { cpus }),
     kernel: { ...DEFAULT_CONFIG, ...scenario.kernel },
     from: 'brought-up',
     mostPoints: MOST_POINTS,

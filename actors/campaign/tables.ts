@@ -1,6 +1,6 @@
 import { search } from '../../src/explore/strategy/search.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { bugs } from '../../src/scenario/bugs.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
@@ -22,11 +22,10 @@ const MOST_SCHEDULES = 10_000;
 const OPTIONS: Omit<StrategyOptions, 'seed'> = { depth: 3, preemptions: 2, acts: 1, chances: 0 };
 
 function planOf(scenario: Scenario, cpus: number): ExplorationPlan {
-  const resized = resizeBoard(boardPresets.get('one-block')!, { cpus });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
+  const resized = resizedBoard(boardPresets.get('one-block')!, { cpus });
   return {
     reference: { name: scenario.name },
-    board: resized.board,
+    board: resized,
     kernel: { ...DEFAULT_CONFIG, ...scenario.kernel },
     from: 'brought-up',
     mostPoints: 10_000,

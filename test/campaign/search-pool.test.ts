@@ -5,7 +5,7 @@ import { type SearchRequest, type SearchResult, searchOnPool } from '../../actor
 import { librarySource } from '../../actors/thread/scenario-loader.ts';
 import type { Board } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { folderWith } from '../cli/command.ts';
 
@@ -40,9 +40,7 @@ export default defineScenario({ name: 'spins', summary: 'never comes to a point'
 });
 
 function small(): Board {
-  const resized = resizeBoard(boardPresets.get('one-block')!, { cpus: 2 });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
-  return resized.board;
+  return resizedBoard(boardPresets.get('one-block')!, { cpus: 2 });
 }
 
 function planOf(name: string): ExplorationPlan {

@@ -5,7 +5,7 @@ import { linearMap } from '../../src/check/map/linear-map.ts';
 import type { Violation } from '../../src/check/violation.ts';
 import { granules } from '../../src/hardware/board/board.ts';
 import { defaultBoard } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { allocateFrame, FRAME_TABLE, freeFrame } from '../../src/hardware/memory/frame.ts';
 import { read, wordOf } from '../../src/hardware/memory/memory.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
@@ -25,13 +25,12 @@ import { type Booted, bootCpu, complete } from '../kernel/boot-cpu.ts';
 /** What is looked at when a machine has come to rest, on a real linear map that is then edited by hand. */
 
 function atRest(granule: (typeof granules)[number] = '4K'): Booted & { judge(): Violation[] } {
-  const result = resizeBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 30, granule });
-  if (!result.ok) throw new Error(result.problems.join());
-  const booted = bootCpu(result.board);
+  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 30, granule });
+  const booted = bootCpu(resized);
   const { memory, cpu, k } = booted;
   complete(markLinearTextAliasRo(cpu, k));
   memory.words[wordOf(memory, variablePa(k, 'system_state'))] = 1n;
-  const machine = { board: result.board, layout: cpu.layout, memory };
+  const machine = { board: resized, layout: cpu.layout, memory };
   return {
     ...booted,
     judge: () => [linearMap, contiguous, leak].flatMap((property) => property.atRest!(machine, k)),

@@ -8,7 +8,7 @@ import type { Decide } from '../../src/explore/decide.ts';
 import { type Exploration, type Interleaver, interleaverOf } from '../../src/explore/interleaver.ts';
 import type { Board } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { briefWork } from '../../src/scenario/brief-work.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
@@ -27,9 +27,7 @@ export interface CoveredOptions {
 }
 
 export function oneBlock(cpus: number): Board {
-  const resized = resizeBoard(boardPresets.get('one-block')!, { cpus });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
-  return resized.board;
+  return resizedBoard(boardPresets.get('one-block')!, { cpus });
 }
 
 export function covered(scenario: Scenario, options: CoveredOptions = {}): Covered {

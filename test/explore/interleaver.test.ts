@@ -10,7 +10,7 @@ import { Diverged, replaying, TAME } from '../../src/explore/replay.ts';
 import { randomly } from '../../src/explore/strategy/random.ts';
 import type { Board } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { dsb } from '../../src/hardware/instruction/barrier.ts';
 import { store } from '../../src/hardware/instruction/load-store.ts';
@@ -28,9 +28,7 @@ import type { Scenario } from '../../src/scenario/scenario.ts';
 const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1);
 
 function small(cpus: number): Board {
-  const resized = resizeBoard(boardPresets.get('one-block')!, { cpus });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
-  return resized.board;
+  return resizedBoard(boardPresets.get('one-block')!, { cpus });
 }
 
 function chartsOf(board: Board): BoardCharts {

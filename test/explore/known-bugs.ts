@@ -2,7 +2,7 @@ import { atRest, type Property } from '../../src/check/violation.ts';
 import type { Exploration } from '../../src/explore/interleaver.ts';
 import type { Board } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { dsb } from '../../src/hardware/instruction/barrier.ts';
 import { halt } from '../../src/hardware/instruction/exception.ts';
@@ -18,9 +18,7 @@ import { defineScenario, type Program, type Scenario } from '../../src/scenario/
 /** Bugs whose smallest failing run is known, on the board that the explorer searches. */
 
 export function oneBlock(cpus: number): Board {
-  const resized = resizeBoard(boardPresets.get('one-block')!, { cpus });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
-  return resized.board;
+  return resizedBoard(boardPresets.get('one-block')!, { cpus });
 }
 
 export function explorationOf(scenario: Scenario, cpus = 4): Exploration {

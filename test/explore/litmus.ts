@@ -4,7 +4,7 @@ import { type Bounds, exhaustive, NO_BOUNDS } from '../../src/explore/strategy/e
 import { search } from '../../src/explore/strategy/search.ts';
 import type { Exhaustive } from '../../src/explore/strategy/tree-search.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { dsb } from '../../src/hardware/instruction/barrier.ts';
 import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/instruction/load-store.ts';
@@ -38,8 +38,7 @@ export function entry(k: Kernel, which: number): number {
 }
 
 export function litmus(programs: readonly Litmus[]): { interleaver: Interleaver; outcome: () => string } {
-  const resized = resizeBoard(boardPresets.get('one-block')!, { cpus: Math.max(2, programs.length) });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
+  const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: Math.max(2, programs.length) });
   const registers: number[][] = programs.map(() => []);
   const bare = (id: number): Program =>
     function* (cpu, k) {
@@ -48,7 +47,7 @@ export function litmus(programs: readonly Litmus[]): { interleaver: Interleaver;
     };
   const scenario = { name: 'litmus', summary: 'a small program', board: 'one-block', expect: 'good' };
   const interleaver = interleaverOf({
-    board: { ...resized.board, cpus: resized.board.cpus.slice(0, programs.length) },
+    board: { ...resized, cpus: resized.cpus.slice(0, programs.length) },
     scenario,
     kernel: DEFAULT_CONFIG,
     work: briefWork,

@@ -3,7 +3,7 @@ import { explorerOf } from '../../actors/campaign/exploration.ts';
 import { uniform } from '../../src/explore/strategy/random.ts';
 import { search } from '../../src/explore/strategy/search.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { heldUpCpu, repaint } from '../../src/scenario/repaint/repaint.ts';
 
@@ -12,13 +12,12 @@ const MILLION = 1_000_000;
 it.each([repaint, heldUpCpu])(
   '$name is good on four CPUs in a million random schedules, most of them dangerous',
   (scenario) => {
-    const resized = resizeBoard(boardPresets.get('one-block')!, { cpus: 4 });
-    if (!resized.ok) throw new Error(resized.problems.join('; '));
+    const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: 4 });
     const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel };
     const reference = { name: scenario.name };
     const plan = {
       reference,
-      board: resized.board,
+      board: resized,
       kernel,
       from: 'brought-up',
       mostPoints: 10_000,

@@ -3,7 +3,7 @@ import { entryIndex, GRANULE_4K, type Level } from '../../src/arch/granule.ts';
 import { encodeVaOperand } from '../../src/arch/tlbi-operand.ts';
 import type { Board } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { type Barrier, dsb } from '../../src/hardware/instruction/barrier.ts';
 import { compareAndSwap, load, loadAdd, store } from '../../src/hardware/instruction/load-store.ts';
@@ -52,9 +52,7 @@ export function isMapped(program: SmallProgram): boolean {
 
 /** A board with as many CPUs and little else; a third buffered store makes another one leave. */
 export function boardOf(cpus: number): Board {
-  const resized = resizeBoard(boardPresets.get('one-block')!, { cpus });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
-  const { board } = resized;
+  const board = resizedBoard(boardPresets.get('one-block')!, { cpus });
   return { ...board, cpus: board.cpus.map((cpu) => ({ ...cpu, storeBuffer: { entries: 2 } })) };
 }
 

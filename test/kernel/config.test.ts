@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { allocatedFrames } from '../../src/hardware/memory/frame.ts';
 import {
   canSetDirectMap,
@@ -37,10 +37,9 @@ describe('the pool of page tables holds a map of nothing but pages', () => {
   test.each([...boardPresets.keys()])('%s', (name) => {
     const preset = boardPresets.get(name)!;
     const memoryBytes = name === 'two-bank' ? 2 ** 31 + 2 ** 28 : 2 ** 30;
-    const result = resizeBoard(preset, { cpus: 1, memoryBytes });
-    if (!result.ok) throw new Error(result.problems.join());
-    const { memory, cpu, k } = bootCpu(result.board);
+    const resized = resizedBoard(preset, { cpus: 1, memoryBytes });
+    const { memory, cpu, k } = bootCpu(resized);
     expect(complete(rangeSplitToPtes(cpu, k, k.space.pageOffset, k.space.pageEnd, 'kernel'))).toBe(0);
-    expect(allocatedFrames(memory).now).toBeLessThanOrEqual(tablePagesNeeded(result.board));
+    expect(allocatedFrames(memory).now).toBeLessThanOrEqual(tablePagesNeeded(resized));
   });
 });

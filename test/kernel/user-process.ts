@@ -1,6 +1,6 @@
 import type { Granule } from '../../src/hardware/board/board.ts';
 import { defaultBoard } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { cpuModels } from '../../src/hardware/board/cpu-models.ts';
 import { read, wordOf } from '../../src/hardware/memory/memory.ts';
 import { virtToPhys } from '../../src/kernel/address-space.ts';
@@ -34,10 +34,9 @@ export interface ProcessOptions {
 
 export function startProcess({ granule = '4K', able = true, ...features }: ProcessOptions = {}): Process {
   const model = cpuModels[able ? 'cortex-x4-r0p3' : 'cortex-a520'];
-  const result = resizeBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule });
-  if (!result.ok) throw new Error(result.problems.join());
+  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule });
   const cpus = [{ ...model, features: { ...model.features, ...features } }];
-  const booted = bootCpu({ ...result.board, cpus });
+  const booted = bootCpu({ ...resized, cpus });
   const { cpu, k, memory } = booted;
   complete(finaliseSystemCapabilities(cpu, k));
   const mm = complete(mmAlloc(cpu, k));

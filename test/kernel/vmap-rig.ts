@@ -1,7 +1,7 @@
 import { type Granule, levelBytes } from '../../src/arch/granule.ts';
 import type { Granule as GranuleName } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { DSBS, ISBS, TLBIS } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import { read } from '../../src/hardware/memory/memory.ts';
@@ -30,9 +30,8 @@ export function vmapRig(
   config: Partial<KernelConfig> = {},
   board = 'symmetric-8',
 ): VmapRig {
-  const result = resizeBoard(boardPresets.get(board)!, { cpus: 1, memoryBytes: 4 * 2 ** 30, granule });
-  if (!result.ok) throw new Error(result.problems.join());
-  const booted = bootCpu(result.board, config);
+  const resized = resizedBoard(boardPresets.get(board)!, { cpus: 1, memoryBytes: 4 * 2 ** 30, granule });
+  const booted = bootCpu(resized, config);
   complete(finaliseSystemCapabilities(booted.cpu, booted.k));
   const { space } = booted.k;
   return {

@@ -4,7 +4,7 @@ import { type CpuEvent, type CpuInput, cpuMachine, type MarkEvent, standing } fr
 import { statePath } from '../../machines/state-path.ts';
 import type { Board } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { seededChooser } from '../../src/hardware/chooser.ts';
 import { FAULTS } from '../../src/hardware/counters.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
@@ -44,9 +44,7 @@ const ROUNDS = 20_000;
 
 /** A preset with little memory. */
 export function smallBoard(name: string, cpus?: number): Board {
-  const result = resizeBoard(boardPresets.get(name)!, { memoryBytes: 2 ** 30, cpus });
-  if (!result.ok) throw new Error(result.problems.join('; '));
-  return result.board;
+  return resizedBoard(boardPresets.get(name)!, { memoryBytes: 2 ** 30, cpus });
 }
 
 export function bootInTurns(board: Board, change: (good: KernelText) => KernelText = (good) => good): CooperativeBoot {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { RIGHT_EL1_READ, RIGHT_EL1_WRITE } from '../../src/arch/permission.ts';
 import { type Board, granules } from '../../src/hardware/board/board.ts';
 import { boardPresets, defaultBoard } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { LEAVES_CHECKED } from '../../src/hardware/counters.ts';
 import { wordOf } from '../../src/hardware/memory/memory.ts';
 import { createMachine } from '../../src/hardware/system.ts';
@@ -62,22 +62,21 @@ describe('the pieces of the check', () => {
 });
 
 describe.each(granules)('the check itself, %s granule', (granule) => {
-  const result = resizeBoard(defaultBoard, { cpus: 2, memoryBytes: 2 ** 28, granule });
-  if (!result.ok) throw new Error(result.problems.join());
+  const resized = resizedBoard(defaultBoard, { cpus: 2, memoryBytes: 2 ** 28, granule });
 
   test('reads every page once and finds nothing on a map that is as it should be', () => {
-    const { cpus, kernels, violations } = bootAll(result.board);
+    const { cpus, kernels, violations } = bootAll(resized);
     runToEnd(checkLinearMap(cpus[1]!, kernels[1]!));
     expect(violations).toEqual([]);
     expect(cpus[1]!.counts[LEAVES_CHECKED]).toBe(2 ** 28 / kernels[1]!.space.granule.pageBytes);
   });
 
   test('finds pages that go elsewhere', () => {
-    const { cpus, kernels, violations, machine } = bootAll(result.board);
+    const { cpus, kernels, violations, machine } = bootAll(resized);
     const { space, symbols } = kernels[1]!;
     const { words } = machine.memory;
     // Many pages: one odd member of a contiguous run may never be looked at.
-    const from = physToVirt(space, result.board.memory[0]!.base + 2 ** 26);
+    const from = physToVirt(space, resized.memory[0]!.base + 2 ** 26);
     const leaves = new Set<number>();
     for (let va = from; va < from + 2 ** 26; va += space.granule.pageBytes) {
       let table = symbols.swapperPgDir;

@@ -5,7 +5,7 @@ import { pct, stepsOf } from '../../src/explore/strategy/pct.ts';
 import { uniform } from '../../src/explore/strategy/random.ts';
 import { search } from '../../src/explore/strategy/search.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { briefWork } from '../../src/scenario/brief-work.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
@@ -13,10 +13,9 @@ import type { Scenario } from '../../src/scenario/scenario.ts';
 /** Scenarios in all orders that a strategy thinks of: on the board of their own, or on one block. */
 export function explorer(scenario: Scenario, cpus?: number): Interleaver {
   const own = typeof scenario.board === 'string' ? boardPresets.get('one-block')! : scenario.board;
-  const resized = resizeBoard(own, { cpus });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
+  const resized = resizedBoard(own, { cpus });
   const exploration: Exploration = {
-    board: resized.board,
+    board: resized,
     scenario,
     kernel: { ...DEFAULT_CONFIG, ...scenario.kernel },
     work: briefWork,

@@ -1,6 +1,6 @@
 import type { Board } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { type BoardSize, resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { type BoardSize, resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { finaliseSystemCapabilities } from '../../src/kernel/boot/cpufeature.ts';
 import { multiCpuStop, takeStopWork } from '../../src/kernel/boot/stop-machine.ts';
 import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../../src/kernel/repaint/repaint.ts';
@@ -8,9 +8,7 @@ import { type Scenario, textOf } from '../../src/scenario/scenario.ts';
 import { bootAll, type Interleaved, interleave, runToEnd } from '../kernel/interleaved.ts';
 
 export function sized(name: string, size: BoardSize): Board {
-  const result = resizeBoard(boardPresets.get(name)!, size);
-  if (!result.ok) throw new Error(result.problems.join());
-  return result.board;
+  return resizedBoard(boardPresets.get(name)!, size);
 }
 
 /** Boot and repaint in one thread, in an order that the seed decides. `died`: why a CPU never ran again; empty if none did. */

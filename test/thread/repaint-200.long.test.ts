@@ -3,22 +3,21 @@ import { runBoard } from '../../actors/thread/board-run.ts';
 import { openRack } from '../../actors/thread/rack.ts';
 import { MiB } from '../../src/hardware/board/board.ts';
 import { defaultBoard } from '../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { repaint } from '../../src/scenario/repaint/repaint.ts';
 
 const ROUNDS = 200;
 
 test(`the good repaint passes ${ROUNDS} times in a row with different seeds, and it was dangerous`, async () => {
-  const board = resizeBoard(defaultBoard, { memoryBytes: 256 * MiB });
-  if (!board.ok) throw new Error(board.problems.join('; '));
+  const board = resizedBoard(defaultBoard, { memoryBytes: 256 * MiB });
   const rack = await openRack();
   let bothSizes = 0;
   let staleUses = 0;
   try {
     for (let seed = 1; seed <= ROUNDS; seed++) {
       const outcome = await runBoard(rack, {
-        board: board.board,
+        board: board,
         scenario: repaint,
         reference: { name: repaint.name },
         kernel: DEFAULT_CONFIG,

@@ -3,7 +3,7 @@ import { type RunOutcome, type RunRequest, runBoard } from '../../actors/thread/
 import { openRack, type Rack } from '../../actors/thread/rack.ts';
 import type { Board } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { type BoardSize, resizeBoard } from '../../src/hardware/board/board-resize.ts';
+import { type BoardSize, resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG, type KernelConfig } from '../../src/kernel/config.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 
@@ -14,9 +14,7 @@ const SMALL: BoardSize = { cpus: 4, memoryBytes: 256 * 2 ** 20 };
 /** A board by its name, or one that a scenario brings along, in a small size. */
 export function smallBoard(board: string | Board, size: BoardSize = {}): Board {
   const whole = typeof board === 'string' ? boardPresets.get(board)! : board;
-  const result = resizeBoard(whole, { ...SMALL, ...size });
-  if (!result.ok) throw new Error(result.problems.join('; '));
-  return result.board;
+  return resizedBoard(whole, { ...SMALL, ...size });
 }
 
 export interface SmallRun {

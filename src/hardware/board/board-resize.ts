@@ -36,6 +36,13 @@ export function resizeBoard(board: Board, size: BoardSize): BoardResult {
   });
 }
 
+/** The board in another size that it is known to have. @throws RangeError with what is wrong, where it has not. */
+export function resizedBoard(board: Board, size: BoardSize): Board {
+  const resized = resizeBoard(board, size);
+  if (!resized.ok) throw new RangeError(resized.problems.join('; '));
+  return resized.board;
+}
+
 /** The wish if the granule has it, else 48, which every granule has. An unknown granule is left for the check. */
 function vaBitsFor(granule: Granule, wish: VaBits): VaBits {
   const offered: readonly VaBits[] = granules.includes(granule) ? vaBitsByGranule[granule] : [wish];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { context } from '../../../src/check/locking/context.ts';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { exchange } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
@@ -35,9 +35,8 @@ type Doing = (cpu: Cpu, k: Kernel) => Op<unknown>;
 
 /** One CPU that is online does this. */
 function did(doing: Doing, config: Partial<KernelConfig> = {}): Interleaved {
-  const result = resizeBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28 });
-  if (!result.ok) throw new Error(result.problems.join());
-  const machine = bootAll(result.board, config);
+  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28 });
+  const machine = bootAll(resized, config);
   runToEnd(doing(machine.cpus[0]!, machine.kernels[0]!));
   return machine;
 }

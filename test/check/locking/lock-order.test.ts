@@ -3,7 +3,7 @@ import { lockNotesOf, MOST_HELD } from '../../../src/check/locking/lock-notes.ts
 import { lockOrder } from '../../../src/check/locking/lock-order.ts';
 import { notebookOf } from '../../../src/check/notebook.ts';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { nobody } from '../../../src/hardware/observer.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import { attachMachine, cpuOf, createMachine, handleOf } from '../../../src/hardware/system.ts';
@@ -23,9 +23,8 @@ import {
 import { bootAll, type Interleaved, interleave, runToEnd } from '../../kernel/interleaved.ts';
 
 function booted(cpus: number, seed = 1): Interleaved {
-  const result = resizeBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 });
-  if (!result.ok) throw new Error(result.problems.join());
-  return bootAll(result.board, {}, seed);
+  const resized = resizedBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 });
+  return bootAll(resized, {}, seed);
 }
 
 const PGTABLE = 'pgtable_split_lock';

@@ -4,7 +4,7 @@ import { type Interleaver, interleaverOf } from '../../../src/explore/interleave
 import { dependent, type Footprint, footprintOf, trackerOf, union } from '../../../src/explore/strategy/footprint.ts';
 import { randomly } from '../../../src/explore/strategy/random.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { seededChooser } from '../../../src/hardware/chooser.ts';
 import { load } from '../../../src/hardware/instruction/load-store.ts';
 import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
@@ -50,9 +50,7 @@ const permissions: Scenario = {
 };
 
 function explorer(scenario: Scenario): Interleaver {
-  const resized = resizeBoard(boardPresets.get('one-block')!, { cpus: 3 });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
-  const { board } = resized;
+  const board = resizedBoard(boardPresets.get('one-block')!, { cpus: 3 });
   return interleaverOf({
     board,
     scenario,

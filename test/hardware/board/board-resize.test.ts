@@ -2,17 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Board, GiB, MiB } from '../../../src/hardware/board/board.ts';
 import { boardPresets, defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { type BoardSize, resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { type BoardSize, resizeBoard, resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 
 const preset = (name: string): Board => boardPresets.get(name)!;
 const names = (board: Board): string[] => board.cpus.map((cpu) => cpu.name);
 
 describe('resizeBoard', () => {
-  const resized = (board: Board, size: BoardSize): Board => {
-    const result = resizeBoard(board, size);
-    if (!result.ok) throw new Error(result.problems.join('\n'));
-    return result.board;
-  };
   const problems = (board: Board, size: BoardSize): readonly string[] => {
     const result = resizeBoard(board, size);
     return result.ok ? [] : result.problems;
@@ -20,25 +15,33 @@ describe('resizeBoard', () => {
   const countOf = (board: Board, name: string): number => names(board).filter((one) => one === name).length;
 
   test('without a wish changes nothing', () => {
-    for (const board of boardPresets.values()) expect(resized(board, {})).toEqual(board);
+    for (const board of boardPresets.values()) expect(resizedBoard(board, {})).toEqual(board);
+  });
+
+  test('of a size that no board has throws what is wrong with it', () => {
+    expect(() => resizedBoard(defaultBoard, { cpus: 1000 })).toThrow(problems(defaultBoard, { cpus: 1000 })[0]);
+    expect(() => resizedBoard(defaultBoard, { cpus: 1000 })).toThrow(RangeError);
   });
 
   test('keeps the mix in proportion and in its order', () => {
-    expect(names(resized(defaultBoard, { cpus: 4 }))).toEqual(['Cortex-X4 r0p3', ...Array(3).fill('Cortex-A520 r0p1')]);
-    const large = resized(preset('ampereone-192-mixed'), { cpus: 48 });
+    expect(names(resizedBoard(defaultBoard, { cpus: 4 }))).toEqual([
+      'Cortex-X4 r0p3',
+      ...Array(3).fill('Cortex-A520 r0p1'),
+    ]);
+    const large = resizedBoard(preset('ampereone-192-mixed'), { cpus: 48 });
     expect([countOf(large, 'AmpereOne r0p0'), countOf(large, 'Generic BBM level 0')]).toEqual([32, 16]);
-    const alternating = names(resized(preset('x4-r0p2'), { cpus: 8 }));
+    const alternating = names(resizedBoard(preset('x4-r0p2'), { cpus: 8 }));
     expect(alternating.map((name) => name.slice(-1)).join('')).toBe('33223322');
   });
 
   test('keeps one of every part while there is room', () => {
-    expect(new Set(names(resized(preset('mobile-8'), { cpus: 3 }))).size).toBe(3);
-    expect(names(resized(preset('mobile-8'), { cpus: 1 }))).toEqual(['Cortex-X4 r0p3']);
+    expect(new Set(names(resizedBoard(preset('mobile-8'), { cpus: 3 }))).size).toBe(3);
+    expect(names(resizedBoard(preset('mobile-8'), { cpus: 1 }))).toEqual(['Cortex-X4 r0p3']);
   });
 
   test('keeps late CPUs late', () => {
-    expect(resized(preset('late-cpu'), { cpus: 2 })).toMatchObject({ lateCpus: [1] });
-    const grown = resized(preset('late-cpu'), { cpus: 8 });
+    expect(resizedBoard(preset('late-cpu'), { cpus: 2 })).toMatchObject({ lateCpus: [1] });
+    const grown = resizedBoard(preset('late-cpu'), { cpus: 8 });
     expect(grown.lateCpus).toEqual([6, 7]);
     expect(grown.lateCpus.map((id) => names(grown)[id])).toEqual(Array(2).fill('Cortex-A520 r0p1'));
   });
@@ -46,7 +49,7 @@ describe('resizeBoard', () => {
   test('keeps CPU 0, every part and the proportion to within one CPU, whatever the number', () => {
     fc.assert(
       fc.property(fc.constantFrom(...boardPresets.values()), fc.integer({ min: 1, max: 512 }), (board, cpus) => {
-        const other = resized(board, { cpus });
+        const other = resizedBoard(board, { cpus });
         expect(other.cpus).toHaveLength(cpus);
         expect(other.cpus[0]).toEqual(board.cpus[0]);
         const parts = new Set(names(board));
@@ -60,17 +63,22 @@ describe('resizeBoard', () => {
   });
 
   test('grows and shrinks memory at its end', () => {
-    expect(resized(defaultBoard, { memoryBytes: 8 * GiB }).memory).toEqual([{ base: 0x4000_0000, bytes: 8 * GiB }]);
+    expect(resizedBoard(defaultBoard, { memoryBytes: 8 * GiB }).memory).toEqual([
+      { base: 0x4000_0000, bytes: 8 * GiB },
+    ]);
     const [low, high] = preset('two-bank').memory;
-    expect(resized(preset('two-bank'), { memoryBytes: 5 * GiB }).memory).toEqual([low, { ...high, bytes: 3 * GiB }]);
-    expect(resized(preset('two-bank'), { memoryBytes: GiB }).memory).toEqual([{ ...low, bytes: GiB }]);
+    expect(resizedBoard(preset('two-bank'), { memoryBytes: 5 * GiB }).memory).toEqual([
+      low,
+      { ...high, bytes: 3 * GiB },
+    ]);
+    expect(resizedBoard(preset('two-bank'), { memoryBytes: GiB }).memory).toEqual([{ ...low, bytes: GiB }]);
   });
 
   test('keeps the VA size if the new granule has it, else takes 48', () => {
     const small = { ...defaultBoard, vaBits: 39 } as const;
-    expect(resized(small, { granule: '64K' })).toMatchObject({ granule: '64K', vaBits: 48 });
-    expect(resized(small, { granule: '4K' })).toMatchObject({ vaBits: 39 });
-    expect(resized(defaultBoard, { granule: '64K', vaBits: 42 })).toMatchObject({ vaBits: 42 });
+    expect(resizedBoard(small, { granule: '64K' })).toMatchObject({ granule: '64K', vaBits: 48 });
+    expect(resizedBoard(small, { granule: '4K' })).toMatchObject({ vaBits: 39 });
+    expect(resizedBoard(defaultBoard, { granule: '64K', vaBits: 42 })).toMatchObject({ vaBits: 42 });
   });
 
   test.each<[string, BoardSize, string]>([

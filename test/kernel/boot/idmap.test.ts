@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { granules } from '../../../src/hardware/board/board.ts';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { type CpuModelName, cpuModels } from '../../../src/hardware/board/cpu-models.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag } from '../../../src/kernel/boot/idmap.ts';
 import type { KernelConfig } from '../../../src/kernel/config.ts';
@@ -16,9 +16,8 @@ function booted(
   config: Partial<KernelConfig> = {},
   vaBits?: 39,
 ): Booted {
-  const result = resizeBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule, vaBits });
-  if (!result.ok) throw new Error(result.problems.join());
-  return bootCpu({ ...result.board, cpus: [cpuModels[model]] }, config);
+  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule, vaBits });
+  return bootCpu({ ...resized, cpus: [cpuModels[model]] }, config);
 }
 
 /** Everything the idmap translates: from, to, and whether it may be written or executed. */

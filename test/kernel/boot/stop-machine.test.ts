@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { load, loadAdd } from '../../../src/hardware/instruction/load-store.ts';
 import { read } from '../../../src/hardware/memory/memory.ts';
@@ -19,9 +19,7 @@ import type { Mark } from '../../../src/kernel/marks.ts';
 import { bootAll, type Interleaved, interleave } from '../interleaved.ts';
 
 function board(cpus: number) {
-  const result = resizeBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 });
-  if (!result.ok) throw new Error(result.problems.join());
-  return result.board;
+  return resizedBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 });
 }
 
 /** Waits for the stopper's work, then serves it. */

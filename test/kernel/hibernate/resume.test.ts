@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { load, store } from '../../../src/hardware/instruction/load-store.ts';
 import { allocatedFrames, allocateFrame } from '../../../src/hardware/memory/frame.ts';
 import { FRAME_DATA } from '../../../src/hardware/memory/memory.ts';
@@ -14,9 +14,8 @@ import { failAllocations } from '../../../src/kernel/tables/pgalloc.ts';
 import { bootCpu, complete } from '../boot-cpu.ts';
 
 function ready(granule: '4K' | '16K' | '64K' = '4K') {
-  const resized = resizeBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 2 ** 30, granule });
-  if (!resized.ok) throw new Error(resized.problems.join());
-  const { cpu, k, memory } = bootCpu(resized.board, { revision: '7.1' });
+  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 2 ** 30, granule });
+  const { cpu, k, memory } = bootCpu(resized, { revision: '7.1' });
   complete(finaliseSystemCapabilities(cpu, k));
   const frame = () => physToVirt(k.space, allocateFrame(memory, FRAME_DATA));
   return { cpu, k, memory, page: frame(), safe: frame(), tables: () => allocatedFrames(memory).now };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { GiB, MiB } from '../../../src/hardware/board/board.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { load } from '../../../src/hardware/instruction/load-store.ts';
 import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
@@ -18,9 +18,8 @@ const tlbis = (did: readonly string[]): string[] =>
 
 /** A CPU with BBML2, alone, and 32 MiB that are not there yet: one contiguous group of blocks, below a table of its own. */
 function ready(config: Partial<KernelConfig> = {}) {
-  const resized = resizeBoard(boardPresets.get('one-block')!, { cpus: 1 });
-  if (!resized.ok) throw new Error(resized.problems.join());
-  const booted = bootCpu(resized.board, config);
+  const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: 1 });
+  const booted = bootCpu(resized, config);
   const { cpu, k, memory, tree } = booted;
   complete(finaliseSystemCapabilities(cpu, k));
   const pa = 2 * GiB;

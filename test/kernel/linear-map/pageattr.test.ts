@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { levelBytes } from '../../../src/arch/granule.ts';
 import { type Granule, granules } from '../../../src/hardware/board/board.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { load, store } from '../../../src/hardware/instruction/load-store.ts';
 import { read } from '../../../src/hardware/memory/memory.ts';
 import { nobody } from '../../../src/hardware/observer.ts';
@@ -43,9 +43,8 @@ type Ready = Booted & { readonly va: number; readonly page: number };
 
 /** A CPU with BBML2, alone. `supported`: it is known already that there is nobody without; `va`: a block. */
 function ready(granule: Granule = '4K', supported = true, config: Partial<KernelConfig> = {}): Ready {
-  const result = resizeBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
-  if (!result.ok) throw new Error(result.problems.join());
-  const machine = bootCpu(result.board, config);
+  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
+  const machine = bootCpu(resized, config);
   if (supported) complete(finaliseSystemCapabilities(machine.cpu, machine.k));
   const va = physToVirt(machine.k.space, granule === '64K' ? 0x8000_0000 : 0x6000_0000);
   return { ...machine, va, page: machine.k.space.granule.pageBytes };
@@ -327,16 +326,15 @@ describe('set_direct_map_*_noflush()', () => {
 
 describe('__kernel_map_pages()', () => {
   test('with debug_pagealloc may be called from a softirq: nothing in it sleeps', () => {
-    const result = resizeBoard(boardPresets.get('one-block')!, { cpus: 1 });
-    if (!result.ok) throw new Error(result.problems.join());
-    const machine = bootCpu(result.board, { debugPagealloc: true });
+    const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: 1 });
+    const machine = bootCpu(resized, { debugPagealloc: true });
     complete(finaliseSystemCapabilities(machine.cpu, machine.k));
     const sleeps: string[] = [];
     const cpu = {
       ...machine.cpu,
       observer: { ...nobody, mightSleep: (_: unknown, what: string) => sleeps.push(what) },
     };
-    const { base } = result.board.memory[1]!;
+    const { base } = resized.memory[1]!;
     const va = physToVirt(machine.k.space, base + 16 * 4096);
     complete(kernelMapPages(cpu, machine.k, va, 1, false));
     expect(leafOf(machine, va).value & PTE_VALID).toBe(0n);

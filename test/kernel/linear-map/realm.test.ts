@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { linearMap } from '../../../src/check/map/linear-map.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { hostRefuses } from '../../../src/hardware/instruction/rsi.ts';
 import { wordOf } from '../../../src/hardware/memory/memory.ts';
 import type { Machine } from '../../../src/hardware/system.ts';
@@ -19,9 +19,8 @@ const PA = 0x4380_0000;
 const PAGES = 3;
 
 function ready(config: Partial<KernelConfig>, granule: '4K' | '16K' | '64K' = '4K') {
-  const resized = resizeBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 2 ** 30, granule });
-  if (!resized.ok) throw new Error(resized.problems.join());
-  const { cpu, k, memory } = bootCpu(resized.board, { realm: true, ...config });
+  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 2 ** 30, granule });
+  const { cpu, k, memory } = bootCpu(resized, { realm: true, ...config });
   complete(finaliseSystemCapabilities(cpu, k));
   const bytes = PAGES * k.space.granule.pageBytes;
   const va = physToVirt(k.space, PA);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { contiguousRun, levelBytes } from '../../../src/arch/granule.ts';
 import { type Granule, granules } from '../../../src/hardware/board/board.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { dsb } from '../../../src/hardware/instruction/barrier.ts';
 import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
 import { nobody } from '../../../src/hardware/observer.ts';
@@ -29,9 +29,8 @@ function ready(
   finalised = true,
   memoryBytes = granule === '64K' ? 20 * GiB : 3 * GiB,
 ): Booted {
-  const result = resizeBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes, granule });
-  if (!result.ok) throw new Error(result.problems.join());
-  const machine = bootCpu(result.board, config);
+  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes, granule });
+  const machine = bootCpu(resized, config);
   if (finalised) complete(finaliseSystemCapabilities(machine.cpu, machine.k));
   return machine;
 }
@@ -292,10 +291,9 @@ describe('split_kernel_leaf_mapping() without memory', () => {
 
 describe('two CPUs that split one block', () => {
   test('take turns, and make one table of it', () => {
-    const result = resizeBoard(boardPresets.get('symmetric-8')!, { cpus: 2, memoryBytes: 2 * GiB });
-    if (!result.ok) throw new Error(result.problems.join());
+    const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 2, memoryBytes: 2 * GiB });
     for (let seed = 1; seed <= 10; seed++) {
-      const { machine, cpus, kernels, violations } = bootAll(result.board, {}, seed);
+      const { machine, cpus, kernels, violations } = bootAll(resized, {}, seed);
       runToEnd(finaliseSystemCapabilities(cpus[0]!, kernels[0]!));
       const frames = allocatedFrames(machine.memory).now;
       const block = physToVirt(kernels[0]!.space, 0x5000_0000);

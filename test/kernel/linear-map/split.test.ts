@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { contiguousRun, levelBytes } from '../../../src/arch/granule.ts';
 import { granules } from '../../../src/hardware/board/board.ts';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { DSBS, ISBS, TABLE_STORES, TLBIS } from '../../../src/hardware/counters.ts';
 import { dsb } from '../../../src/hardware/instruction/barrier.ts';
 import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
@@ -37,9 +37,8 @@ import { type Booted, bootCpu, complete } from '../boot-cpu.ts';
 import { counted, recorded } from '../recorded.ts';
 
 function booted(granule: (typeof granules)[number] = '4K', memoryBytes = 3 * 2 ** 30): Booted {
-  const result = resizeBoard(defaultBoard, { cpus: 1, memoryBytes, granule });
-  if (!result.ok) throw new Error(result.problems.join());
-  return bootCpu(result.board);
+  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes, granule });
+  return bootCpu(resized);
 }
 
 /** A physical address in the middle of RAM, and of the entry of `level` that maps it (as the kernel reaches it). */

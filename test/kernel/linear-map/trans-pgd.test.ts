@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LIMIT_PXN } from '../../../src/arch/permission.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';
@@ -17,9 +17,8 @@ import { bootCpu, complete } from '../boot-cpu.ts';
 
 function ready(granule: '4K' | '16K' | '64K' = '4K', config: Partial<KernelConfig> = {}) {
   const memoryBytes = config.debugPagealloc ? 2 ** 26 : 2 ** 30; // mapped with pages, twice
-  const resized = resizeBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes, granule });
-  if (!resized.ok) throw new Error(resized.problems.join());
-  const { cpu, k, memory } = bootCpu(resized.board, config);
+  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes, granule });
+  const { cpu, k, memory } = bootCpu(resized, config);
   complete(finaliseSystemCapabilities(cpu, k));
   complete(markLinearTextAliasRo(cpu, k));
   const { pageOffset, pageEnd } = k.space;

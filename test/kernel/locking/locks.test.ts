@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { seededChooser } from '../../../src/hardware/chooser.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { load, loadAdd, store } from '../../../src/hardware/instruction/load-store.ts';
@@ -27,9 +27,8 @@ import {
 import { bootAll, type Interleaved, interleave, runToEnd } from '../interleaved.ts';
 
 function booted(cpus: number, config: Partial<KernelConfig> = {}, seed = 1): Interleaved {
-  const result = resizeBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 });
-  if (!result.ok) throw new Error(result.problems.join());
-  return bootAll(result.board, config, seed);
+  const resized = resizedBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 });
+  return bootAll(resized, config, seed);
 }
 
 type Locking = (cpu: Cpu, k: Kernel) => Op;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { acknowledge, IPI_RESCHEDULE, IRQ_TIMER } from '../../../src/hardware/interrupt.ts';
 import { handleInterrupt } from '../../../src/kernel/boot/boot.ts';
@@ -19,9 +19,8 @@ interface Ran {
 }
 
 function ready(config: Partial<KernelConfig> = {}) {
-  const result = resizeBoard(boardPresets.get('one-block')!, { cpus: 1 });
-  if (!result.ok) throw new Error(result.problems.join());
-  const { cpu, k } = bootCpu(result.board, config);
+  const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: 1 });
+  const { cpu, k } = bootCpu(resized, config);
   const ran: Ran[] = [];
   const noting: Softirq = function* (_cpu, { percpu }) {
     ran.push({

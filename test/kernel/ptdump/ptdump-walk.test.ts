@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { levelBytes } from '../../../src/arch/granule.ts';
 import { granules } from '../../../src/hardware/board/board.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { read } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import { variablePa } from '../../../src/kernel/kernel.ts';
@@ -23,9 +23,7 @@ import { recorded } from '../recorded.ts';
 
 function board(cpus: number, granule: (typeof granules)[number] = '4K') {
   const memoryBytes = granule === '64K' ? 2 ** 30 : 2 ** 26;
-  const resized = resizeBoard(boardPresets.get('symmetric-8')!, { cpus, memoryBytes, granule });
-  if (!resized.ok) throw new Error(resized.problems.join());
-  return resized.board;
+  return resizedBoard(boardPresets.get('symmetric-8')!, { cpus, memoryBytes, granule });
 }
 
 describe('a dump', () => {

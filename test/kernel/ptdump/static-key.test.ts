@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isBranch } from '../../../src/arch/instruction.ts';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { load } from '../../../src/hardware/instruction/load-store.ts';
 import { TEXT_WORDS } from '../../../src/hardware/memory/instruction-memory.ts';
 import { read } from '../../../src/hardware/memory/memory.ts';
@@ -23,9 +23,7 @@ import { recorded } from '../recorded.ts';
 const KEY = 'arm64_ptdump_lock_key';
 
 function small(cpus: number) {
-  const result = resizeBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 });
-  if (!result.ok) throw new Error(result.problems.join());
-  return result.board;
+  return resizedBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 });
 }
 
 function wanted({ memory, k }: Pick<Booted, 'memory' | 'k'>): bigint {

@@ -4,7 +4,7 @@ import { linearMap } from '../../../src/check/map/linear-map.ts';
 import type { Violation } from '../../../src/check/violation.ts';
 import { type Board, granules } from '../../../src/hardware/board/board.ts';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
 import { TLBIS } from '../../../src/hardware/counters.ts';
 import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
@@ -19,9 +19,7 @@ import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../../../src/ke
 import { bootAll, type Interleaved, interleave, runToEnd } from '../interleaved.ts';
 
 function board(cpus: number, granule: (typeof granules)[number] = '4K', memoryBytes = 2 ** 30): Board {
-  const result = resizeBoard(defaultBoard, { cpus, granule, memoryBytes });
-  if (!result.ok) throw new Error(result.problems.join());
-  return result.board;
+  return resizedBoard(defaultBoard, { cpus, granule, memoryBytes });
 }
 
 interface Repainted extends Interleaved {

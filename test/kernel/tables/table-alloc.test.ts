@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { FRAME_TABLE } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import { FIXMAP } from '../../../src/hardware/translation/access.ts';
@@ -15,10 +15,9 @@ function* keep(into: number[], op: Op<number>): Op {
 
 describe('a table that several CPUs find missing at once', () => {
   test('is made once: all go on with the same one, and what the others have made goes back', () => {
-    const board = resizeBoard(defaultBoard, { cpus: 3, memoryBytes: 2 ** 28 });
-    if (!board.ok) throw new Error(board.problems.join());
+    const board = resizedBoard(defaultBoard, { cpus: 3, memoryBytes: 2 ** 28 });
     for (let seed = 1; seed <= 12; seed++) {
-      const { machine, cpus, kernels, violations } = bootAll(board.board, {}, seed);
+      const { machine, cpus, kernels, violations } = bootAll(board, {}, seed);
       const [k] = kernels as [(typeof kernels)[number]];
       const { frameState } = machine.memory;
       const tables = (): number => frameState.filter((state) => state === FRAME_TABLE).length;

@@ -3,7 +3,7 @@ import { levelBytes } from '../../../src/arch/granule.ts';
 import { encodeVaOperand } from '../../../src/arch/tlbi-operand.ts';
 import { type Granule, granules } from '../../../src/hardware/board/board.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { dsb } from '../../../src/hardware/instruction/barrier.ts';
 import { store } from '../../../src/hardware/instruction/load-store.ts';
 import { allocatedFrames, FRAME_FREE } from '../../../src/hardware/memory/frame.ts';
@@ -23,9 +23,8 @@ const GiB = 2 ** 30;
 
 /** A booted CPU, and PMD entries `which` of an area of its own, each with a PTE table that maps nothing any more. */
 function unmapped(which: readonly number[], granule: Granule = '4K'): Booted & { readonly area: number } {
-  const resized = resizeBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: GiB, granule });
-  if (!resized.ok) throw new Error(resized.problems.join());
-  const booted = bootCpu(resized.board);
+  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: GiB, granule });
+  const booted = bootCpu(resized);
   const { cpu, k, memory } = booted;
   const area = k.space.pageEnd + 4 * levelBytes(k.space.granule, 1);
   for (const pmd of which) {

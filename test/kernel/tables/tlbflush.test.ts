@@ -5,7 +5,7 @@ import { GRANULES, type Granule } from '../../../src/arch/granule.ts';
 import { encodeRangeOperand, RANGE_OPERAND, VA_OPERAND } from '../../../src/arch/tlbi-operand.ts';
 import { granules } from '../../../src/hardware/board/board.ts';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { dsb, isb } from '../../../src/hardware/instruction/barrier.ts';
@@ -28,9 +28,8 @@ import { recorded } from '../recorded.ts';
 /** A booted CPU that has, or lacks, FEAT_TLBIRANGE. */
 function booted(tlbiRange: boolean, granule: (typeof granules)[number] = '4K'): Booted {
   const model = cpuModels['cortex-x4-r0p3'];
-  const result = resizeBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule });
-  if (!result.ok) throw new Error(result.problems.join());
-  return bootCpu({ ...result.board, cpus: [{ ...model, features: { ...model.features, tlbiRange } }] });
+  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule });
+  return bootCpu({ ...resized, cpus: [{ ...model, features: { ...model.features, tlbiRange } }] });
 }
 
 /** What the TLBIs of an operation name, as the hardware decodes them, and how many DSBs and ISBs there were. */

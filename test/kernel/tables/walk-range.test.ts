@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { EINVAL } from '../../../src/kernel/errno.ts';
 import { rangeSplitToPtes } from '../../../src/kernel/linear-map/split.ts';
@@ -10,9 +10,8 @@ import { type Booted, bootCpu, complete } from '../boot-cpu.ts';
 const MiB = 2 ** 20;
 
 function booted(): Booted {
-  const result = resizeBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30 });
-  if (!result.ok) throw new Error(result.problems.join());
-  return bootCpu(result.board);
+  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30 });
+  return bootCpu(resized);
 }
 
 /** What a walk from `from` to `to` (physical) visits: level, where, and how much of it. */

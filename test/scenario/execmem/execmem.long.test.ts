@@ -3,7 +3,7 @@ import { interleaverOf } from '../../../src/explore/interleaver.ts';
 import { bounded } from '../../../src/explore/strategy/bounded.ts';
 import { search } from '../../../src/explore/strategy/search.ts';
 import type { Board } from '../../../src/hardware/board/board.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
 import { execmem } from '../../../src/scenario/execmem/execmem.ts';
@@ -15,10 +15,9 @@ test.each([
 ])(
   'no schedule of $name on two CPUs with at most one preemption violates anything',
   (scenario, least) => {
-    const resized = resizeBoard(scenario.board as Board, { cpus: 2 });
-    if (!resized.ok) throw new Error(resized.problems.join('; '));
+    const resized = resizedBoard(scenario.board as Board, { cpus: 2 });
     const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel };
-    const exploration = { board: resized.board, scenario, kernel, work: briefWork, mostPoints: 100_000 };
+    const exploration = { board: resized, scenario, kernel, work: briefWork, mostPoints: 100_000 };
     const interleaver = interleaverOf({ ...exploration, from: 'brought-up' });
     const strategy = bounded(interleaver, { preemptions: 1, hardwareActs: 0, chances: 0 });
     const { found, exhausted, schedules } = search(interleaver, strategy, 0, Number.POSITIVE_INFINITY);

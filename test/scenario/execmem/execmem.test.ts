@@ -4,7 +4,7 @@ import { pct, stepsOf } from '../../../src/explore/strategy/pct.ts';
 import { uniform } from '../../../src/explore/strategy/random.ts';
 import { search } from '../../../src/explore/strategy/search.ts';
 import type { Board } from '../../../src/hardware/board/board.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
 import { execmem } from '../../../src/scenario/execmem/execmem.ts';
@@ -17,10 +17,9 @@ import type { Scenario } from '../../../src/scenario/scenario.ts';
 const MOST_POINTS = 100_000;
 
 function explorer(scenario: Scenario): Interleaver {
-  const resized = resizeBoard(scenario.board as Board, { cpus: 4 });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
+  const resized = resizedBoard(scenario.board as Board, { cpus: 4 });
   const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel };
-  const exploration = { board: resized.board, scenario, kernel, work: briefWork, mostPoints: MOST_POINTS };
+  const exploration = { board: resized, scenario, kernel, work: briefWork, mostPoints: MOST_POINTS };
   return interleaverOf({ ...exploration, from: 'brought-up' });
 }
 

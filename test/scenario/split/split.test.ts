@@ -6,7 +6,7 @@ import { uniform } from '../../../src/explore/strategy/random.ts';
 import { type Strategy, search } from '../../../src/explore/strategy/search.ts';
 import type { Board } from '../../../src/hardware/board/board.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
@@ -15,11 +15,10 @@ import { splitLeaf, splitTwins } from '../../../src/scenario/split/split.ts';
 /** The board of its own, or the one that the explorer takes for it. */
 function explorer(scenario: Scenario, cpus = 4): Interleaver {
   const whole = typeof scenario.board === 'string' ? boardPresets.get('one-block')! : (scenario.board as Board);
-  const resized = resizeBoard(whole, { cpus });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
+  const resized = resizedBoard(whole, { cpus });
   const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel };
   const exploration: Exploration = {
-    board: resized.board,
+    board: resized,
     scenario,
     kernel,
     work: briefWork,

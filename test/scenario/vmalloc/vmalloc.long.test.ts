@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { interleaverOf } from '../../../src/explore/interleaver.ts';
 import { bounded } from '../../../src/explore/strategy/bounded.ts';
 import { search } from '../../../src/explore/strategy/search.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
 import { fourBlocks } from '../../../src/scenario/vmalloc/area-ram.ts';
@@ -18,9 +18,7 @@ test.each([
 ] as const)(
   'no schedule violates anything: %#',
   (scenario, preemptions, hardwareActs) => {
-    const resized = resizeBoard(fourBlocks, { cpus: 2 });
-    if (!resized.ok) throw new Error(resized.problems.join('; '));
-    const { board } = resized;
+    const board = resizedBoard(fourBlocks, { cpus: 2 });
     const interleaver = interleaverOf({
       board,
       scenario,

@@ -5,7 +5,7 @@ import { bounded } from '../../../src/explore/strategy/bounded.ts';
 import { pct, stepsOf } from '../../../src/explore/strategy/pct.ts';
 import { uniform } from '../../../src/explore/strategy/random.ts';
 import { type Strategy, search } from '../../../src/explore/strategy/search.ts';
-import { resizeBoard } from '../../../src/hardware/board/board-resize.ts';
+import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG, type KernelConfig, RELEASED } from '../../../src/kernel/config.ts';
 import { briefWork } from '../../../src/scenario/brief-work.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
@@ -15,10 +15,8 @@ import { setMemoryTwins } from '../../../src/scenario/vmalloc/set-memory-twins.t
 import { vmallocInTurns, vmallocTwins } from '../../../src/scenario/vmalloc/vmalloc.ts';
 
 function explorer(scenario: Scenario, cpus = 4, config: Partial<KernelConfig> = {}): Interleaver {
-  const resized = resizeBoard(fourBlocks, { cpus });
-  if (!resized.ok) throw new Error(resized.problems.join('; '));
+  const board = resizedBoard(fourBlocks, { cpus });
   const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel, ...config };
-  const { board } = resized;
   return interleaverOf({ board, scenario, kernel, work: briefWork, from: 'brought-up', mostPoints: 20_000 });
 }
 
