@@ -30,8 +30,8 @@ export function oddPrograms(run: ReturnType<typeof sharedRack>): RunProgram {
     const file = join(folder, `${name}.mjs`);
     writeFileSync(
       file,
-      `import { load, store } from '${from('hardware/load-store.ts')}';
-       import { relaxWhile } from '${from('hardware/wait.ts')}';
+      `import { load, store } from '${from('hardware/instruction/load-store.ts')}';
+       import { relaxWhile } from '${from('hardware/instruction/wait.ts')}';
        import { mark } from '${from('kernel/kernel.ts')}';
        const program = (body) => function* (cpu, k) {
          mark(cpu, 'work.started');

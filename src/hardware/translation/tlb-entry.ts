@@ -39,7 +39,7 @@ export const GLOBAL = -1;
 
 export const FLAG_CONTIGUOUS = 1;
 export const FLAG_SPECULATIVE = 2;
-/** The kernel announced that nobody uses this translation any more (set by an audit, see check/stale.ts). */
+/** The kernel announced that nobody uses this translation any more (set by an audit, see check/invalidation/stale.ts). */
 export const FLAG_WITHDRAWN = 4;
 /** The last-level walk that filled the entry read a table that was no longer allocated. */
 export const FLAG_FREED_TABLE = 8;
