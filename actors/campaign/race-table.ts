@@ -11,6 +11,9 @@ import { noRaces, type Patience, type Races, watchRaces } from './races.ts';
 type Reasons = Partial<Readonly<Record<keyof Races, string>>>;
 
 const stopped: Reasons = { readers: 'all are parked', interrupts: 'masked' };
+const alone: Reasons = { readers: 'all are off', changers: 'all are off', interrupts: 'masked' };
+/** arm64 has no ROX cache before the RFC, whose cache calls another. */
+const onlyX86: Reasons = { readers: 'only x86 calls it', changers: 'only x86 calls it', interrupts: 'only x86 calls it' };
 
 /** By their names here, which are Linux's in another spelling. */
 const FUNCTIONS: Readonly<Record<string, Reasons>> = {
@@ -31,7 +34,7 @@ const FUNCTIONS: Readonly<Record<string, Reasons>> = {
   setMemoryValid: {},
   setDirectMapInvalidNoflush: {},
   setDirectMapDefaultNoflush: {},
-  setDirectMapValidNoflush: {},
+  setDirectMapValidNoflush: onlyX86,
   kernelMapPages: {},
   flushTlbKernelRange: {},
   vmalloc: {},
@@ -59,7 +62,7 @@ const FUNCTIONS: Readonly<Record<string, Reasons>> = {
   setMemoryDecrypted: {},
   archAddMemory: {},
   archRemoveMemory: {},
-  transPgdCreateCopy: {},
+  transPgdCreateCopy: alone,
   contpteSetPtes: {},
   contpteTryFold: {},
   contpteTryUnfold: {},
@@ -71,7 +74,7 @@ const FUNCTIONS: Readonly<Record<string, Reasons>> = {
   cpuDown: {},
 };
 
-const PATIENCE: Patience = { schedules: 100, points: 50_000 };
+const PATIENCE: Patience = { schedules: 100, points: 200_000 };
 
 /** Every good scenario of the catalogue is watched: some minutes. */
 export function raceRows(): string[][] {

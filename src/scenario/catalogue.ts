@@ -1,3 +1,4 @@
+import { busyScenarios } from './busy/busy-scenarios.ts';
 import { execmem } from './execmem/execmem.ts';
 import { collapseBesideWalk, execmemPair } from './execmem/execmem-pair.ts';
 import { execmemMixed, execmemPageMapped, execmemTwins } from './execmem/execmem-twins.ts';
@@ -106,6 +107,7 @@ export const catalogue: readonly Scenario[] = [
   ...interruptedSplitTwins,
   ...interruptedVmapScenarios,
   ...interruptedContpteScenarios,
+  ...busyScenarios,
 ];
 
 export function scenarioNamed(name: string): Scenario | undefined {

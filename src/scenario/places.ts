@@ -40,7 +40,7 @@ export function freeRam({ board, space }: Kernel): Range[] {
 /** The largest piece of it. */
 export const largestFreeRam = (k: Kernel): Range => largestOf(freeRam(k));
 
-const largestOf = (ranges: readonly Range[]): Range =>
+export const largestOf = (ranges: readonly Range[]): Range =>
   ranges.reduce((one, other) => (other[1] - other[0] > one[1] - one[0] ? other : one), [0, 0]);
 
 /** A level 2 block, whole; undefined where the board is too small to have one. */

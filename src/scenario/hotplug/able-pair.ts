@@ -10,3 +10,11 @@ export const ablePair: Board = {
   summary: 'two CPUs with BBML2 and tiny TLBs, a tiny kernel and one 2M block',
   cpus: [oneBlock.cpus[0]!, oneBlock.cpus[0]!],
 };
+
+/** The same with one more. */
+export const ableThree: Board = {
+  ...ablePair,
+  name: 'able-three',
+  summary: 'three CPUs with BBML2 and tiny TLBs, a tiny kernel and one 2M block',
+  cpus: [...ablePair.cpus, oneBlock.cpus[0]!],
+};

@@ -78,7 +78,7 @@ const onThreads: Program = function* (cpu, k) {
 const brief = (id: number): Program =>
   function* (cpu, k) {
     if (id === 0 && k.board.cpus.length > 1) yield* sendIpi(cpu, 1, IRQ_TIMER);
-    if (id === 1) yield* mapWhileAllocating(cpu, k);
+    if (id === 1 || id === 2) yield* mapWhileAllocating(cpu, k);
     yield* briefWork(cpu, k);
   };
 

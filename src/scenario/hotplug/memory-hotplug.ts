@@ -11,12 +11,13 @@ import { setEntry } from '../../kernel/tables/lazy-mmu.ts';
 import { pgtableFree } from '../../kernel/tables/pgalloc.ts';
 import { flushTlbKernelPgtable } from '../../kernel/tables/tlbflush.ts';
 import { briefWork } from '../brief-work.ts';
+import { besides, busy } from '../busy/busy.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
 import { defineScenario, type Program, type Scenario, type ScenarioDefinition } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
-import { awaitTurn, awaitUses, handOver, hasBegun, haveUsed } from '../staging/handover.ts';
+import { awaitTurn, awaitUses, handOver, hasBegun, haveUsed, workUntil } from '../staging/handover.ts';
 import { reach, stageOf, until } from '../staging/stage.ts';
-import { ablePair } from './able-pair.ts';
+import { ablePair, ableThree } from './able-pair.ts';
 
 /**
  * RAM is plugged in, everybody reads it, and it is taken away again, while the translations of it and the way to them are still in
@@ -116,6 +117,13 @@ export const memoryHotplug = defineScenario({
   name: 'memory-hotplug',
   summary: 'RAM is plugged in, read by all CPUs and taken away again with its tables; a part of a leaf is not',
   ...story,
+});
+
+const BUSILY: Effort = { rounds: 1, meanwhile: (cpu, k, round) => workUntil(cpu, k, 2 * round, besides) };
+
+export const memoryHotplugBusy = busy(memoryHotplug, {
+  board: ableThree,
+  briefPrograms: programs(BUSILY, briefWork, removeAll),
 });
 
 function twin(definition: Omit<ScenarioDefinition, 'board' | 'text'>, change: Partial<MemoryHotplugText>): Scenario {

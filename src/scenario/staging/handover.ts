@@ -32,6 +32,12 @@ export function* awaitTurn(cpu: Cpu, k: Kernel, turn: number): Op<number> {
   return Number(BigInt.asIntN(64, yield* load(cpu, word(k, NEWS))));
 }
 
+/** Does something else until this turn has begun, but not for ever. */
+export function* workUntil(cpu: Cpu, k: Kernel, turn: number, work: (cpu: Cpu, k: Kernel) => Op): Op {
+  for (let time = 0; time < MOST_TIMES && !(yield* hasBegun(cpu, k, turn)); time++) yield* work(cpu, k);
+}
+const MOST_TIMES = 4;
+
 /** Whether this turn has begun. */
 export function* hasBegun(cpu: Cpu, k: Kernel, turn: number): Op<boolean> {
   return (yield* load(cpu, word(k, TURN))) >= BigInt(turn);

@@ -17,8 +17,9 @@ import {
 } from '../../kernel/vmalloc/vm-area.ts';
 import { type VmallocRequest, vfree, vmalloc } from '../../kernel/vmalloc/vmalloc.ts';
 import { briefWork } from '../brief-work.ts';
+import { besides, busy } from '../busy/busy.ts';
 import { defineScenario, type Program } from '../scenario.ts';
-import { awaitTurn, awaitUses, handOver, haveUsed } from '../staging/handover.ts';
+import { awaitTurn, awaitUses, handOver, haveUsed, workUntil } from '../staging/handover.ts';
 import { areaRam, fourBlocks } from './area-ram.ts';
 
 /**
@@ -136,13 +137,16 @@ export const partOfBlock: Turn = {
   after: freeArea,
 };
 
-/** The programs of all CPUs for these turns. */
-export function inTurns(turns: readonly Turn[]): (cpu: number) => Program {
+/** The programs of all CPUs for these turns. `besides`: what whoever waits for a turn does in the meantime. */
+export function inTurns(turns: readonly Turn[], besides?: (cpu: Cpu, k: Kernel) => Op): (cpu: number) => Program {
   return (id) =>
     function* (cpu, k) {
       for (const [i, turn] of turns.entries())
         if (id === 0) yield* makeTurn(cpu, k, turn, i + 1);
-        else yield* useTurn(cpu, k, turn, i + 1);
+        else {
+          if (besides !== undefined) yield* workUntil(cpu, k, i + 1, besides);
+          yield* useTurn(cpu, k, turn, i + 1);
+        }
       yield* briefWork(cpu, k);
     };
 }
@@ -161,10 +165,14 @@ function* useTurn(cpu: Cpu, k: Kernel, { use }: Turn, turn: number): Op {
   yield* haveUsed(cpu, k);
 }
 
+const turns: readonly Turn[] = [kprobe, module, patchedModule, visitor, pageOfGroup, partOfBlock];
+
 export const setMemory = defineScenario({
   name: 'set-memory',
   summary:
     'code comes, is patched and goes, all CPUs execute it, and nobody can write to it; parts of huge areas stay as they are',
   board: fourBlocks,
-  programs: inTurns([kprobe, module, patchedModule, visitor, pageOfGroup, partOfBlock]),
+  programs: inTurns(turns),
 });
+
+export const setMemoryBusy = busy(setMemory, { programs: inTurns(turns, besides) }, { strikes: 80 });
