@@ -74,7 +74,7 @@ const FUNCTIONS: Readonly<Record<string, Reasons>> = {
   cpuDown: {},
 };
 
-const PATIENCE: Patience = { schedules: 100, points: 200_000 };
+const PATIENCE: Patience = { schedules: 300, points: 300_000 };
 
 /** Every good scenario of the catalogue is watched: some minutes. */
 export function raceRows(): string[][] {

@@ -18,7 +18,7 @@ export const busyScenarios: readonly Scenario[] = [
   busy(splitWhole),
   busy(realmShare),
   busy(kfence, { board: ableThree }),
-  busy(execmem, {}, { strikes: 200, times: 6 }),
+  busy(execmem, {}, { strikes: 200, times: 16 }),
   busy(ptdump),
   busy(ptdumpPud, { name: 'ptdump/pud-busy' }),
   busy(debugPagealloc, { board: ableThree }),
