@@ -13,7 +13,11 @@ type Reasons = Partial<Readonly<Record<keyof Races, string>>>;
 const stopped: Reasons = { readers: 'all are parked', interrupts: 'masked' };
 const alone: Reasons = { readers: 'all are off', changers: 'all are off', interrupts: 'masked' };
 /** arm64 has no ROX cache before the RFC, whose cache calls another. */
-const onlyX86: Reasons = { readers: 'only x86 calls it', changers: 'only x86 calls it', interrupts: 'only x86 calls it' };
+const onlyX86: Reasons = {
+  readers: 'only x86 calls it',
+  changers: 'only x86 calls it',
+  interrupts: 'only x86 calls it',
+};
 
 /** By their names here, which are Linux's in another spelling. */
 const FUNCTIONS: Readonly<Record<string, Reasons>> = {
