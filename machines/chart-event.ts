@@ -1,6 +1,6 @@
 import type { ChartBoard } from '../src/check/chart/chart-board.ts';
 import type { CpuChartEvent, SystemChartEvent } from '../src/check/chart/chart-events.ts';
-import type { CpuEvent } from './cpu.machine.ts';
+import type { CpuEvent } from './cpu/cpu-chart.ts';
 import type { SystemEvent } from './system.machine.ts';
 
 /** An event of the list as the CPU's chart takes it. That a program has ended is what XState says of its actor. */

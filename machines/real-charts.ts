@@ -4,7 +4,8 @@ import type { ChartVocabulary, ProgramName } from '../src/check/chart/chart-even
 import type { BoardCharts, CpuChart, SystemChart } from '../src/check/chart/chart-table.ts';
 import { accepts } from './accepts.ts';
 import { cpuEventOf, systemEventOf } from './chart-event.ts';
-import { cpuMachine, type ProgramLogic, standing } from './cpu.machine.ts';
+import { type ProgramLogic, standing } from './cpu/cpu-chart.ts';
+import { cpuMachine } from './cpu.machine.ts';
 import { statePath } from './state-path.ts';
 import { systemMachine } from './system.machine.ts';
 

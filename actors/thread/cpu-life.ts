@@ -1,6 +1,7 @@
 import { type Actor, createActor } from 'xstate';
 import { accepts } from '../../machines/accepts.ts';
-import { type CpuEvent, cpuMachine, type ProgramLogic, standing } from '../../machines/cpu.machine.ts';
+import { type CpuEvent, type ProgramLogic, standing } from '../../machines/cpu/cpu-chart.ts';
+import { cpuMachine } from '../../machines/cpu.machine.ts';
 import { statePath } from '../../machines/state-path.ts';
 import { faultOf, formatFault } from '../../src/arch/fault.ts';
 import { chartViolation } from '../../src/check/chart/chart.ts';

@@ -1,6 +1,7 @@
 import { type Actor, createActor } from 'xstate';
 import { accepts } from '../../machines/accepts.ts';
-import { type CpuEvent, type CpuInput, cpuMachine, type MarkEvent, standing } from '../../machines/cpu.machine.ts';
+import { type CpuEvent, type CpuInput, type MarkEvent, standing } from '../../machines/cpu/cpu-chart.ts';
+import { cpuMachine } from '../../machines/cpu.machine.ts';
 import { statePath } from '../../machines/state-path.ts';
 import type { Board } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { CpuInput } from '../../machines/cpu.machine.ts';
+import type { CpuInput } from '../../machines/cpu/cpu-chart.ts';
 import { statePath } from '../../machines/state-path.ts';
 import { type Step, walk } from './walk.ts';
 

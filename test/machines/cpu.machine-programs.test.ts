@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createActor } from 'xstate';
-import { type CpuEvent, type CpuInput, cpuMachine, type ProgramLogic, standing } from '../../machines/cpu.machine.ts';
+import { type CpuEvent, type CpuInput, type ProgramLogic, standing } from '../../machines/cpu/cpu-chart.ts';
+import { cpuMachine } from '../../machines/cpu.machine.ts';
 import { statePath } from '../../machines/state-path.ts';
 import { systemCapabilitiesFinalized } from '../../src/kernel/boot/cpufeature.ts';
 import { MARKS } from '../../src/kernel/marks.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { accepts } from '../../machines/accepts.ts';
-import type { CpuEvent, CpuInput } from '../../machines/cpu.machine.ts';
+import type { CpuEvent, CpuInput } from '../../machines/cpu/cpu-chart.ts';
 import { statePath } from '../../machines/state-path.ts';
 import { MARKS } from '../../src/kernel/marks.ts';
 import {

@@ -1,6 +1,7 @@
 import { type Actor, type ActorRefFrom, createActor } from 'xstate';
 import { accepts } from '../../machines/accepts.ts';
-import { type CpuEvent, type CpuInput, cpuMachine, type ProgramLogic } from '../../machines/cpu.machine.ts';
+import type { CpuEvent, CpuInput, ProgramLogic } from '../../machines/cpu/cpu-chart.ts';
+import { cpuMachine } from '../../machines/cpu.machine.ts';
 import type { FaultKind } from '../../src/arch/fault.ts';
 
 /** A CPU's chart, moved by hand: each step is an event's name, or `ends PROGRAM`. */
