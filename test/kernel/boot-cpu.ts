@@ -7,7 +7,7 @@ import { cpuOf, createMachine } from '../../src/hardware/system.ts';
 import { boot, loadKernelImage } from '../../src/kernel/boot/boot.ts';
 import { DEFAULT_CONFIG, type KernelConfig, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { createKernel, type Kernel } from '../../src/kernel/kernel.ts';
-import { kernelTree, type Tree } from '../../src/kernel/ptdump/ptdump.ts';
+import { kernelTree, type LeafRange, ranges, type Tree } from '../../src/kernel/ptdump/ptdump.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 
 /** A machine whose CPU 0 has come up, alone; `tree` is the kernel's half. */
@@ -33,4 +33,9 @@ export function complete<T>(operation: Op<T>): T {
   const step = operation.next();
   if (step.done !== true) throw new Error(`${step.value.kind}: ${step.value.reason}`);
   return step.value;
+}
+
+/** What is mapped of the linear map. */
+export function linearRanges({ k, memory, tree }: Booted): LeafRange[] {
+  return ranges(memory, tree).filter(({ va }) => va < k.space.pageEnd);
 }

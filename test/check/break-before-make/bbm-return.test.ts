@@ -1,14 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { LeafAttributes } from '../../../src/arch/descriptor.ts';
 import { bbm } from '../../../src/check/break-before-make/bbm.ts';
-import { standardProperties } from '../../../src/check/standard.ts';
-import { type BbmClass, bbmClasses, type Granule, granules } from '../../../src/hardware/board/board.ts';
+import { bbmClasses } from '../../../src/hardware/board/board.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { isb } from '../../../src/hardware/instruction/barrier.ts';
 import { load } from '../../../src/hardware/instruction/load-store.ts';
 import { announce } from '../../../src/hardware/instruction/milestone.ts';
 import { msr } from '../../../src/hardware/instruction/system-register.ts';
-import { placeTable } from '../../../src/hardware/memory/frame.ts';
 import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
 import { speculativeFill } from '../../../src/hardware/translation/access.ts';
 import { ttbr } from '../../../src/kernel/boot/idmap.ts';
@@ -18,7 +15,6 @@ import {
   entryAt,
   flush,
   leafTable,
-  newTable,
   page,
   powerOn,
   put,
@@ -28,50 +24,7 @@ import {
   said,
   write,
 } from '../rig.ts';
-
-const GiB = 2 ** 30;
-const PA = 16 * GiB;
-
-/** CPU 0 may change sizes in place; CPU 1, the weak one, has cached a block and then left the tables. */
-interface Away {
-  readonly rig: Rig;
-  readonly painter: Cpu;
-  readonly weak: Cpu;
-  readonly entry: number;
-  readonly va: number;
-}
-
-interface AwayOptions {
-  readonly weakest?: BbmClass;
-  readonly granule?: Granule;
-  /** Level and value of the entry that the weak CPU has cached. */
-  readonly level?: number;
-  readonly before?: bigint;
-  readonly all?: boolean;
-}
-
-function away({ weakest = 'level0', granule = '4K', level = 2, before, all = false }: AwayOptions = {}): Away {
-  const rig = rigOf({ classes: ['level3', weakest], granule, properties: all ? standardProperties : [bbm] });
-  const [painter, weak] = rig.cpus as [Cpu, Cpu];
-  const va = rig.k.space.pageOffset + PA;
-  const entry = entryAt(rig, va, level);
-  put(rig, entry, before ?? block(PA));
-  if (before !== 0n) run(load(weak, va));
-  run(msr(weak, 'TTBR1_EL1', ttbr(rig.k.symbols.reservedPgDir)));
-  run(isb(weak));
-  return { rig, painter, weak, entry, va };
-}
-
-function comeBack({ rig, weak }: Pick<Away, 'rig' | 'weak'>): void {
-  run(msr(weak, 'TTBR1_EL1', ttbr(rig.root)));
-  run(isb(weak));
-}
-
-/** The change that nobody who could walk there minds. */
-function split({ rig, painter, entry }: Away): void {
-  change(painter, entry, leafTable(rig, 3, PA));
-  expect(said(rig)).toEqual([]);
-}
+import { type Away, away, comeBack, GiB, PA, split } from './away.ts';
 
 describe('a CPU that comes back with an old block in its TLB, where pages are now', () => {
   test.each(bbmClasses)('is caught as it writes TTBR1, unless its class allows that: %s', (weakest) => {
@@ -289,80 +242,5 @@ describe("a CPU that comes back is none of bbm's business", () => {
     run(msr(gone.weak, 'TTBR0_EL1', ttbr(gone.rig.k.symbols.idmapPgDir)));
     run(isb(gone.weak));
     expect(said(gone.rig)).toEqual([]);
-  });
-});
-
-describe.each(granules)('a contiguous run that was cached, %s granule', (granule) => {
-  const bytes = { '4K': 4096, '16K': 16384, '64K': 65536 }[granule];
-  const run16: Partial<LeafAttributes> = { Contiguous: 1 };
-
-  function awayWithRun(weakest: BbmClass, whole: boolean, member: number): Away {
-    const gone = away({ weakest, granule, level: 3, before: 0n });
-    const { rig, weak, va, entry } = gone;
-    for (let i = 0; i < 16; i++) put(rig, entry + i * 8, page(PA + i * bytes, run16));
-    run(msr(weak, 'TTBR1_EL1', ttbr(rig.root)));
-    run(isb(weak));
-    rig.script.speculate = () => (whole ? 0 : 3);
-    run(load(weak, va + member * bytes));
-    run(msr(weak, 'TTBR1_EL1', ttbr(rig.k.symbols.reservedPgDir)));
-    run(isb(weak));
-    return gone;
-  }
-
-  test.each(bbmClasses)('is caught when it was taken apart, unless its CPU is at least level1: %s', (weakest) => {
-    const gone = awayWithRun(weakest, true, 5);
-    for (let i = 0; i < 16; i++) change(gone.painter, gone.entry + i * 8, page(PA + i * bytes));
-    expect(said(gone.rig)).toEqual([]);
-    comeBack(gone);
-    expect(said(gone.rig)).toEqual(weakest === 'level0' ? ['bbm'] : []);
-    if (weakest === 'level0') expect(gone.rig.reports[0]!.message).toMatch(/has another contiguous bit$/);
-  });
-
-  test('is none where only the member was cached', () => {
-    const gone = awayWithRun('level0', false, 5);
-    for (let i = 0; i < 16; i++) change(gone.painter, gone.entry + i * 8, page(PA + i * bytes));
-    comeBack(gone);
-    expect(said(gone.rig)).toEqual([]);
-  });
-
-  test.each([0, 5, 15])('is none where it stands as it stood, walked to from member %i', (member) => {
-    const gone = awayWithRun('level0', true, member);
-    change(gone.painter, gone.entry + 16 * 8, page(PA + GiB));
-    change(gone.painter, gone.entry + 16 * 8, 0n); // elsewhere something has changed
-    comeBack(gone);
-    expect(said(gone.rig)).toEqual([]);
-  });
-});
-
-describe('a switch from one process to another', () => {
-  /** The first process has `VA` mapped and so has the second; between the two writes the walker goes where it may. */
-  function switched(byWayOfReserved: boolean): Rig {
-    const rig = rigOf({ classes: ['level3'] });
-    const [cpu] = rig.cpus as [Cpu];
-    const VA = 2 ** 32;
-    const [first, second] = [1, 2].map((number) => {
-      const pgd = newTable(rig);
-      placeTable(rig.machine.memory, pgd, rig.k.space.startLevel, 0, pgd);
-      put(rig, entryAt(rig, VA, 3, pgd), page(number * GiB, { nG: 1, AP: 1 }));
-      return pgd;
-    }) as [number, number];
-    const other = entryAt(rig, rig.k.space.pageOffset + PA, 3);
-    put(rig, other, page(PA));
-    change(cpu, other, page(PA, { AP: 2 })); // some live entry has changed
-    flush(cpu, 'vmalle1is');
-    run(msr(cpu, 'TTBR1_EL1', ttbr(rig.root, 1)));
-    run(msr(cpu, 'TTBR0_EL1', ttbr(first)));
-    run(isb(cpu));
-    rig.script['context-sync'] = () => 1; // what is written is in force at once
-    if (byWayOfReserved) run(msr(cpu, 'TTBR0_EL1', ttbr(rig.k.symbols.reservedPgDir)));
-    run(msr(cpu, 'TTBR1_EL1', ttbr(rig.root, 2)));
-    speculativeFill(cpu, VA);
-    run(msr(cpu, 'TTBR0_EL1', ttbr(second)));
-    return rig;
-  }
-
-  test('goes by way of a TTBR0 that leads nowhere, else old pages are cached under the new ASID', () => {
-    expect(said(switched(true))).toEqual([]);
-    expect(said(switched(false))).toEqual(['bbm']);
   });
 });

@@ -1,15 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GRANULE_4K, GRANULE_16K, GRANULE_64K, type Level } from '../../../src/arch/granule.ts';
-import { TLBI, TLBI_OPERATIONS, type TlbiName } from '../../../src/arch/tlbi.ts';
-import {
-  decodeRangeOperand,
-  decodeVaOperand,
-  encodeRangeOperand,
-  encodeVaOperand,
-  type TlbiExtent,
-} from '../../../src/arch/tlbi-operand.ts';
-import { coversEntry, type TlbEntryScope } from '../../../src/arch/tlbi-scope.ts';
+import { GRANULE_4K } from '../../../src/arch/granule.ts';
+import type { TlbiName } from '../../../src/arch/tlbi.ts';
+import { encodeRangeOperand, encodeVaOperand } from '../../../src/arch/tlbi-operand.ts';
 import { TLBIS_APPLIED } from '../../../src/hardware/counters.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { dsb } from '../../../src/hardware/instruction/barrier.ts';
@@ -19,82 +11,10 @@ import { CPU_APPLIED, CPU_HAZARD, issue, issued, TLBI_AUDIT } from '../../../src
 import { applyUpTo, catchUp, isBehind, overtaken } from '../../../src/hardware/tlbi/maintenance.ts';
 import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
 import { translate } from '../../../src/hardware/translation/access.ts';
-import { freeWay, lookup, MISS, putEntry, SEVERAL, type Tlb } from '../../../src/hardware/translation/tlb.ts';
-import {
-  asidOf,
-  FLAG_WITHDRAWN,
-  type Found,
-  flagsOf,
-  GLOBAL,
-  levelOf,
-  occupied,
-  shiftOf,
-  tagOf,
-} from '../../../src/hardware/translation/tlb-entry.ts';
-import {
-  cachedAsid,
-  cachedBytes,
-  cachedLevel,
-  holdsTable,
-  putTable,
-  type WalkCache,
-} from '../../../src/hardware/translation/walk-cache.ts';
+import { lookup, MISS, SEVERAL } from '../../../src/hardware/translation/tlb.ts';
+import { FLAG_WITHDRAWN, flagsOf, GLOBAL } from '../../../src/hardware/translation/tlb-entry.ts';
 import { KERNEL, MIB2, map, newData, PAGE, run, smallMachine } from '../small-machine.ts';
-
-/** Sizes of leaves with the 4K granule, by log2: pages and blocks, alone and in contiguous runs. */
-const LEVELS: Readonly<Record<number, Level>> = { 12: 3, 16: 3, 21: 2, 25: 2, 30: 1, 34: 1 };
-const SHIFTS = Object.keys(LEVELS).map(Number);
-
-/** Room for everything a test puts in: nothing is ever evicted. */
-const ROOMY = { model: { tlb: { entries: 256, ways: 64 } } };
-
-function put(tlb: Tlb, va: number, shift: number, asid = GLOBAL): void {
-  const found: Found = {
-    pa: 0,
-    rights: 3,
-    attrIndx: 0,
-    sh: 3,
-    level: LEVELS[shift]!,
-    descriptorPa: 0,
-    low: 0,
-    high: 0,
-  };
-  putEntry(tlb, freeWay(tlb, va, shift, asid), va, shift, asid, found, 0, 0);
-}
-
-function invalidate(cpu: Cpu, name: TlbiName, operand = 0n): void {
-  run(tlbi(cpu, name, operand));
-  run(dsb(cpu, 'ish'));
-}
-
-/** Everything cached, as TLBI scopes see it. */
-function leavesOf(tlb: Tlb): TlbEntryScope[] {
-  return Array.from({ length: tlb.entries }, (_, way) => way)
-    .filter((way) => occupied(tlb, way))
-    .map((way) => ({
-      va: tagOf(tlb, way),
-      sizeShift: shiftOf(tlb, way),
-      level: levelOf(tlb, way),
-      leaf: true,
-      granule: GRANULE_4K,
-      global: asidOf(tlb, way) === GLOBAL,
-      asid: asidOf(tlb, way),
-    }));
-}
-
-function tablesOf(cache: WalkCache): TlbEntryScope[] {
-  return Array.from({ length: cache.entries }, (_, at) => at)
-    .filter((at) => holdsTable(cache, at))
-    .map((at) => ({
-      va: cache.tag[at]!,
-      sizeShift: Math.log2(cachedBytes(cache, at)),
-      level: cachedLevel(cache, at) - 1,
-      leaf: false,
-      granule: GRANULE_4K,
-      global: false,
-      asid: cachedAsid(cache, at),
-    }));
-}
+import { invalidate, LEVELS, leavesOf, put, ROOMY, SHIFTS } from './filled-tlb.ts';
 
 describe('a TLBI by address', () => {
   it.each<TlbiName>(['vaae1is', 'vaale1is', 'vaae1', 'vaale1'])(
@@ -194,108 +114,6 @@ describe('a local TLBI', () => {
     put(cpus[0]!.tlb, KERNEL, 12);
     run(tlbi(cpus[0]!, 'vaale1', encodeVaOperand(KERNEL)));
     expect(lookup(cpus[0]!.tlb, KERNEL, 0)).toBe(MISS);
-  });
-});
-
-describe('against a naive TLB', () => {
-  const asids = fc.constantFrom(5, 6);
-  const address = fc
-    .record({ half: fc.constantFrom(KERNEL, 0), gib: fc.nat(1), block: fc.nat(3), page: fc.nat(40) })
-    .map(({ half, gib, block, page }) => half + gib * 2 ** 30 + block * MIB2 + page * PAGE);
-  const leaf = fc.record({
-    va: address,
-    shift: fc.constantFrom(...SHIFTS),
-    asid: fc.oneof(asids, fc.constant(GLOBAL)),
-  });
-  const table = fc.record({ va: address, level: fc.constantFrom(1, 2, 3), asid: asids });
-  const operation = fc
-    .record({
-      name: fc.constantFrom(...TLBI_OPERATIONS.map(({ name }) => name)),
-      va: address,
-      asid: asids,
-      ttl: fc.nat(3),
-      NUM: fc.nat(31),
-      SCALE: fc.nat(2),
-      granule: fc.oneof({ weight: 4, arbitrary: fc.constant(GRANULE_4K) }, fc.constantFrom(GRANULE_16K, GRANULE_64K)),
-    })
-    .map(({ name, va, asid, ttl, NUM, SCALE, granule }) => {
-      if (!TLBI[name].byVa) return { name, operand: BigInt(asid) << 48n };
-      if (!TLBI[name].range) return { name, operand: encodeVaOperand(va, asid, ttl, granule) };
-      return { name, operand: encodeRangeOperand(va, NUM, SCALE, granule, asid, ttl) };
-    });
-  const step = fc.oneof(
-    { weight: 4, arbitrary: leaf.map((made) => ({ leaf: made })) },
-    { weight: 2, arbitrary: table.map((made) => ({ table: made })) },
-    { weight: 2, arbitrary: operation.map((made) => ({ operation: made })) },
-    { weight: 4, arbitrary: fc.record({ va: address, asid: asids }).map((made) => ({ lookup: made })) },
-  );
-
-  const byText = (a: TlbEntryScope, b: TlbEntryScope): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
-
-  function extentOf(name: TlbiName, operand: bigint): TlbiExtent {
-    if (TLBI[name].range) return decodeRangeOperand(operand);
-    return decodeVaOperand(operand);
-  }
-
-  it('any sequence of fills, lookups and TLBIs finds and removes the same', () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const cpu = smallMachine({ ...ROOMY, poolFrames: 1 }).cpus[0]!;
-        const { tlb, walkCache } = cpu;
-        let naive: TlbEntryScope[] = [];
-        for (const next of steps) {
-          if ('leaf' in next) {
-            const { va, shift, asid } = next.leaf;
-            put(tlb, va, shift, asid);
-            const start = Math.floor(va / 2 ** shift) * 2 ** shift;
-            const entry: TlbEntryScope = {
-              va: start,
-              sizeShift: shift,
-              level: LEVELS[shift]!,
-              leaf: true,
-              granule: GRANULE_4K,
-              global: asid === GLOBAL,
-              asid,
-            };
-            naive = naive.filter((old) => old.va !== start || old.sizeShift !== shift || old.asid !== asid);
-            naive.push(entry);
-          } else if ('table' in next) {
-            const { va, level, asid } = next.table;
-            putTable(walkCache, va, level, 12 + 9 * (4 - level), asid, 0x4000_0000, 0);
-          } else if ('operation' in next) {
-            const { name, operand } = next.operation;
-            const stays = (entry: TlbEntryScope): boolean => !coversEntry(TLBI[name], extentOf(name, operand), entry);
-            const tables = tablesOf(walkCache).filter(stays);
-            invalidate(cpu, name, operand);
-            naive = naive.filter(stays);
-            expect(tablesOf(walkCache)).toEqual(tables);
-          } else {
-            const { va, asid } = next.lookup;
-            const wanted = naive
-              .filter((entry) => va >= entry.va && va < entry.va + 2 ** entry.sizeShift)
-              .filter((entry) => entry.global || entry.asid === asid);
-            const way = lookup(tlb, va, asid);
-            const ways = way === MISS ? [] : way === SEVERAL ? [...tlb.matched.subarray(0, tlb.matchCount)] : [way];
-            expect(ways.map((each) => [tagOf(tlb, each), shiftOf(tlb, each), asidOf(tlb, each)]).sort()).toEqual(
-              wanted.map((entry) => [entry.va, entry.sizeShift, entry.asid]).sort(),
-            );
-          }
-          expect(leavesOf(tlb).sort(byText)).toEqual([...naive].sort(byText));
-        }
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  it('would notice a TLBI that forgot one size', () => {
-    const cpu = smallMachine(ROOMY).cpus[0]!;
-    put(cpu.tlb, KERNEL, 12);
-    put(cpu.tlb, KERNEL, 21);
-    const operand = encodeVaOperand(KERNEL);
-    const stays = leavesOf(cpu.tlb).filter((entry) => !coversEntry(TLBI.vaale1is, decodeVaOperand(operand), entry));
-    cpu.tlb.sizeCount = 1;
-    invalidate(cpu, 'vaale1is', operand);
-    expect(leavesOf(cpu.tlb)).not.toEqual(stays);
   });
 });
 

@@ -15,7 +15,6 @@ import { ranges } from '../../../src/kernel/ptdump/ptdump.ts';
 import { failAllocations } from '../../../src/kernel/tables/pgalloc.ts';
 import { PTE_CONT } from '../../../src/kernel/tables/pgtable-prot.ts';
 import { type Booted, bootCpu, complete } from '../boot-cpu.ts';
-import { bootAll, interleave, runToEnd } from '../interleaved.ts';
 import { recorded } from '../recorded.ts';
 
 const KiB = 2 ** 10;
@@ -286,21 +285,5 @@ describe('split_kernel_leaf_mapping() without memory', () => {
     expect(complete(splitKernelLeafMapping(cpu, k, va + 4 * KiB, va + 8 * KiB))).toBe(-ENOMEM);
     failAllocations(memory.control, 0);
     expectCut(machine, va + 4 * KiB, va + 8 * KiB);
-  });
-});
-
-describe('two CPUs that split one block', () => {
-  test('take turns, and make one table of it', () => {
-    const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 2, memoryBytes: 2 * GiB });
-    for (let seed = 1; seed <= 10; seed++) {
-      const { machine, cpus, kernels, violations } = bootAll(resized, {}, seed);
-      runToEnd(finaliseSystemCapabilities(cpus[0]!, kernels[0]!));
-      const frames = allocatedFrames(machine.memory).now;
-      const block = physToVirt(kernels[0]!.space, 0x5000_0000);
-      const split = (id: number, va: number) => splitKernelLeafMapping(cpus[id]!, kernels[id]!, va, va + 4 * KiB);
-      interleave([split(0, block + 4 * KiB), split(1, block + 128 * KiB)], seed);
-      expect(allocatedFrames(machine.memory).now - frames).toBe(1);
-      expect(violations).toEqual([]);
-    }
   });
 });
