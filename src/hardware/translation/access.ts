@@ -9,7 +9,7 @@ import { note } from '../trace.ts';
 import { mayHaveBeenMissed, SEEN_BY_OWN_WALKER } from './early-translation.ts';
 import { isAccessFlagFault, isWritableClean, makeDirty, makeYoung, wouldMakeDirty } from './hafdbs.ts';
 import { classify, outcomeOf } from './multiple-match.ts';
-import type { Regime } from './regime.ts';
+import { keptOut, type Regime } from './regime.ts';
 import { CONTROL_REALM, throughStage2 } from './stage2.ts';
 import { dropEntry, freeWay, lookup, MISS, putEntry, SEVERAL, setOf, vacantWay } from './tlb.ts';
 import {
@@ -75,13 +75,15 @@ export function translateOnce(cpu: Cpu, va: number, right: number): number {
   else if (way === MISS) {
     cpu.counts[MISSES]!++;
     way = refill(cpu, regime, va);
-    if (way < 0) return way;
+    if (way < 0) return keptOut(regime, right) ? -TRANSLATION_L0 : way;
   } else {
+    if (keptOut(regime, right)) return -TRANSLATION_L0;
     const pa = resolveSeveral(cpu, va, right);
     if (pa !== CHOSEN) return pa;
     way = cpu.way;
   }
   if ((rightsAt(cpu.tlb, way) & right) === 0) {
+    if (keptOut(regime, right)) return -TRANSLATION_L0;
     way = unpermitted(cpu, regime, way, va, right);
     if (way < 0) return way;
   }

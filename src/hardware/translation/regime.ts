@@ -227,3 +227,8 @@ export function canonical(pattern: bigint, tcr: bigint): number | undefined {
   const above = untagged >> BigInt(64 - extract(tcr, fields.SZ));
   return above === 0n || above === -1n ? Number(untagged) : undefined;
 }
+
+/** E0PD keeps EL0 out of a half of the address space, whatever is there. DDI 0487, TCR_EL1.E0PD1. */
+export function keptOut({ e0pd }: Regime, right: number): boolean {
+  return e0pd !== 0 && (right & RIGHTS_EL0) !== 0;
+}

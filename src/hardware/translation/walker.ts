@@ -1,9 +1,9 @@
 import { ENTRY, LEAF, OUTPUT, TABLE } from '../../arch/descriptor.ts';
 import { faultCode } from '../../arch/fault.ts';
 import { halfMask, halfShift } from '../../arch/field.ts';
-import { RIGHTS_EL0, rightsOf } from '../../arch/permission.ts';
+import { rightsOf } from '../../arch/permission.ts';
 import * as power from '../../arch/power.ts';
-import type { Regime } from './regime.ts';
+import { keptOut, type Regime } from './regime.ts';
 
 /** Where a walk reads descriptors. */
 export interface DescriptorSource {
@@ -220,7 +220,7 @@ export function walkFrom(
  * told here, for it faults before anything the walk could find.
  */
 export function refusal(regime: Regime, walked: Walk, right: number): number {
-  if (regime.e0pd !== 0 && (right & RIGHTS_EL0) !== 0) return TRANSLATION;
+  if (keptOut(regime, right)) return TRANSLATION;
   if (walked.fault !== 0) return walked.fault;
   return (walked.rights & right) === 0 ? PERMISSION + walked.level : 0;
 }

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { faultCode } from '../../../src/arch/fault.ts';
-import { RIGHT_EL1_EXECUTE, RIGHT_EL1_READ, RIGHT_EL1_WRITE } from '../../../src/arch/permission.ts';
+import {
+  RIGHT_EL0_READ,
+  RIGHT_EL1_EXECUTE,
+  RIGHT_EL1_READ,
+  RIGHT_EL1_WRITE,
+  RIGHTS_EL0,
+} from '../../../src/arch/permission.ts';
 import { encodeVaOperand } from '../../../src/arch/tlbi-operand.ts';
 import { physicalAddressBits } from '../../../src/hardware/board/board.ts';
 import { BOTH_SIZES_CACHED, EVICTIONS, FILLS, HITS, MISSES, WALKS } from '../../../src/hardware/counters.ts';
@@ -9,7 +15,7 @@ import { msr } from '../../../src/hardware/instruction/system-register.ts';
 import { exchange } from '../../../src/hardware/memory/memory.ts';
 import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
 import { FIXMAP, refill, speculativeFill, translate, walkAndFill } from '../../../src/hardware/translation/access.ts';
-import { lookup, MISS, SEVERAL } from '../../../src/hardware/translation/tlb.ts';
+import { dropAll, lookup, MISS, SEVERAL } from '../../../src/hardware/translation/tlb.ts';
 import {
   FLAG_CONTIGUOUS,
   FLAG_SPECULATIVE,
@@ -22,6 +28,7 @@ import {
 import {
   entryOf,
   everyChance,
+  GIB,
   KERNEL,
   leaf,
   MIB2,
@@ -68,6 +75,18 @@ describe('a translation', () => {
     const end = 2 ** physicalAddressBits(cpu.model);
     expect(translate(cpu, end - 8, RIGHT_EL1_READ)).toBe(end - 8);
     for (const va of [end, KERNEL]) expect(translate(cpu, va, RIGHT_EL1_READ)).toBe(-faultCode('addrsize', 0));
+  });
+
+  it('of EL0 is a translation fault of level 0 under E0PD, whatever is mapped or cached there', () => {
+    const machine = smallMachine();
+    const cpu = machine.cpus[0]!;
+    map(machine, KERNEL, RAM, 3, { AP: 0b01 });
+    expect(translate(cpu, KERNEL, RIGHT_EL0_READ)).toBe(RAM);
+    cpu.regime1 = { ...cpu.regime1!, e0pd: 1, rightsMask: 0xff & ~RIGHTS_EL0 };
+    dropAll(cpu.tlb);
+    for (const va of [KERNEL, KERNEL, KERNEL + PAGE, KERNEL + GIB])
+      expect(translate(cpu, va, RIGHT_EL0_READ)).toBe(-faultCode('translation', 0));
+    expect(translate(cpu, KERNEL, RIGHT_EL1_READ)).toBe(RAM);
   });
 
   it('evicts what chance names when its set is full', () => {
