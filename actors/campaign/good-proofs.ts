@@ -14,8 +14,9 @@ import { type GoodTask, goodPlan, type Proof } from './good-worker.ts';
 /** What the good scenarios have gone through: under the explorer, and on threads. Each of the two takes three quarters of an hour. */
 
 const SCHEDULES = 100_000;
-/** Random schedules of a scenario have at most about so many points together: where one is long there are fewer of them. */
-const POINTS = 150_000_000;
+/** Where so many schedules have more points than that together, it is as many schedules as the lesser number of points holds. */
+const MOST_POINTS = 150_000_000;
+const POINTS = 40_000_000;
 const CHUNK = 10_000;
 const ACTS = [0, 1] as const;
 const LONGEST_TASK_MS = 3_600_000;
@@ -70,7 +71,8 @@ export async function exploreGood(
 
 function tasksOf(scenario: Scenario): GoodTask[] {
   const { name } = scenario;
-  const schedules = Math.min(SCHEDULES, Math.floor(POINTS / pointsOf(scenario) / 1_000) * 1_000);
+  const points = pointsOf(scenario);
+  const schedules = points * SCHEDULES <= MOST_POINTS ? SCHEDULES : Math.floor(POINTS / points / 1_000) * 1_000;
   const chunks = Array.from({ length: Math.ceil(schedules / CHUNK) }, (_, i) => i * CHUNK);
   return [
     ...ACTS.map((acts): GoodTask => ({ name, kind: 'bounded', acts })),
