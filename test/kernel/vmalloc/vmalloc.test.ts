@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { formatVa } from '../../../src/arch/address.ts';
 import { contiguousRun } from '../../../src/arch/granule.ts';
+import { encodeVaOperand } from '../../../src/arch/tlbi-operand.ts';
 import { granules, vaBitsByGranule } from '../../../src/hardware/board/board.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
 import { load } from '../../../src/hardware/instruction/load-store.ts';
 import { derivedValue, read } from '../../../src/hardware/memory/memory.ts';
+import { nobody } from '../../../src/hardware/observer.ts';
 import { addressSpaceOf, imageVa, physToVirt } from '../../../src/kernel/address-space.ts';
 import { failAllocations } from '../../../src/kernel/tables/pgalloc.ts';
 import { PAGE_KERNEL } from '../../../src/kernel/tables/pgtable-prot.ts';
@@ -22,7 +24,7 @@ import {
 import { getVmArea, type VmallocText, vfree, vmalloc, vmUnmapAliases } from '../../../src/kernel/vmalloc/vmalloc.ts';
 import { complete } from '../boot-cpu.ts';
 import { recorded } from '../recorded.ts';
-import { mapped, pteVa, vmapRig } from '../vmap-rig.ts';
+import { cost, mapped, pteVa, type VmapRig, vmapRig } from '../vmap-rig.ts';
 
 describe('the vmalloc space', () => {
   test.each(granules.flatMap((granule) => vaBitsByGranule[granule].map((vaBits) => [granule, vaBits] as const)))(
@@ -138,5 +140,121 @@ describe('areas', () => {
     expect(did.filter((each) => each.startsWith('tlbi'))).toEqual(['tlbi vmalle1is']);
     expect(entry() & ((1n << 7n) | 1n)).toBe(1n);
     expect(recorded(cpu, vmUnmapAliases(cpu, k)).did.some((each) => each.startsWith('tlbi'))).toBe(false);
+  });
+});
+
+describe('purgeVmapAreaLazy, by vmUnmapAliases (Linux: __purge_vmap_area_lazy())', () => {
+  /** Areas of so many pages each; where they begin. */
+  const areas = ({ cpu, k, pa, page }: VmapRig, ...pages: number[]): number[] =>
+    pages.map((count) => complete(vmalloc(cpu, k, { bytes: count * page, prot: PAGE_KERNEL, pa }))!.addr);
+  const withoutRanges = ({ cpu }: VmapRig) => ({
+    ...cpu,
+    model: { ...cpu.model, features: { ...cpu.model.features, tlbiRange: false } },
+  });
+  const maintenance = (did: readonly string[]): string[] => did.filter((each) => /^(dsb|isb|tlbi)/.test(each));
+
+  test('where nothing was freed takes its locks, and that is all: no barrier, no TLBI', () => {
+    const rig = vmapRig();
+    areas(rig, 1); // there, and nobody freed it
+    const { did } = recorded(rig.cpu, vmUnmapAliases(rig.cpu, rig.k));
+    expect(did).toEqual(['rmw', 'rmw', 'rmw', 'rmw']); // vmap_purge_lock, and vn->lazy.lock inside
+  });
+
+  test('one area is flushed page by page where there are no range operations, and nothing beside it', () => {
+    const rig = vmapRig();
+    const { k, page } = rig;
+    const cpu = withoutRanges(rig);
+    const [va] = areas(rig, 3);
+    complete(vfree(cpu, k, va!));
+    const { did } = recorded(cpu, vmUnmapAliases(cpu, k));
+    expect(maintenance(did)).toEqual([
+      'dsb ishst',
+      ...[0, 1, 2].map((i) => `tlbi vaale1is 0x${encodeVaOperand(va! + i * page).toString(16)}`),
+      'dsb ish',
+      'isb',
+    ]);
+  });
+
+  test('what is far apart is not flushed one by one: past the limit everything goes at once', () => {
+    const rig = vmapRig();
+    const { k } = rig;
+    const cpu = withoutRanges(rig);
+    for (const va of areas(rig, 1, 1)) complete(vfree(cpu, k, va)); // a gigabyte, and a page
+    expect(maintenance(recorded(cpu, vmUnmapAliases(cpu, k)).did)).toEqual([
+      'dsb ishst',
+      'tlbi vmalle1is',
+      'dsb ish',
+      'isb',
+    ]);
+  });
+
+  test('an area that lies between is flushed too, and is none the worse for it', () => {
+    const rig = vmapRig();
+    const { cpu, k, pa } = rig;
+    const [first, between, last] = areas(rig, 1, 2, 1);
+    for (const va of [first!, last!]) complete(vfree(cpu, k, va));
+    const before = mapped(rig);
+    const flushed: [number, number][] = [];
+    const vmallocText: VmallocText = {
+      ...k.text.vmalloc,
+      *purgeFlush(by, kernel, start, end) {
+        flushed.push([start, end]);
+        yield* k.text.vmalloc.purgeFlush(by, kernel, start, end);
+      },
+    };
+    complete(vmUnmapAliases(cpu, { ...k, text: { ...k.text, vmalloc: vmallocText } }));
+    expect(flushed).toEqual([[first, last! + rig.page]]);
+    expect(mapped(rig)).toEqual(before);
+    expect(vmAreasAt(rig.memory, k).map(({ addr }) => addr)).toEqual([between]);
+    expect(complete(load(cpu, between!))).toBe(derivedValue(pa));
+  });
+
+  test('nobody gets the addresses until they have been flushed, and everybody may afterwards', () => {
+    const rig = vmapRig();
+    const { cpu, k, page, pa } = rig;
+    const [first, second] = areas(rig, 1, 1);
+    for (const va of [first!, second!]) complete(vfree(cpu, k, va));
+    let meanwhile: number | undefined;
+    const vmallocText: VmallocText = {
+      ...k.text.vmalloc,
+      *purgeFlush(...flush) {
+        yield* k.text.vmalloc.purgeFlush(...flush);
+        meanwhile = (yield* getVmArea(cpu, k, page, VM_ALLOC, pa))?.slot;
+      },
+    };
+    complete(vmUnmapAliases(cpu, { ...k, text: { ...k.text, vmalloc: vmallocText } }));
+    expect(meanwhile).toBe(2);
+    const next = [0, 1].map(() => complete(getVmArea(cpu, k, page, VM_ALLOC, pa))?.slot);
+    expect(next).toEqual([0, 1]);
+  });
+
+  test('says of each area that its translations are out of use, once it has flushed them', () => {
+    const rig = vmapRig();
+    const { cpu, k, page } = rig;
+    const [first, , last] = areas(rig, 2, 1, 1);
+    for (const va of [first!, last!]) complete(vfree(cpu, k, va));
+    const said: (string | number)[][] = [];
+    const watched = {
+      ...cpu,
+      observer: {
+        ...nobody,
+        announced: (_: unknown, by: string, start: number, end: number) => said.push([by, start, end]),
+        tlbisCompleted: () => said.push(['flushed']),
+      },
+    };
+    complete(vmUnmapAliases(watched, k));
+    expect(said).toEqual([
+      ['flushed'],
+      ['purge_vmap_area', first, first! + 2 * page],
+      ['purge_vmap_area', last, last! + page],
+    ]);
+  });
+
+  test('has nothing left to do the second time', () => {
+    const rig = vmapRig();
+    const { cpu, k } = rig;
+    complete(vfree(cpu, k, areas(rig, 1)[0]!));
+    expect(cost(cpu, vmUnmapAliases(cpu, k))).toBe('2 DSB 1 ISB 1 TLBI');
+    expect(cost(cpu, vmUnmapAliases(cpu, k))).toBe('0 DSB 0 ISB 0 TLBI');
   });
 });
