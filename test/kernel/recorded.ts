@@ -20,6 +20,12 @@ function spelled({ kind, detail, value }: TraceRecord): string {
   return kind;
 }
 
+/** Barriers and TLBIs of an operation, the latter without operands. */
+export function maintenance(cpu: Cpu, operation: Op<unknown>): string[] {
+  const { did } = recorded(cpu, operation);
+  return did.filter((each) => /^(dsb|isb|tlbi)/.test(each)).map((each) => each.replace(/ 0x.*/, ''));
+}
+
 /** `store store store tlbi` as `store x3, tlbi`. */
 export function counted(did: readonly string[]): string[] {
   const runs: [string, number][] = [];

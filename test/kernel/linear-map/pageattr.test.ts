@@ -4,9 +4,7 @@ import { type Granule, granules } from '../../../src/hardware/board/board.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
 import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { load, store } from '../../../src/hardware/instruction/load-store.ts';
-import { read } from '../../../src/hardware/memory/memory.ts';
 import { nobody } from '../../../src/hardware/observer.ts';
-import type { Op } from '../../../src/hardware/op.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';
 import type { KernelConfig } from '../../../src/kernel/config.ts';
@@ -25,19 +23,17 @@ import {
 import { rangeSplitToPtes } from '../../../src/kernel/linear-map/split.ts';
 import { splitKernelLeafMapping } from '../../../src/kernel/linear-map/split-leaf.ts';
 import { forEachLeaf } from '../../../src/kernel/ptdump/ptdump.ts';
-import { entryOffset } from '../../../src/kernel/tables/pagewalk.ts';
 import { failAllocations } from '../../../src/kernel/tables/pgalloc.ts';
 import {
-  PTE_ADDRESS,
   PTE_CONT,
   PTE_PRESENT_INVALID,
   PTE_RDONLY,
-  PTE_TYPE_PAGE,
   PTE_VALID,
   PTE_WRITE,
 } from '../../../src/kernel/tables/pgtable-prot.ts';
 import { type Booted, bootCpu, complete } from '../boot-cpu.ts';
-import { recorded } from '../recorded.ts';
+import { leafOf } from '../leaf-of.ts';
+import { maintenance, recorded } from '../recorded.ts';
 
 type Ready = Booted & { readonly va: number; readonly page: number };
 
@@ -48,23 +44,6 @@ function ready(granule: Granule = '4K', supported = true, config: Partial<Kernel
   if (supported) complete(finaliseSystemCapabilities(machine.cpu, machine.k));
   const va = physToVirt(machine.k.space, granule === '64K' ? 0x8000_0000 : 0x6000_0000);
   return { ...machine, va, page: machine.k.space.granule.pageBytes };
-}
-
-/** The leaf that translates `va`, or the entry that does not. */
-function leafOf({ memory, k }: Booted, va: number): { level: number; value: bigint } {
-  let table = k.symbols.swapperPgDir;
-  for (let level = k.space.startLevel as number; ; level++) {
-    const value = read(memory, entryOffset(k.space, level, table, va));
-    const isTable = level < 3 && (value & (PTE_VALID | PTE_TYPE_PAGE)) === (PTE_VALID | PTE_TYPE_PAGE);
-    if (!isTable) return { level, value };
-    table = Number(value & PTE_ADDRESS);
-  }
-}
-
-/** Barriers and TLBIs, without operands. */
-function maintenance(cpu: Booted['cpu'], operation: Op<unknown>): string[] {
-  const { did } = recorded(cpu, operation);
-  return did.filter((each) => /^(dsb|isb|tlbi)/.test(each)).map((each) => each.replace(/ 0x.*/, ''));
 }
 
 const V7_1 = { revision: '7.1' } as const;
