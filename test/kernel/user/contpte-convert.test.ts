@@ -142,6 +142,7 @@ describe('contpteTryFold', () => {
     ['is not the last of a group', 14, (p) => p.pte(14)],
     ['is the first of one', 0, (p) => p.pte(0)],
     ['lies elsewhere in memory than at the end of one', 15, (p) => p.pte(14)],
+    ['lies elsewhere in addresses than at the end of one', 14, (p) => p.pte(15)],
     ['is not valid', 15, (p) => p.pte(15) & ~PTE_VALID],
     ['is in a group already', 15, (p) => pteMkcont(p.pte(15))],
   ])('does not even look at the others where the page %s', (_, page, pte) => {
