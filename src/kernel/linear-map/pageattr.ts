@@ -217,7 +217,7 @@ export function* setDirectMapDefaultNoflush(cpu: Cpu, k: Kernel, va: number): Op
 export function* setDirectMapDefault(cpu: Cpu, k: Kernel, va: number, pages: number): Op<number> {
   if (!mayChangeLinearMap(k)) return 0;
   const clear = k.text.pageattr.takenAway | PTE_RDONLY;
-  return yield* changeMemory(cpu, k, va, pages * k.space.granule.pageBytes, PTE_VALID | PTE_WRITE, clear);
+  return yield* changeMemory(cpu, k, va, pages * k.space.granule.pageBytes, validKernel(k) | PTE_WRITE, clear);
 }
 
 /** Linux: set_direct_map_valid_noflush(): flushes all the same what it takes away, and makes nothing writable again. */

@@ -13,6 +13,7 @@ import { splitKernelLeafMapping } from '../../../src/kernel/linear-map/split-lea
 import { failAllocations } from '../../../src/kernel/tables/pgalloc.ts';
 import {
   PTE_CONT,
+  PTE_NG,
   PTE_PRESENT_INVALID,
   PTE_RDONLY,
   PTE_VALID,
@@ -62,6 +63,17 @@ describe.each(granules)('setDirectMapDefault, %s granule', (granule) => {
 const NOTHING = { result: 0, changes: false };
 
 describe('setDirectMapDefault', () => {
+  test.each([true, false])('gives back what it took: also what is not global, for which KPTI is %s', (kpti) => {
+    const it = rig({ kpti });
+    const { cpu, k, va } = it;
+    complete(splitKernelLeafMapping(cpu, k, va, va + it.page));
+    const before = leafOf(it, va).value;
+    expect((before & PTE_NG) !== 0n).toBe(kpti);
+    complete(setMemoryValid(cpu, k, va, 1, false));
+    complete(setDirectMapDefault(cpu, k, va, 1));
+    expect(leafOf(it, va).value).toBe(before);
+  });
+
   test('gives back what was taken away, writable, and flushes: that is more than from invalid to valid', () => {
     const it = rig();
     const { cpu, k, va } = it;
