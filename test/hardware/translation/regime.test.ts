@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { faultCode } from '../../../src/arch/fault.ts';
 import { pack } from '../../../src/arch/field.ts';
 import { GRANULES } from '../../../src/arch/granule.ts';
+import { RIGHT_EL0_READ, RIGHT_EL1_READ, RIGHT_EL1_WRITE } from '../../../src/arch/permission.ts';
 import {
   ID_AA64MMFR0_EL1,
   ID_AA64MMFR1_EL1,
@@ -10,6 +12,7 @@ import {
   TTBR_EL1,
 } from '../../../src/arch/registers.ts';
 import { canonical, memoryAttribute, regimeFeatures, regimeOf } from '../../../src/hardware/translation/regime.ts';
+import { newWalk, refusal } from '../../../src/hardware/translation/walker.ts';
 
 const features = regimeFeatures({
   ID_AA64MMFR0_EL1: pack(ID_AA64MMFR0_EL1, { PARange: 5 }),
@@ -90,5 +93,17 @@ describe('canonical', () => {
     expect(canonical(0xab00_0000_0000_1000n, TCR)).toBe(0x1000);
     expect(canonical(0xab00_0000_0000_1000n, registers.TCR_EL1)).toBeUndefined();
     expect(canonical(0xabff_0000_0000_1000n, TCR)).toBeUndefined();
+  });
+});
+
+describe('refusal', () => {
+  it('denies EL0 a half under E0PD before the walk counts, and the rest by rights', () => {
+    const walked = { ...newWalk(), fault: faultCode('translation', 3), rights: 0 };
+    const e0pd = { ...regimeOf(registers, 1, features), e0pd: 1 };
+    expect(refusal(e0pd, walked, RIGHT_EL0_READ)).toBe(faultCode('translation', 0));
+    expect(refusal(e0pd, walked, RIGHT_EL1_READ)).toBe(faultCode('translation', 3));
+    const read = { ...walked, fault: 0, level: 2, rights: RIGHT_EL1_READ };
+    expect(refusal(e0pd, read, RIGHT_EL1_READ)).toBe(0);
+    expect(refusal(e0pd, read, RIGHT_EL1_WRITE)).toBe(faultCode('permission', 2));
   });
 });

@@ -12,7 +12,7 @@ import {
 import { faultCode, faultOf } from '../../../src/arch/fault.ts';
 import { extract, pack } from '../../../src/arch/field.ts';
 import { GRANULE_4K, GRANULE_64K, type Granule } from '../../../src/arch/granule.ts';
-import { RIGHT_EL0_EXECUTE, RIGHT_EL0_READ, RIGHT_EL1_READ, RIGHT_EL1_WRITE } from '../../../src/arch/permission.ts';
+import { RIGHT_EL0_EXECUTE } from '../../../src/arch/permission.ts';
 import { SCTLR_EL1, TCR_EL1, TTBR_EL1 } from '../../../src/arch/registers.ts';
 import {
   canonical,
@@ -288,17 +288,5 @@ describe('walk', () => {
     walk(chain(GRANULE_4K, 0, [tableDescriptor(0x2000_0000)]), regime, LOWEST, walked);
     expect(walked.fault).toBe(faultCode('external-abort', 1));
     expect(walked.descriptorPa).toBe(0x2000_0000);
-  });
-});
-
-describe('refusal', () => {
-  it('denies EL0 a half under E0PD before the walk counts, and the rest by rights', () => {
-    const walked = { ...newWalk(), fault: faultCode('translation', 3), rights: 0 };
-    const e0pd = { ...regimeOf(KERNEL, 1, EVERYTHING), e0pd: 1 };
-    expect(refusal(e0pd, walked, RIGHT_EL0_READ)).toBe(faultCode('translation', 0));
-    expect(refusal(e0pd, walked, RIGHT_EL1_READ)).toBe(faultCode('translation', 3));
-    const read = { ...walked, fault: 0, level: 2, rights: RIGHT_EL1_READ };
-    expect(refusal(e0pd, read, RIGHT_EL1_READ)).toBe(0);
-    expect(refusal(e0pd, read, RIGHT_EL1_WRITE)).toBe(faultCode('permission', 2));
   });
 });

@@ -1,22 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { levelBytes } from '../../../src/arch/granule.ts';
-import { type Granule, granules } from '../../../src/hardware/board/board.ts';
-import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
-import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
+import { granules } from '../../../src/hardware/board/board.ts';
 import { load, store } from '../../../src/hardware/instruction/load-store.ts';
 import { nobody } from '../../../src/hardware/observer.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
-import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';
-import type { KernelConfig } from '../../../src/kernel/config.ts';
 import { EINVAL, ENOMEM } from '../../../src/kernel/errno.ts';
 import {
   changeMemory,
-  kernelMapPages,
   linearAliasRo,
   linearAliasRw,
-  setDirectMapDefaultNoflush,
-  setDirectMapInvalidNoflush,
-  setDirectMapValidNoflush,
   setMemoryValid,
   updateRangeProt,
 } from '../../../src/kernel/linear-map/pageattr.ts';
@@ -31,30 +23,10 @@ import {
   PTE_VALID,
   PTE_WRITE,
 } from '../../../src/kernel/tables/pgtable-prot.ts';
-import { type Booted, bootCpu, complete } from '../boot-cpu.ts';
+import { complete } from '../boot-cpu.ts';
 import { leafOf } from '../leaf-of.ts';
 import { maintenance, recorded } from '../recorded.ts';
-
-type Ready = Booted & { readonly va: number; readonly page: number };
-
-/** A CPU with BBML2, alone. `supported`: it is known already that there is nobody without; `va`: a block. */
-function ready(granule: Granule = '4K', supported = true, config: Partial<KernelConfig> = {}): Ready {
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
-  const machine = bootCpu(resized, config);
-  if (supported) complete(finaliseSystemCapabilities(machine.cpu, machine.k));
-  const va = physToVirt(machine.k.space, granule === '64K' ? 0x8000_0000 : 0x6000_0000);
-  return { ...machine, va, page: machine.k.space.granule.pageBytes };
-}
-
-const V7_1 = { revision: '7.1' } as const;
-const LAZY = ['dsb ishst', 'isb'];
-const flushOf = (...tlbis: string[]): string[] => [
-  'dsb ishst',
-  ...tlbis.map((each) => `tlbi ${each}`),
-  'dsb ish',
-  'isb',
-];
-const ONE_PAGE = flushOf('vaale1is');
+import { flushOf, LAZY, ONE_PAGE, ready, V7_1 } from './able-cpu.ts';
 
 describe.each(granules)('what set_memory_ro() and set_memory_rw() do to a linear alias, %s granule', (granule) => {
   test('of a page inside a block: it alone changes, is flushed, and changes back', () => {
@@ -258,67 +230,5 @@ describe('validity, 6.18', () => {
     expect(complete(setMemoryValid(cpu, k, va, pages, false))).toBe(0);
     expect(complete(setMemoryValid(cpu, k, va, pages, true))).toBe(0);
     expect(leafOf(machine, va)).toEqual({ level: 2, value: value & ~PTE_VALID });
-  });
-});
-
-describe('set_direct_map_*_noflush()', () => {
-  test('invalid and default flush nothing; default makes writable again', () => {
-    const machine = ready('4K', true, V7_1);
-    const { cpu, k, va, page } = machine;
-    complete(linearAliasRo(cpu, k, va + page, 1));
-    expect(maintenance(cpu, setDirectMapInvalidNoflush(cpu, k, va + page))).toEqual([]);
-    expect(leafOf(machine, va + page).value & (PTE_VALID | PTE_PRESENT_INVALID)).toBe(PTE_PRESENT_INVALID);
-    expect(maintenance(cpu, setDirectMapDefaultNoflush(cpu, k, va + page))).toEqual(LAZY);
-    expect(leafOf(machine, va + page).value & (PTE_VALID | PTE_PRESENT_INVALID | PTE_WRITE | PTE_RDONLY)).toBe(
-      PTE_VALID | PTE_WRITE,
-    );
-  });
-
-  test('valid flushes what it takes away, in spite of its name, and does not make writable', () => {
-    const machine = ready();
-    const { cpu, k, va, page } = machine;
-    complete(linearAliasRo(cpu, k, va + page, 1));
-    expect(maintenance(cpu, setDirectMapValidNoflush(cpu, k, va + page, 1, false))).toEqual(ONE_PAGE);
-    complete(setDirectMapValidNoflush(cpu, k, va + page, 1, true));
-    expect(leafOf(machine, va + page).value & (PTE_VALID | PTE_WRITE | PTE_RDONLY)).toBe(PTE_VALID | PTE_RDONLY);
-  });
-
-  test('do nothing, and say 0, where nobody may change single pages; a realm may', () => {
-    for (const [config, changes] of [
-      [{ rodata: 'off' }, false],
-      [{ rodata: 'noalias', kfence: 'late' }, true],
-      [{ rodata: 'off', realm: true }, true],
-    ] as const) {
-      const machine = ready('4K', true, config);
-      const { cpu, k, va, page } = machine;
-      for (const operation of [
-        setDirectMapInvalidNoflush(cpu, k, va + page),
-        setDirectMapDefaultNoflush(cpu, k, va + page),
-        setDirectMapValidNoflush(cpu, k, va + page, 1, false),
-      ]) {
-        const { result, did } = recorded(cpu, operation);
-        expect({ result, changes: did.length > 0 }).toEqual({ result: 0, changes });
-      }
-    }
-  });
-});
-
-describe('__kernel_map_pages()', () => {
-  test('with debug_pagealloc may be called from a softirq: nothing in it sleeps', () => {
-    const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: 1 });
-    const machine = bootCpu(resized, { debugPagealloc: true });
-    complete(finaliseSystemCapabilities(machine.cpu, machine.k));
-    const sleeps: string[] = [];
-    const cpu = {
-      ...machine.cpu,
-      observer: { ...nobody, mightSleep: (_: unknown, what: string) => sleeps.push(what) },
-    };
-    const { base } = resized.memory[1]!;
-    const va = physToVirt(machine.k.space, base + 16 * 4096);
-    complete(kernelMapPages(cpu, machine.k, va, 1, false));
-    expect(leafOf(machine, va).value & PTE_VALID).toBe(0n);
-    complete(kernelMapPages(cpu, machine.k, va, 1, true));
-    expect(leafOf(machine, va).value & PTE_VALID).toBe(PTE_VALID);
-    expect(sleeps).toEqual([]);
   });
 });
