@@ -74,7 +74,7 @@ export interface Interleaver {
 const DVM_LOG_RECORDS = 256;
 /** Small boards put back less. */
 const checksBytes = ({ cpus, memory }: Board): number =>
-  cpus.length <= 8 && memory.every(({ bytes }) => bytes <= 64 * MiB) ? 8192 : 64 * 1024;
+  cpus.length <= 8 && memory.every(({ bytes }) => bytes <= 64 * MiB) ? 16 * 1024 : 64 * 1024;
 
 /** Points for which a run that was given up is watched, at most: enough for circles of some hundred steps. */
 const MOST_WATCHED = 10_000;
