@@ -31,7 +31,7 @@ const WITHIN = 200;
  * In the middle of RAM that no story takes: pages that change, one for each CPU, and then one that does not. Linear address;
  * undefined: there is no such RAM.
  */
-function quietPages(k: Kernel): number | undefined {
+function findQuietPages(k: Kernel): number | undefined {
   const { pageBytes } = k.space.granule;
   const { kfencePool: pool, execmemRam: modules } = k;
   let free = freeRam(k);
@@ -45,6 +45,14 @@ function quietPages(k: Kernel): number | undefined {
   return first < from ? undefined : physToVirt(k.space, first);
 }
 const CHANGERS = 4;
+
+/** Found once: they are asked for all the time. */
+const found = new WeakMap<Kernel, number | undefined>();
+
+function quietPages(k: Kernel): number | undefined {
+  if (!found.has(k)) found.set(k, findQuietPages(k));
+  return found.get(k);
+}
 
 /** What lies beside the pages that change; or any RAM. */
 function* readBeside(cpu: Cpu, k: Kernel): Op {
