@@ -28,13 +28,15 @@ export function moduleArea(k: Kernel): ModuleArea {
   return { pa: from, pages: Math.min(MODULE_PAGES, Math.floor((to - from) / pageBytes)) };
 }
 
-/** RAM that neither the kernel image nor the page tables take. */
-export function freeRam({ board, space }: Kernel): Range[] {
+/** RAM that neither the kernel image nor the page tables nor KFENCE take. */
+export function freeRam({ board, space, kfencePool }: Kernel): Range[] {
   const tableBytes = tablePagesNeeded(board) * space.granule.pageBytes;
-  const pool = poolPlace(board, tableBytes) ?? 0;
+  const tables = poolPlace(board, tableBytes) ?? 0;
+  const { base, bytes } = kfencePool ?? { base: 0, bytes: 0 };
   return board.memory
-    .flatMap(({ base, bytes }) => without(base, base + bytes, space.text, space.end))
-    .flatMap(([from, to]) => without(from, to, pool, pool + tableBytes));
+    .flatMap((ram) => without(ram.base, ram.base + ram.bytes, space.text, space.end))
+    .flatMap(([from, to]) => without(from, to, tables, tables + tableBytes))
+    .flatMap(([from, to]) => without(from, to, base, base + bytes));
 }
 
 /** The largest piece of it. */

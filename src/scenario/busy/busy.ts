@@ -33,9 +33,8 @@ const WITHIN = 200;
  */
 function findQuietPages(k: Kernel): number | undefined {
   const { pageBytes } = k.space.granule;
-  const { kfencePool: pool, execmemRam: modules } = k;
+  const { execmemRam: modules } = k;
   let free = freeRam(k);
-  if (pool !== undefined) free = free.flatMap(([from, to]) => without(from, to, pool.base, pool.base + pool.bytes));
   if (modules !== undefined) {
     const end = modules.pa + modules.pages * pageBytes;
     free = free.flatMap(([from, to]) => without(from, to, modules.pa, end));

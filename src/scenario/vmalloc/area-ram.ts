@@ -38,10 +38,7 @@ type Range = readonly [start: number, end: number];
 export function areaRam(k: Kernel): AreaRam {
   const block = levelBytes(k.space.granule, 2);
   const group = contPteBytes(k);
-  const { kfencePool: pool } = k;
-  const free = freeRam(k).flatMap(([from, to]) =>
-    pool === undefined ? [[from, to] as const] : without(from, to, pool.base, pool.base + pool.bytes),
-  );
+  const free = freeRam(k);
   const bytes = lastFit(free, block, block) === undefined ? 2 * group : block;
   const pa = lastFit(free, bytes, Math.min(bytes, block));
   const small = lastFit(
