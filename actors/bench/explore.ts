@@ -26,10 +26,10 @@ export function exploreRepaint(runs: number): { points: number; schedules: numbe
 }
 
 function fourCpus(): Interleaver {
-  const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: 4 });
-  const cpus = chartBoard(resized, DEFAULT_CONFIG.revision);
+  const board = resizedBoard(boardPresets.get('one-block')!, { cpus: 4 });
+  const cpus = chartBoard(board, DEFAULT_CONFIG.revision);
   return interleaverOf({
-    board: resized,
+    board,
     scenario: repaint,
     kernel: DEFAULT_CONFIG,
     work: briefWork,

@@ -87,12 +87,12 @@ async function boards192(
   runs: number,
   figure: (outcome: Awaited<ReturnType<typeof runBoard>>) => number,
 ): Promise<number[]> {
-  const mixed = resizedBoard(boardPresets.get('ampereone-192-mixed')!, { cpus: 192, memoryBytes: 256 * GiB });
+  const board = resizedBoard(boardPresets.get('ampereone-192-mixed')!, { cpus: 192, memoryBytes: 256 * GiB });
   const samples: number[] = [];
   for (let i = 0; i < runs; i++) {
     const rack = await openRack();
     const outcome = await runBoard(rack, {
-      board: mixed,
+      board,
       scenario: repaint,
       reference: { name: repaint.name },
       kernel: DEFAULT_CONFIG,

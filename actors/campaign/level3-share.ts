@@ -1,5 +1,5 @@
 import { levelBytes } from '../../src/arch/granule.ts';
-import { type Board, GiB } from '../../src/hardware/board/board.ts';
+import { GiB } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
 import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { type Choose, seededChooser } from '../../src/hardware/chooser.ts';
@@ -54,8 +54,7 @@ export function level3Share(modules: number, code: CodeMemory): Level3Share {
 
 /** One CPU with BBML2: who else is there does not matter to the tables. */
 function bootOne(config: KernelConfig): { readonly cpu: Cpu; readonly k: Kernel } {
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: RAM_BYTES });
-  const board: Board = resized;
+  const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: RAM_BYTES });
   const machine = createMachine(board, { poolFrames: tablePagesNeeded(board) });
   loadKernelImage(machine.memory);
   const cpu = cpuOf(machine, 0, { choose: seededChooser(SEED), controlled: false });

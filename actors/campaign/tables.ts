@@ -22,10 +22,10 @@ const MOST_SCHEDULES = 10_000;
 const OPTIONS: Omit<StrategyOptions, 'seed'> = { depth: 3, preemptions: 2, acts: 1, chances: 0 };
 
 function planOf(scenario: Scenario, cpus: number): ExplorationPlan {
-  const resized = resizedBoard(boardPresets.get('one-block')!, { cpus });
+  const board = resizedBoard(boardPresets.get('one-block')!, { cpus });
   return {
     reference: { name: scenario.name },
-    board: resized,
+    board,
     kernel: { ...DEFAULT_CONFIG, ...scenario.kernel },
     from: 'brought-up',
     mostPoints: 10_000,

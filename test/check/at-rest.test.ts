@@ -25,12 +25,12 @@ import { type Booted, bootCpu, complete } from '../kernel/boot-cpu.ts';
 /** What is looked at when a machine has come to rest, on a real linear map that is then edited by hand. */
 
 function atRest(granule: (typeof granules)[number] = '4K'): Booted & { judge(): Violation[] } {
-  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 30, granule });
-  const booted = bootCpu(resized);
+  const board = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 30, granule });
+  const booted = bootCpu(board);
   const { memory, cpu, k } = booted;
   complete(markLinearTextAliasRo(cpu, k));
   memory.words[wordOf(memory, variablePa(k, 'system_state'))] = 1n;
-  const machine = { board: resized, layout: cpu.layout, memory };
+  const machine = { board, layout: cpu.layout, memory };
   return {
     ...booted,
     judge: () => [linearMap, contiguous, leak].flatMap((property) => property.atRest!(machine, k)),

@@ -38,7 +38,7 @@ export function entry(k: Kernel, which: number): number {
 }
 
 export function litmus(programs: readonly Litmus[]): { interleaver: Interleaver; outcome: () => string } {
-  const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: Math.max(2, programs.length) });
+  const board = resizedBoard(boardPresets.get('one-block')!, { cpus: Math.max(2, programs.length) });
   const registers: number[][] = programs.map(() => []);
   const bare = (id: number): Program =>
     function* (cpu, k) {
@@ -47,7 +47,7 @@ export function litmus(programs: readonly Litmus[]): { interleaver: Interleaver;
     };
   const scenario = { name: 'litmus', summary: 'a small program', board: 'one-block', expect: 'good' };
   const interleaver = interleaverOf({
-    board: { ...resized, cpus: resized.cpus.slice(0, programs.length) },
+    board: { ...board, cpus: board.cpus.slice(0, programs.length) },
     scenario,
     kernel: DEFAULT_CONFIG,
     work: briefWork,

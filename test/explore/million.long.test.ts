@@ -12,12 +12,12 @@ const MILLION = 1_000_000;
 it.each([repaint, heldUpCpu])(
   '$name is good on four CPUs in a million random schedules, most of them dangerous',
   (scenario) => {
-    const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: 4 });
+    const board = resizedBoard(boardPresets.get('one-block')!, { cpus: 4 });
     const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel };
     const reference = { name: scenario.name };
     const plan = {
       reference,
-      board: resized,
+      board,
       kernel,
       from: 'brought-up',
       mostPoints: 10_000,

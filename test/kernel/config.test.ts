@@ -37,9 +37,9 @@ describe('the pool of page tables holds a map of nothing but pages', () => {
   test.each([...boardPresets.keys()])('%s', (name) => {
     const preset = boardPresets.get(name)!;
     const memoryBytes = name === 'two-bank' ? 2 ** 31 + 2 ** 28 : 2 ** 30;
-    const resized = resizedBoard(preset, { cpus: 1, memoryBytes });
-    const { memory, cpu, k } = bootCpu(resized);
+    const board = resizedBoard(preset, { cpus: 1, memoryBytes });
+    const { memory, cpu, k } = bootCpu(board);
     expect(complete(rangeSplitToPtes(cpu, k, k.space.pageOffset, k.space.pageEnd, 'kernel'))).toBe(0);
-    expect(allocatedFrames(memory).now).toBeLessThanOrEqual(tablePagesNeeded(resized));
+    expect(allocatedFrames(memory).now).toBeLessThanOrEqual(tablePagesNeeded(board));
   });
 });

@@ -2,6 +2,8 @@ import { standardProperties } from '../../src/check/standard.ts';
 import type { Violation } from '../../src/check/violation.ts';
 import { observerOf } from '../../src/check/watch.ts';
 import type { Board } from '../../src/hardware/board/board.ts';
+import { defaultBoard } from '../../src/hardware/board/board-presets.ts';
+import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { seededChooser, seedOf } from '../../src/hardware/chooser.ts';
 import type { Cpu } from '../../src/hardware/cpu.ts';
 import type { Op } from '../../src/hardware/op.ts';
@@ -54,6 +56,18 @@ export function bootAll(
     runToEnd(boot(cpu, kernels[id]!));
   }
   return { machine, cpus, kernels, marks, violations };
+}
+
+/** So many CPUs in 256 MiB, booted; their marks so far are gone. */
+export function bootSmall(
+  cpus: number,
+  config: Partial<KernelConfig> = {},
+  seed = 1,
+  change?: (good: KernelText) => KernelText,
+): Interleaved {
+  const machine = bootAll(resizedBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 }), config, seed, change);
+  machine.marks.length = 0;
+  return machine;
 }
 
 /** One program alone. @throws when it halts, or waits for somebody. */

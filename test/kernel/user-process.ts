@@ -34,9 +34,9 @@ export interface ProcessOptions {
 
 export function startProcess({ granule = '4K', able = true, ...features }: ProcessOptions = {}): Process {
   const model = cpuModels[able ? 'cortex-x4-r0p3' : 'cortex-a520'];
-  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule });
+  const board = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule });
   const cpus = [{ ...model, features: { ...model.features, ...features } }];
-  const booted = bootCpu({ ...resized, cpus });
+  const booted = bootCpu({ ...board, cpus });
   const { cpu, k, memory } = booted;
   complete(finaliseSystemCapabilities(cpu, k));
   const mm = complete(mmAlloc(cpu, k));

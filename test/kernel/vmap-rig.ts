@@ -30,8 +30,8 @@ export function vmapRig(
   config: Partial<KernelConfig> = {},
   board = 'symmetric-8',
 ): VmapRig {
-  const resized = resizedBoard(boardPresets.get(board)!, { cpus: 1, memoryBytes: 4 * 2 ** 30, granule });
-  const booted = bootCpu(resized, config);
+  const sized = resizedBoard(boardPresets.get(board)!, { cpus: 1, memoryBytes: 4 * 2 ** 30, granule });
+  const booted = bootCpu(sized, config);
   complete(finaliseSystemCapabilities(booted.cpu, booted.k));
   const { space } = booted.k;
   return {

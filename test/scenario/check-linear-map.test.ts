@@ -62,21 +62,21 @@ describe('the pieces of the check', () => {
 });
 
 describe.each(granules)('the check itself, %s granule', (granule) => {
-  const resized = resizedBoard(defaultBoard, { cpus: 2, memoryBytes: 2 ** 28, granule });
+  const board = resizedBoard(defaultBoard, { cpus: 2, memoryBytes: 2 ** 28, granule });
 
   test('reads every page once and finds nothing on a map that is as it should be', () => {
-    const { cpus, kernels, violations } = bootAll(resized);
+    const { cpus, kernels, violations } = bootAll(board);
     runToEnd(checkLinearMap(cpus[1]!, kernels[1]!));
     expect(violations).toEqual([]);
     expect(cpus[1]!.counts[LEAVES_CHECKED]).toBe(2 ** 28 / kernels[1]!.space.granule.pageBytes);
   });
 
   test('finds pages that go elsewhere', () => {
-    const { cpus, kernels, violations, machine } = bootAll(resized);
+    const { cpus, kernels, violations, machine } = bootAll(board);
     const { space, symbols } = kernels[1]!;
     const { words } = machine.memory;
     // Many pages: one odd member of a contiguous run may never be looked at.
-    const from = physToVirt(space, resized.memory[0]!.base + 2 ** 26);
+    const from = physToVirt(space, board.memory[0]!.base + 2 ** 26);
     const leaves = new Set<number>();
     for (let va = from; va < from + 2 ** 26; va += space.granule.pageBytes) {
       let table = symbols.swapperPgDir;

@@ -13,9 +13,9 @@ import type { Scenario } from '../../src/scenario/scenario.ts';
 /** Scenarios in all orders that a strategy thinks of: on the board of their own, or on one block. */
 export function explorer(scenario: Scenario, cpus?: number): Interleaver {
   const own = typeof scenario.board === 'string' ? boardPresets.get('one-block')! : scenario.board;
-  const resized = resizedBoard(own, { cpus });
+  const board = resizedBoard(own, { cpus });
   const exploration: Exploration = {
-    board: resized,
+    board,
     scenario,
     kernel: { ...DEFAULT_CONFIG, ...scenario.kernel },
     work: briefWork,

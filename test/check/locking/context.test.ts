@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { context } from '../../../src/check/locking/context.ts';
-import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { exchange } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
@@ -28,15 +26,14 @@ import {
   preemptEnable,
 } from '../../../src/kernel/locking/preempt.ts';
 import { type Gfp, pgtableAlloc } from '../../../src/kernel/tables/pgalloc.ts';
-import { bootAll, type Interleaved, runToEnd } from '../../kernel/interleaved.ts';
+import { bootSmall, type Interleaved, runToEnd } from '../../kernel/interleaved.ts';
 import { rigOf, said as saidOf } from '../rig.ts';
 
 type Doing = (cpu: Cpu, k: Kernel) => Op<unknown>;
 
 /** One CPU that is online does this. */
 function did(doing: Doing, config: Partial<KernelConfig> = {}): Interleaved {
-  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28 });
-  const machine = bootAll(resized, config);
+  const machine = bootSmall(1, config);
   runToEnd(doing(machine.cpus[0]!, machine.kernels[0]!));
   return machine;
 }

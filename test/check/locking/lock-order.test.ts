@@ -3,7 +3,6 @@ import { lockNotesOf, MOST_HELD } from '../../../src/check/locking/lock-notes.ts
 import { lockOrder } from '../../../src/check/locking/lock-order.ts';
 import { notebookOf } from '../../../src/check/notebook.ts';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { nobody } from '../../../src/hardware/observer.ts';
 import type { Op } from '../../../src/hardware/op.ts';
 import { attachMachine, cpuOf, createMachine, handleOf } from '../../../src/hardware/system.ts';
@@ -20,12 +19,7 @@ import {
   upRead,
   upWrite,
 } from '../../../src/kernel/locking/locks.ts';
-import { bootAll, type Interleaved, interleave, runToEnd } from '../../kernel/interleaved.ts';
-
-function booted(cpus: number, seed = 1): Interleaved {
-  const resized = resizedBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 });
-  return bootAll(resized, {}, seed);
-}
+import { bootSmall, type Interleaved, interleave, runToEnd } from '../../kernel/interleaved.ts';
 
 const PGTABLE = 'pgtable_split_lock';
 const MMAP = 'init_mm.mmap_lock';
@@ -60,7 +54,7 @@ const said = ({ violations }: Interleaved): string[] => violations.map(({ messag
 
 describe('locks taken in both orders', () => {
   test('are caught on two CPUs, though neither waited: both chains are named', () => {
-    const machine = inTurn(booted(2), [0, ...nested(PGTABLE, MMAP)], [1, ...nested(MMAP, PGTABLE)]);
+    const machine = inTurn(bootSmall(2), [0, ...nested(PGTABLE, MMAP)], [1, ...nested(MMAP, PGTABLE)]);
     expect(machine.violations).toHaveLength(1);
     const [{ property, cpu, message, evidence, remedy }] = machine.violations as [(typeof machine.violations)[0]];
     expect([property, cpu]).toEqual(['lock-order', 1]);
@@ -76,7 +70,7 @@ describe('locks taken in both orders', () => {
   });
 
   test('are caught before the wait, where the run does deadlock', () => {
-    const machine = booted(2);
+    const machine = bootSmall(2);
     inTurn(machine, [0, `+${PGTABLE}`], [1, `+${MMAP}`]);
     const waits = [doing(machine, 0, [`+${MMAP}`]), doing(machine, 1, [`+${PGTABLE}`])];
     for (const op of waits) expect(() => runToEnd(op)).toThrow(/^wait: lock /);
@@ -84,11 +78,11 @@ describe('locks taken in both orders', () => {
   });
 
   test('are caught on one CPU, at two times', () => {
-    expect(said(inTurn(booted(1), [0, ...nested(PGTABLE, TEXT)], [0, ...nested(TEXT, PGTABLE)]))).toHaveLength(1);
+    expect(said(inTurn(bootSmall(1), [0, ...nested(PGTABLE, TEXT)], [0, ...nested(TEXT, PGTABLE)]))).toHaveLength(1);
   });
 
   test('are caught by way of a third, which is named', () => {
-    const machine = inTurn(booted(3), [0, ...nested(PGTABLE, MMAP)], [1, ...nested(MMAP, TEXT)]);
+    const machine = inTurn(bootSmall(3), [0, ...nested(PGTABLE, MMAP)], [1, ...nested(MMAP, TEXT)]);
     expect(said(machine)).toEqual([]);
     inTurn(machine, [2, ...nested(TEXT, PGTABLE)]);
     expect(said(machine)).toEqual([expect.stringMatching(/by way of init_mm.mmap_lock$/)]);
@@ -103,7 +97,7 @@ describe('locks taken in both orders', () => {
       `-r ${inner}`,
       `-r ${outer}`,
     ];
-    expect(said(inTurn(booted(2), [0, ...both(MMAP, other)], [1, ...both(other, MMAP)]))).toHaveLength(1);
+    expect(said(inTurn(bootSmall(2), [0, ...both(MMAP, other)], [1, ...both(other, MMAP)]))).toHaveLength(1);
   });
 
   test('are caught once, however often they come', () => {
@@ -111,17 +105,17 @@ describe('locks taken in both orders', () => {
       [0, ...nested(PGTABLE, MMAP)],
       [1, ...nested(MMAP, PGTABLE)],
     ] as const;
-    expect(said(inTurn(booted(2), ...round, ...round, ...round))).toHaveLength(1);
+    expect(said(inTurn(bootSmall(2), ...round, ...round, ...round))).toHaveLength(1);
   });
 
   test('are caught among all that a CPU holds, not the last alone', () => {
     const three: Step[] = [`+${PGTABLE}`, `+${MMAP}`, `+${TEXT}`, `-${TEXT}`, `-${MMAP}`, `-${PGTABLE}`];
-    const machine = inTurn(booted(2), [0, ...three], [1, ...nested(TEXT, PGTABLE)]);
+    const machine = inTurn(bootSmall(2), [0, ...three], [1, ...nested(TEXT, PGTABLE)]);
     expect(said(machine)).toEqual([expect.stringMatching(/and text_mutex has been taken under pgtable_split_lock$/)]);
   });
 
   test('are caught across threads: what was seen lies in the buffer of the machine', () => {
-    const machine = inTurn(booted(2), [0, ...nested(PGTABLE, MMAP)]);
+    const machine = inTurn(bootSmall(2), [0, ...nested(PGTABLE, MMAP)]);
     const other = attachMachine(handleOf(machine.machine));
     const reports: string[] = [];
     const cpu = cpuOf(other, 1, { choose: () => 0, controlled: false });
@@ -136,7 +130,7 @@ describe('locks taken in both orders', () => {
   });
 
   test('are forgotten with the rest of the machine, when its bytes are put back', () => {
-    const machine = booted(2);
+    const machine = bootSmall(2);
     const bytes = new Uint8Array(machine.machine.memory.buffer);
     const before = bytes.slice();
     inTurn(machine, [0, ...nested(PGTABLE, MMAP)]);
@@ -149,7 +143,7 @@ describe('locks taken in both orders', () => {
 describe('nobody complains', () => {
   test('where all CPUs take them in one order, however they are scheduled', () => {
     for (let seed = 1; seed <= 12; seed++) {
-      const machine = booted(3, seed);
+      const machine = bootSmall(3, {}, seed);
       const ordered: readonly Step[][] = [nested(PGTABLE, MMAP), nested(MMAP, TEXT), nested(PGTABLE, TEXT)];
       const programs = machine.cpus.map((_, id) =>
         doing(machine, id, [...ordered[id]!, ...ordered[(id + 1) % 3]!, ...ordered[(id + 2) % 3]!]),
@@ -162,26 +156,26 @@ describe('nobody complains', () => {
 
   test('where both orders are one after the other, never one inside the other', () => {
     const flat: Step[] = [`+${PGTABLE}`, `-${PGTABLE}`, `+${MMAP}`, `-${MMAP}`, `+${PGTABLE}`, `-${PGTABLE}`];
-    expect(said(inTurn(booted(2), [0, ...flat], [1, ...flat]))).toEqual([]);
+    expect(said(inTurn(bootSmall(2), [0, ...flat], [1, ...flat]))).toEqual([]);
   });
 
   test('where they are given back in another order than they were taken', () => {
     const crossed: Step[] = [`+${PGTABLE}`, `+${MMAP}`, `-${PGTABLE}`, `+${TEXT}`, `-${MMAP}`, `-${TEXT}`];
-    const machine = inTurn(booted(2), [0, ...crossed], [1, ...crossed]);
+    const machine = inTurn(bootSmall(2), [0, ...crossed], [1, ...crossed]);
     expect(said(machine)).toEqual([]);
     expect(lockOrder.atRest!(machine.machine, machine.kernels[0]!)).toEqual([]);
   });
 
   test('where several CPUs hold one rwsem for reading', () => {
-    expect(said(inTurn(booted(2), [0, `+r ${MMAP}`], [1, `+r ${MMAP}`], [0, `-r ${MMAP}`], [1, `-r ${MMAP}`]))).toEqual(
-      [],
-    );
+    expect(
+      said(inTurn(bootSmall(2), [0, `+r ${MMAP}`], [1, `+r ${MMAP}`], [0, `-r ${MMAP}`], [1, `-r ${MMAP}`])),
+    ).toEqual([]);
   });
 });
 
 describe('a lock of a class the CPU holds already', () => {
   test('is caught: an rwsem that is read twice waits for itself once a writer waits', () => {
-    const machine = inTurn(booted(1), [0, `+r ${MMAP}`, `+r ${MMAP}`, `-r ${MMAP}`, `-r ${MMAP}`]);
+    const machine = inTurn(bootSmall(1), [0, `+r ${MMAP}`, `+r ${MMAP}`, `-r ${MMAP}`, `-r ${MMAP}`]);
     expect(said(machine)).toEqual([
       'possible recursive locking detected: CPU 0 takes init_mm.mmap_lock while it holds the same lock',
     ]);
@@ -193,13 +187,13 @@ describe('a lock of a class the CPU holds already', () => {
   });
 
   test('is caught before it waits for itself', () => {
-    const machine = booted(1);
+    const machine = bootSmall(1);
     expect(() => runToEnd(doing(machine, 0, [`+${TEXT}`, `+${TEXT}`]))).toThrow('wait: lock text_mutex, held by CPU 0');
     expect(said(machine)).toHaveLength(1);
   });
 
   test('is caught where it is another lock: of two of a kind nothing says which comes first', () => {
-    const machine = booted(1);
+    const machine = bootSmall(1);
     const [cpu, k] = [machine.cpus[0]!, machine.kernels[0]!];
     runToEnd(mutexLock(cpu, k, TEXT));
     runToEnd(mutexLock(cpu, k, TEXT, k.symbols.variables.cpus_finished));
@@ -222,13 +216,13 @@ describe('an unlock', () => {
     ['up_read() for down_write()', [[0, `+${MMAP}`, `-r ${MMAP}`]]],
   ];
   test.each(CASES)('%s is caught', (_, programs) => {
-    expect(said(inTurn(booted(2), ...programs))).toEqual([
+    expect(said(inTurn(bootSmall(2), ...programs))).toEqual([
       expect.stringMatching(/^bad unlock balance detected: CPU 0 gives back \S+, which it does not hold$/),
     ]);
   });
 
   test('of another lock of the class is caught', () => {
-    const machine = booted(1);
+    const machine = bootSmall(1);
     const [cpu, k] = [machine.cpus[0]!, machine.kernels[0]!];
     runToEnd(mutexLock(cpu, k, TEXT));
     runToEnd(mutexUnlock(cpu, k, TEXT, k.symbols.variables.cpus_finished));
@@ -239,7 +233,7 @@ describe('an unlock', () => {
 
 describe('at rest', () => {
   test('whoever still holds a lock is caught, with what gives it back', () => {
-    const machine = inTurn(booted(3), [2, `+${TEXT}`, '+init_mm.page_table_lock'], [1, `+r ${MMAP}`]);
+    const machine = inTurn(bootSmall(3), [2, `+${TEXT}`, '+init_mm.page_table_lock'], [1, `+r ${MMAP}`]);
     const found = lockOrder.atRest!(machine.machine, machine.kernels[0]!);
     expect(found.map(({ message }) => message)).toEqual([
       'CPU 1 has come to its end with a lock still held: init_mm.mmap_lock',
@@ -265,7 +259,7 @@ test.each([1, 192])('the notes of %i CPUs have bytes of their own, behind the no
 });
 
 test('more locks than can be noted are a statement, and no crash', () => {
-  const machine = booted(1);
+  const machine = bootSmall(1);
   const { cpus, kernels } = machine;
   const deepest = LOCK_NAMES.slice(0, MOST_HELD + 1);
   const reports: string[] = [];

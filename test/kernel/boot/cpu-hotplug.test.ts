@@ -1,6 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { load } from '../../../src/hardware/instruction/load-store.ts';
 import { exchange, read } from '../../../src/hardware/memory/memory.ts';
@@ -10,13 +8,7 @@ import { cpuDown, idleUntilOffline, takeCpuDown } from '../../../src/kernel/boot
 import { multiCpuStop, stopMachine, takeStopWork } from '../../../src/kernel/boot/stop-machine.ts';
 import { type Kernel, percpuVariable, type Variable, variablePa } from '../../../src/kernel/kernel.ts';
 import { downRead, upRead } from '../../../src/kernel/locking/locks.ts';
-import { bootAll, type Interleaved, interleave, runToEnd } from '../interleaved.ts';
-
-function booted(cpus: number, seed = 1): Interleaved {
-  const machine = bootAll(resizedBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 }), {}, seed);
-  machine.marks.length = 0;
-  return machine;
-}
+import { bootSmall, type Interleaved, interleave, runToEnd } from '../interleaved.ts';
 
 const word = ({ machine, kernels }: Interleaved, name: Variable): bigint =>
   read(machine.memory, variablePa(kernels[0]!, name));
@@ -62,7 +54,7 @@ function down(machine: Interleaved, target: number, seed: number, busy: () => Op
 
 describe('takeCpuDown, which all CPUs run', () => {
   const goes = (id: number): Interleaved => {
-    const machine = booted(3);
+    const machine = bootSmall(3);
     exchange(machine.machine.memory, variablePa(machine.kernels[0]!, 'cpu_going_down'), 2n);
     runToEnd(takeCpuDown(machine.cpus[id]!, machine.kernels[id]!));
     return machine;
@@ -95,7 +87,7 @@ describe.each([
   const others = Array.from({ length: cpus }, (_, id) => id).filter((id) => id !== target);
 
   test.each([1, 2, 3])('takes it out of every count, and its power; locks are free again: order %i', (seed) => {
-    const machine = booted(cpus, seed);
+    const machine = bootSmall(cpus, {}, seed);
     expect(down(machine, target, seed)).toContain('cpuDown returns');
     expect({ online: online(machine), powered: powered(machine) }).toEqual({ online: others, powered: others });
     expect(word(machine, 'num_online_cpus')).toBe(BigInt(cpus - 1));
@@ -107,7 +99,7 @@ describe.each([
   });
 
   test('the target dies with all CPUs stopped, and nobody else does', () => {
-    const machine = booted(cpus);
+    const machine = bootSmall(cpus);
     down(machine, target, 5);
     const marks = machine.marks.map(({ mark }) => mark);
     const dying = marks.indexOf('cpu.dying');
@@ -121,7 +113,7 @@ describe.each([
 
 describe('cpuDown', () => {
   test('returns when the target is off, however long that has something else to do', () => {
-    const machine = booted(2);
+    const machine = bootSmall(2);
     const { system_state } = machine.kernels[1]!.symbols.variables;
     const said = down(machine, 1, 3, function* () {
       for (let i = 0; i < 500; i++) yield* load(machine.cpus[1]!, system_state);
@@ -130,7 +122,7 @@ describe('cpuDown', () => {
   });
 
   test('does not begin while somebody counts CPUs: cpus_read_lock()', () => {
-    const machine = booted(3);
+    const machine = bootSmall(3);
     const [[cpu, counting], [k, by]] = [machine.cpus, machine.kernels] as [[Cpu, Cpu], [Kernel, Kernel]];
     runToEnd(downRead(counting, by, 'cpu_hotplug_lock'));
     const taking = cpuDown(cpu, k, 2);
@@ -148,7 +140,7 @@ describe('cpuDown', () => {
   });
 
   test('leaves a machine that can be stopped again: with one CPU less, and no interrupt for the one that is off', () => {
-    const machine = booted(3);
+    const machine = bootSmall(3);
     down(machine, 1, 7);
     const gone = machine.cpus[1]!;
     Atomics.store(gone.words, CPU_IRQ_PENDING, 0);

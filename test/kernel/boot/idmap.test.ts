@@ -16,8 +16,8 @@ function booted(
   config: Partial<KernelConfig> = {},
   vaBits?: 39,
 ): Booted {
-  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule, vaBits });
-  return bootCpu({ ...resized, cpus: [cpuModels[model]] }, config);
+  const board = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule, vaBits });
+  return bootCpu({ ...board, cpus: [cpuModels[model]] }, config);
 }
 
 /** Everything the idmap translates: from, to, and whether it may be written or executed. */

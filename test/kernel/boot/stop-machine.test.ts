@@ -1,7 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { load, loadAdd } from '../../../src/hardware/instruction/load-store.ts';
 import { read } from '../../../src/hardware/memory/memory.ts';
@@ -16,11 +14,7 @@ import {
 } from '../../../src/kernel/boot/stop-machine.ts';
 import { type Kernel, variablePa } from '../../../src/kernel/kernel.ts';
 import type { Mark } from '../../../src/kernel/marks.ts';
-import { bootAll, type Interleaved, interleave } from '../interleaved.ts';
-
-function board(cpus: number) {
-  return resizedBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 });
-}
+import { bootSmall, type Interleaved, interleave } from '../interleaved.ts';
 
 /** Waits for the stopper's work, then serves it. */
 function* stopper(cpu: Cpu, k: Kernel, fn: StopFunction): Op {
@@ -30,8 +24,7 @@ function* stopper(cpu: Cpu, k: Kernel, fn: StopFunction): Op {
 
 /** CPU `caller` stops the machine `times` times, and all run `fn`. */
 function stopped(cpus: number, seed: number, fn: StopFunction, times = 1, caller = 0): Interleaved {
-  const machine = bootAll(board(cpus), {}, seed);
-  machine.marks.length = 0;
+  const machine = bootSmall(cpus, {}, seed);
   const programs = machine.cpus.map((cpu, id) => {
     const k = machine.kernels[id]!;
     return (function* () {

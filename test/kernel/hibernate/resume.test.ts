@@ -14,8 +14,8 @@ import { failAllocations } from '../../../src/kernel/tables/pgalloc.ts';
 import { bootCpu, complete } from '../boot-cpu.ts';
 
 function ready(granule: '4K' | '16K' | '64K' = '4K') {
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 2 ** 30, granule });
-  const { cpu, k, memory } = bootCpu(resized, { revision: '7.1' });
+  const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 2 ** 30, granule });
+  const { cpu, k, memory } = bootCpu(board, { revision: '7.1' });
   complete(finaliseSystemCapabilities(cpu, k));
   const frame = () => physToVirt(k.space, allocateFrame(memory, FRAME_DATA));
   return { cpu, k, memory, page: frame(), safe: frame(), tables: () => allocatedFrames(memory).now };

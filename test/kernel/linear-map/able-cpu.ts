@@ -10,8 +10,8 @@ export type Ready = Booted & { readonly va: number; readonly page: number };
 
 /** A CPU with BBML2, alone. `supported`: it is known already that there is nobody without; `va`: a block. */
 export function ready(granule: Granule = '4K', supported = true, config: Partial<KernelConfig> = {}): Ready {
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
-  const machine = bootCpu(resized, config);
+  const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
+  const machine = bootCpu(board, config);
   if (supported) complete(finaliseSystemCapabilities(machine.cpu, machine.k));
   const va = physToVirt(machine.k.space, granule === '64K' ? 0x8000_0000 : 0x6000_0000);
   return { ...machine, va, page: machine.k.space.granule.pageBytes };

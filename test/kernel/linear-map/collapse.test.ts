@@ -44,8 +44,8 @@ interface Rig extends Booted {
 
 /** A CPU with BBML2, alone; a block of its linear map has been split, unless it is to stay whole. */
 function rig({ granule = '4K', split = true }: { granule?: Granule; split?: boolean } = {}): Rig {
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
-  const booted = bootCpu(resized, { revision: 'rox-rfc' });
+  const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
+  const booted = bootCpu(board, { revision: 'rox-rfc' });
   const { cpu, k } = booted;
   complete(finaliseSystemCapabilities(cpu, k));
   const pa = 0x8000_0000;

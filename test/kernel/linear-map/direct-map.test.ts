@@ -61,15 +61,15 @@ describe('set_direct_map_*_noflush()', () => {
 
 describe('__kernel_map_pages()', () => {
   test('with debug_pagealloc may be called from a softirq: nothing in it sleeps', () => {
-    const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: 1 });
-    const machine = bootCpu(resized, { debugPagealloc: true });
+    const board = resizedBoard(boardPresets.get('one-block')!, { cpus: 1 });
+    const machine = bootCpu(board, { debugPagealloc: true });
     complete(finaliseSystemCapabilities(machine.cpu, machine.k));
     const sleeps: string[] = [];
     const cpu = {
       ...machine.cpu,
       observer: { ...nobody, mightSleep: (_: unknown, what: string) => sleeps.push(what) },
     };
-    const { base } = resized.memory[1]!;
+    const { base } = board.memory[1]!;
     const va = physToVirt(machine.k.space, base + 16 * 4096);
     complete(kernelMapPages(cpu, machine.k, va, 1, false));
     expect(leafOf(machine, va).value & PTE_VALID).toBe(0n);

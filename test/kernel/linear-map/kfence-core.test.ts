@@ -43,8 +43,8 @@ function rig(
   model: Model = 'cortex-x4-r0p3',
   known = true,
 ): Rig {
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
-  const booted = bootCpu({ ...resized, cpus: [cpuModels[model]] }, config);
+  const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
+  const booted = bootCpu({ ...board, cpus: [cpuModels[model]] }, config);
   const { cpu, k, memory } = booted;
   if (known) complete(finaliseSystemCapabilities(cpu, k));
   const page = k.space.granule.pageBytes;

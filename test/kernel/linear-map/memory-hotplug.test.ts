@@ -18,8 +18,8 @@ const tlbis = (did: readonly string[]): string[] =>
 
 /** A CPU with BBML2, alone, and 32 MiB that are not there yet: one contiguous group of blocks, below a table of its own. */
 function ready(config: Partial<KernelConfig> = {}) {
-  const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: 1 });
-  const booted = bootCpu(resized, config);
+  const board = resizedBoard(boardPresets.get('one-block')!, { cpus: 1 });
+  const booted = bootCpu(board, config);
   const { cpu, k, memory, tree } = booted;
   complete(finaliseSystemCapabilities(cpu, k));
   const pa = 2 * GiB;

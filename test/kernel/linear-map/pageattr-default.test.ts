@@ -27,8 +27,8 @@ type Rig = Booted & { readonly va: number; readonly page: number; readonly pmd: 
 
 /** A CPU with BBML2, alone; `va`: where a block of the linear map begins. `known`: that all CPUs have it. */
 function rig(config: Partial<KernelConfig> = {}, granule: Granule = '4K', known = true): Rig {
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
-  const booted = bootCpu(resized, { revision: 'rox-rfc', ...config });
+  const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30, granule });
+  const booted = bootCpu(board, { revision: 'rox-rfc', ...config });
   const { cpu, k } = booted;
   if (known) complete(finaliseSystemCapabilities(cpu, k));
   const { granule: sizes } = k.space;

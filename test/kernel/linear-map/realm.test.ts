@@ -19,8 +19,8 @@ const PA = 0x4380_0000;
 const PAGES = 3;
 
 function ready(config: Partial<KernelConfig>, granule: '4K' | '16K' | '64K' = '4K') {
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 2 ** 30, granule });
-  const { cpu, k, memory } = bootCpu(resized, { realm: true, ...config });
+  const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 2 ** 30, granule });
+  const { cpu, k, memory } = bootCpu(board, { realm: true, ...config });
   complete(finaliseSystemCapabilities(cpu, k));
   const bytes = PAGES * k.space.granule.pageBytes;
   const va = physToVirt(k.space, PA);

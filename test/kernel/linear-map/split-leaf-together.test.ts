@@ -12,9 +12,9 @@ const GiB = 2 ** 30;
 
 describe('two CPUs that split one block', () => {
   test('take turns, and make one table of it', () => {
-    const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 2, memoryBytes: 2 * GiB });
+    const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 2, memoryBytes: 2 * GiB });
     for (let seed = 1; seed <= 10; seed++) {
-      const { machine, cpus, kernels, violations } = bootAll(resized, {}, seed);
+      const { machine, cpus, kernels, violations } = bootAll(board, {}, seed);
       runToEnd(finaliseSystemCapabilities(cpus[0]!, kernels[0]!));
       const frames = allocatedFrames(machine.memory).now;
       const block = physToVirt(kernels[0]!.space, 0x5000_0000);

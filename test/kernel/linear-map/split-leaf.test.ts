@@ -28,8 +28,8 @@ function ready(
   finalised = true,
   memoryBytes = granule === '64K' ? 20 * GiB : 3 * GiB,
 ): Booted {
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes, granule });
-  const machine = bootCpu(resized, config);
+  const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes, granule });
+  const machine = bootCpu(board, config);
   if (finalised) complete(finaliseSystemCapabilities(machine.cpu, machine.k));
   return machine;
 }

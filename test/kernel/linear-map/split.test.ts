@@ -37,8 +37,8 @@ import { type Booted, bootCpu, complete } from '../boot-cpu.ts';
 import { counted, recorded } from '../recorded.ts';
 
 function booted(granule: (typeof granules)[number] = '4K', memoryBytes = 3 * 2 ** 30): Booted {
-  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes, granule });
-  return bootCpu(resized);
+  const board = resizedBoard(defaultBoard, { cpus: 1, memoryBytes, granule });
+  return bootCpu(board);
 }
 
 /** A physical address in the middle of RAM, and of the entry of `level` that maps it (as the kernel reaches it). */

@@ -17,8 +17,8 @@ import { bootCpu, complete } from '../boot-cpu.ts';
 
 function ready(granule: '4K' | '16K' | '64K' = '4K', config: Partial<KernelConfig> = {}) {
   const memoryBytes = config.debugPagealloc ? 2 ** 26 : 2 ** 30; // mapped with pages, twice
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes, granule });
-  const { cpu, k, memory } = bootCpu(resized, config);
+  const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes, granule });
+  const { cpu, k, memory } = bootCpu(board, config);
   complete(finaliseSystemCapabilities(cpu, k));
   complete(markLinearTextAliasRo(cpu, k));
   const { pageOffset, pageEnd } = k.space;

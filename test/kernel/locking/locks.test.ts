@@ -1,6 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { seededChooser } from '../../../src/hardware/chooser.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { load, loadAdd, store } from '../../../src/hardware/instruction/load-store.ts';
@@ -24,12 +22,7 @@ import {
   upRead,
   upWrite,
 } from '../../../src/kernel/locking/locks.ts';
-import { bootAll, type Interleaved, interleave, runToEnd } from '../interleaved.ts';
-
-function booted(cpus: number, config: Partial<KernelConfig> = {}, seed = 1): Interleaved {
-  const resized = resizedBoard(defaultBoard, { cpus, memoryBytes: 2 ** 28 });
-  return bootAll(resized, config, seed);
-}
+import { bootSmall, type Interleaved, interleave, runToEnd } from '../interleaved.ts';
 
 type Locking = (cpu: Cpu, k: Kernel) => Op;
 interface Lock {
@@ -88,7 +81,7 @@ const EXCLUSIVE: readonly (readonly [string, Lock, Partial<KernelConfig>])[] = [
 describe('who holds it is alone', () => {
   test.each(EXCLUSIVE)('%s', (_, lock, config) => {
     for (const seed of SEEDS) {
-      const machine = booted(3, config, seed);
+      const machine = bootSmall(3, config, seed);
       expect(increments(machine, lock, seed)).toBe(BigInt(3 * ROUNDS));
       expect(machine.violations).toEqual([]);
     }
@@ -96,12 +89,12 @@ describe('who holds it is alone', () => {
 
   test('and not without a lock: the schedules do find the gap', () => {
     const none: Lock = { *lock() {}, *unlock() {} };
-    const lost = SEEDS.filter((seed) => increments(booted(3, {}, seed), none, seed) < BigInt(3 * ROUNDS));
+    const lost = SEEDS.filter((seed) => increments(bootSmall(3, {}, seed), none, seed) < BigInt(3 * ROUNDS));
     expect(lost.length).toBeGreaterThan(SEEDS.length / 2);
   });
 
   test('while other locks are other words', () => {
-    const { kernels } = booted(1);
+    const { kernels } = bootSmall(1);
     const { variables } = kernels[0]!.symbols;
     expect(new Set(LOCK_NAMES.map((name) => variables[name])).size).toBe(LOCK_NAMES.length);
     for (const name of LOCK_NAMES)
@@ -113,7 +106,7 @@ describe('an rwsem', () => {
   test('has many readers or one writer', () => {
     let mostReaders = 0;
     for (const seed of SEEDS) {
-      const { cpus, kernels, violations } = booted(4, {}, seed);
+      const { cpus, kernels, violations } = bootSmall(4, {}, seed);
       const inside = { readers: 0, writers: 0 };
       const programs = cpus.map(function* (cpu, id) {
         const k = kernels[id]!;
@@ -136,7 +129,7 @@ describe('an rwsem', () => {
   });
 
   test('lets no reader in before a writer that waits', () => {
-    const { cpus, kernels } = booted(3);
+    const { cpus, kernels } = bootSmall(3);
     const start = (id: number, { lock }: Lock): Op => lock(cpus[id]!, kernels[id]!);
     runToEnd(start(0, reading));
     const writer = start(1, writing);
@@ -152,7 +145,7 @@ describe('an rwsem', () => {
   });
 
   test('goes from writer to writer past a reader that came later', () => {
-    const { cpus, kernels } = booted(3);
+    const { cpus, kernels } = bootSmall(3);
     runToEnd(writing.lock(cpus[0]!, kernels[0]!));
     const writer = writing.lock(cpus[1]!, kernels[1]!);
     expect(waitOf(writer)).toBe('lock init_mm.mmap_lock, held by CPU 0');
@@ -175,7 +168,7 @@ function waitOf(op: Op): string {
 
 describe('who waits', () => {
   test.each([spinlock, rawSpinlock, mutex, writing])('says for which lock, and who holds it', (lock) => {
-    const { cpus, kernels } = booted(2);
+    const { cpus, kernels } = bootSmall(2);
     runToEnd(lock.lock(cpus[1]!, kernels[1]!));
     expect(waitOf(lock.lock(cpus[0]!, kernels[0]!))).toMatch(/^lock \S+, held by CPU 1$/);
   });
@@ -185,7 +178,7 @@ describe('an unlock', () => {
   test.each([spinlock, rawSpinlock, mutex, writing, reading])(
     'comes after the stores before it: table entries too',
     (lock) => {
-      const { cpus, kernels } = booted(2);
+      const { cpus, kernels } = bootSmall(2);
       const [k, entry] = [kernels[0]!, FIXMAP + kernels[0]!.symbols.reservedPgDir + 40];
       const quiet = { ...cpus[0]!, choose: () => 0 };
       const INVALID_BUT_NEW = 2n;
@@ -209,7 +202,7 @@ describe('preemption', () => {
   ] as const;
 
   test.each(CASES)('under %s: disabled as long as it is held, or not at all', (_, lock, config, disabled) => {
-    const { cpus, kernels } = booted(1, config);
+    const { cpus, kernels } = bootSmall(1, config);
     const k = kernels[0]!;
     runToEnd(lock.lock(cpus[0]!, k));
     expect(k.percpu.preemptDisabledBy.length).toBe(disabled ? 1 : 0);
@@ -218,7 +211,7 @@ describe('preemption', () => {
   });
 
   test.each(CASES)('under %s: the stopper thread waits for it, and is not forgotten', (_, lock, config, disabled) => {
-    const { cpus, kernels } = booted(1, config);
+    const { cpus, kernels } = bootSmall(1, config);
     const [cpu, k] = [cpus[0]!, kernels[0]!];
     runToEnd(lock.lock(cpu, k));
     runToEnd(store(cpu, percpuVariable(k, 0, 'stopWork'), 1n));
@@ -230,7 +223,7 @@ describe('preemption', () => {
   });
 
   test('is enabled by the last of several, whatever their order', () => {
-    const { cpus, kernels } = booted(1);
+    const { cpus, kernels } = bootSmall(1);
     const [cpu, k] = [cpus[0]!, kernels[0]!];
     runToEnd(spinlock.lock(cpu, k));
     runToEnd(rawSpinlock.lock(cpu, k));
@@ -246,7 +239,7 @@ describe('preemption', () => {
 describe('stop_machine()', () => {
   test('by several CPUs at once, and over CPUs that hold spinlocks: one after the other', () => {
     for (const seed of SEEDS) {
-      const { cpus, kernels, violations } = booted(3, {}, seed);
+      const { cpus, kernels, violations } = bootSmall(3, {}, seed);
       let stops = 0;
       const stopped = function* (cpu: Cpu, k: Kernel): Op {
         expect(k.percpu.preemptDisabledBy).toEqual([]);

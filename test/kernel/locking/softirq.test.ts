@@ -19,8 +19,8 @@ interface Ran {
 }
 
 function ready(config: Partial<KernelConfig> = {}) {
-  const resized = resizedBoard(boardPresets.get('one-block')!, { cpus: 1 });
-  const { cpu, k } = bootCpu(resized, config);
+  const board = resizedBoard(boardPresets.get('one-block')!, { cpus: 1 });
+  const { cpu, k } = bootCpu(board, config);
   const ran: Ran[] = [];
   const noting: Softirq = function* (_cpu, { percpu }) {
     ran.push({

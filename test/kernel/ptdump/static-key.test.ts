@@ -17,7 +17,7 @@ import {
 } from '../../../src/kernel/ptdump/static-key.ts';
 import { STATIC_KEYS } from '../../../src/kernel/ptdump/static-keys.ts';
 import { type Booted, bootCpu, complete } from '../boot-cpu.ts';
-import { bootAll, type Interleaved, interleave, runToEnd } from '../interleaved.ts';
+import { bootSmall, type Interleaved, interleave, runToEnd } from '../interleaved.ts';
 import { recorded } from '../recorded.ts';
 
 const KEY = 'arm64_ptdump_lock_key';
@@ -110,7 +110,7 @@ describe('several CPUs', () => {
 
   test('count together, and lose no count', () => {
     for (let seed = 1; seed <= 12; seed++) {
-      const machine = bootAll(small(3), {}, seed);
+      const machine = bootSmall(3, {}, seed);
       counting(machine, seed);
       const k = machine.kernels[0]!;
       expect(wanted({ memory: machine.machine.memory, k })).toBe(0n);
@@ -122,7 +122,7 @@ describe('several CPUs', () => {
   test('a CPU that has not synchronised its context may execute either, and one that has only the new', () => {
     const seen = new Set<boolean>();
     for (let seed = 1; seed <= 12; seed++) {
-      const { cpus, kernels } = bootAll(small(2), {}, seed);
+      const { cpus, kernels } = bootSmall(2, {}, seed);
       runToEnd(staticBranchInc(cpus[0]!, kernels[0]!, KEY));
       expect(runToEnd(staticBranchUnlikely(cpus[0]!, kernels[0]!, KEY))).toBe(true); // patching ends with its ISB
       seen.add(runToEnd(staticBranchUnlikely(cpus[1]!, kernels[1]!, KEY)));

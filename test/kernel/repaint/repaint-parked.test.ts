@@ -1,6 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
-import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { BARRIERS } from '../../../src/hardware/instruction/barrier.ts';
 import { load } from '../../../src/hardware/instruction/load-store.ts';
@@ -12,7 +10,7 @@ import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { idmapFlag, mapIdmapPage, ttbr } from '../../../src/kernel/boot/idmap.ts';
 import { type Kernel, type KernelText, variablePa } from '../../../src/kernel/kernel.ts';
 import { PAGE_KERNEL_RO } from '../../../src/kernel/tables/pgtable-prot.ts';
-import { bootAll, type Interleaved, runToEnd } from '../interleaved.ts';
+import { bootSmall, type Interleaved, runToEnd } from '../interleaved.ts';
 
 interface Parking extends Interleaved {
   readonly cpu: Cpu;
@@ -27,9 +25,7 @@ interface Parking extends Interleaved {
 
 /** CPU 1 is about to park, CPU 0 has counted itself, and the machine is otherwise at rest. */
 function parking(change?: (good: KernelText) => KernelText): Parking {
-  const board = resizedBoard(defaultBoard, { cpus: 2, memoryBytes: 2 ** 28 });
-  const machine = bootAll(board, {}, 1, change);
-  machine.marks.length = 0;
+  const machine = bootSmall(2, {}, 1, change);
   const [cpu, k] = [machine.cpus[1]!, machine.kernels[1]!];
   const { memory } = machine.machine;
   const pa = variablePa(k, 'idmap_kpti_bbml2_flag');

@@ -23,8 +23,8 @@ const GiB = 2 ** 30;
 
 /** A booted CPU, and PMD entries `which` of an area of its own, each with a PTE table that maps nothing any more. */
 function unmapped(which: readonly number[], granule: Granule = '4K'): Booted & { readonly area: number } {
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: GiB, granule });
-  const booted = bootCpu(resized);
+  const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: GiB, granule });
+  const booted = bootCpu(board);
   const { cpu, k, memory } = booted;
   const area = k.space.pageEnd + 4 * levelBytes(k.space.granule, 1);
   for (const pmd of which) {

@@ -28,8 +28,8 @@ import { recorded } from '../recorded.ts';
 /** A booted CPU that has, or lacks, FEAT_TLBIRANGE. */
 function booted(tlbiRange: boolean, granule: (typeof granules)[number] = '4K'): Booted {
   const model = cpuModels['cortex-x4-r0p3'];
-  const resized = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule });
-  return bootCpu({ ...resized, cpus: [{ ...model, features: { ...model.features, tlbiRange } }] });
+  const board = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 28, granule });
+  return bootCpu({ ...board, cpus: [{ ...model, features: { ...model.features, tlbiRange } }] });
 }
 
 /** What the TLBIs of an operation name, as the hardware decodes them, and how many DSBs and ISBs there were. */

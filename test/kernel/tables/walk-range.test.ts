@@ -10,8 +10,8 @@ import { type Booted, bootCpu, complete } from '../boot-cpu.ts';
 const MiB = 2 ** 20;
 
 function booted(): Booted {
-  const resized = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30 });
-  return bootCpu(resized);
+  const board = resizedBoard(boardPresets.get('symmetric-8')!, { cpus: 1, memoryBytes: 3 * 2 ** 30 });
+  return bootCpu(board);
 }
 
 /** What a walk from `from` to `to` (physical) visits: level, where, and how much of it. */

@@ -15,9 +15,9 @@ test.each([
 ])(
   'no schedule of $name on two CPUs with at most one preemption violates anything',
   (scenario, least) => {
-    const resized = resizedBoard(scenario.board as Board, { cpus: 2 });
+    const board = resizedBoard(scenario.board as Board, { cpus: 2 });
     const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel };
-    const exploration = { board: resized, scenario, kernel, work: briefWork, mostPoints: 100_000 };
+    const exploration = { board, scenario, kernel, work: briefWork, mostPoints: 100_000 };
     const interleaver = interleaverOf({ ...exploration, from: 'brought-up' });
     const strategy = bounded(interleaver, { preemptions: 1, hardwareActs: 0, chances: 0 });
     const { found, exhausted, schedules } = search(interleaver, strategy, 0, Number.POSITIVE_INFINITY);

@@ -17,9 +17,9 @@ import type { Scenario } from '../../../src/scenario/scenario.ts';
 const MOST_POINTS = 100_000;
 
 function explorer(scenario: Scenario): Interleaver {
-  const resized = resizedBoard(scenario.board as Board, { cpus: 4 });
+  const board = resizedBoard(scenario.board as Board, { cpus: 4 });
   const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel };
-  const exploration = { board: resized, scenario, kernel, work: briefWork, mostPoints: MOST_POINTS };
+  const exploration = { board, scenario, kernel, work: briefWork, mostPoints: MOST_POINTS };
   return interleaverOf({ ...exploration, from: 'brought-up' });
 }
 

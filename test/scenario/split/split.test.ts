@@ -15,10 +15,10 @@ import { splitLeaf, splitTwins } from '../../../src/scenario/split/split.ts';
 /** The board of its own, or the one that the explorer takes for it. */
 function explorer(scenario: Scenario, cpus = 4): Interleaver {
   const whole = typeof scenario.board === 'string' ? boardPresets.get('one-block')! : (scenario.board as Board);
-  const resized = resizedBoard(whole, { cpus });
+  const board = resizedBoard(whole, { cpus });
   const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel };
   const exploration: Exploration = {
-    board: resized,
+    board,
     scenario,
     kernel,
     work: briefWork,
