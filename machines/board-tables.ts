@@ -1,4 +1,4 @@
-import type { AnyMachineSnapshot } from 'xstate';
+import type { AnyMachineSnapshot, StateValue } from 'xstate';
 import type { ChartBoard, ChartCpu } from '../src/check/chart/chart-board.ts';
 import type { ChartVocabulary } from '../src/check/chart/chart-events.ts';
 import type { ChartTable, ChartTables } from '../src/check/chart/chart-table.ts';
@@ -67,15 +67,11 @@ function systemChart(board: ChartBoard, { system: events }: ChartVocabulary): Co
   };
 }
 
-/**
- * The counts are compared with each other and with the number of CPUs, so one above that is as good as any more. Late CPUs
- * are decided one way or the other, which only their sum is asked about; from then on nothing is.
- */
+/** No count goes beyond the number of CPUs. Once all have left the idmap nothing asks who parked, nor who was refused once the system runs. */
 function askedOfSystem({ value, context }: AnyMachineSnapshot): string {
-  const { cpus, online, refused, parked, left } = context as SystemContext;
-  const asked = (count: number): number => Math.min(count, cpus + 1);
-  const outer = typeof value === 'string' ? value : Object.keys(value)[0]!;
-  if (outer === 'running' || outer === 'quiescing' || outer === 'verdict') return '';
-  if (outer === 'settled') return `${asked(online + refused)}`;
-  return `${asked(online)} ${asked(refused)} ${asked(parked)} ${asked(left)}`;
+  if (typeof value === 'string' || value.up === undefined) return '';
+  const { online, refused, away, parked, left } = context as SystemContext;
+  const { boot } = value.up as { readonly boot: StateValue };
+  if (boot === 'running') return `${online} ${away}`;
+  return `${online} ${away} ${refused} ${parked - left}`;
 }

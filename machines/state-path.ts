@@ -8,7 +8,7 @@ export interface Standing {
 
 /**
  * Where a chart stands, in a few words: `online: idle · parked · idmap`. The outermost state, then the innermost one of
- * each region. A state's `meta.lane` shortens that: `through` is not named, `whole` is named without what is inside it,
+ * each region; of regions that go on from the start the first one leads. A state's `meta.lane` shortens that: `through` is not named, `whole` is named without what is inside it,
  * `quiet` is not worth a word.
  */
 export function statePath({ machine, value }: Standing): string {
@@ -17,21 +17,25 @@ export function statePath({ machine, value }: Standing): string {
 }
 
 function outermost(node: AnyStateNode, value: StateValue): string[] {
-  const [key, inside] = regions(value)[0]!;
+  const [[key, inside], ...beside] = regions(value) as [Region, ...Region[]];
   const child = node.states[key]!;
-  if (inside === undefined || laneOf(child) === 'whole') return [key];
-  return laneOf(child) === 'through' ? outermost(child, inside) : [key, ...innermost(child, inside)];
+  const names = inside !== undefined && laneOf(child) === 'through' ? outermost(child, inside) : [key];
+  const within = inside === undefined || laneOf(child) !== undefined ? [] : innermost(child, regions(inside));
+  return [...names, ...within, ...innermost(node, beside)];
 }
 
-function innermost(node: AnyStateNode, value: StateValue): string[] {
-  return regions(value).flatMap(([key, inside]) => {
+function innermost(node: AnyStateNode, of: readonly Region[]): string[] {
+  return of.flatMap(([key, inside]) => {
     const child = node.states[key]!;
     if (laneOf(child) === 'quiet') return [];
-    return inside === undefined || laneOf(child) === 'whole' ? [key] : innermost(child, inside);
+    return inside === undefined || laneOf(child) === 'whole' ? [key] : innermost(child, regions(inside));
   });
 }
 
-function regions(value: StateValue): [string, StateValue | undefined][] {
+/** A state, and what is inside it. */
+type Region = readonly [key: string, inside: StateValue | undefined];
+
+function regions(value: StateValue): Region[] {
   return typeof value === 'string' ? [[value, undefined]] : Object.entries(value);
 }
 

@@ -1,4 +1,4 @@
-import { assign, setup } from 'xstate';
+import { and, assign, not, or, setup, stateIn } from 'xstate';
 import type { Mark } from '../src/kernel/marks.ts';
 
 export interface SystemInput {
@@ -10,6 +10,8 @@ export interface SystemInput {
 export interface SystemContext extends SystemInput {
   readonly online: number;
   readonly refused: number;
+  /** Taken down, and not back. */
+  readonly away: number;
   readonly parked: number;
   readonly left: number;
   readonly finished: number;
@@ -60,14 +62,16 @@ const SYSTEM_WIDE: ReadonlySet<string> = new Set<SystemEvent['type']>([
 /**
  * The life of the board.
  *
- *   off > starting > bootCpuUp > secondariesUp > finalised > notRepainted --------------------------> running
- *                                                   \------> repainting > repainted > (late CPUs) ------^
- *                                                            stopping > painting > releasing
- *   running: steady <> takingDown   stopping > dying      one CPU, by whoever holds cpu_hotplug_lock for writing
- *                   <> bringingUp   powering > starting > up, or refused
- *   running.steady -- everybody.finished --> quiescing -- rest.checked --> verdict.good
+ *   off > up > quiescing -- rest.checked --> verdict.good
+ *   up
+ *     boot     starting > bootCpuUp > secondariesUp > finalised > notRepainted ------------------------> running
+ *                                                       \------> repainting > repainted > (late CPUs) ---^
+ *                                                                stopping > painting > releasing
+ *   | hotplug  steady > takingDown > dying > steady       one CPU, by whoever holds cpu_hotplug_lock for writing
+ *                     > bringingUp > returning > returned > steady
  *   anywhere -- violation.found --> verdict.violated, -- time.over --> verdict.inconclusive
  *
+ * Nobody is taken down before all early CPUs are up, nor while one is parked; nobody comes back before the system runs.
  * Marks that concern one CPU only are always accepted and passed over.
  */
 export const systemMachine = setup({
@@ -77,22 +81,38 @@ export const systemMachine = setup({
     events: {} as SystemEvent,
     tags: {} as 'ended',
     /** See `statePath`. */
-    meta: {} as { readonly lane: 'quiet' },
+    meta: {} as { readonly lane: 'through' | 'whole' | 'quiet' },
   },
   guards: {
     byBootCpu: ({ event }) => cpuOf(event) === BOOT_CPU,
     bySecondary: ({ event }) => cpuOf(event) !== BOOT_CPU,
-    byEarlySecondary: ({ context, event }) => cpuOf(event) !== BOOT_CPU && !isLate(context, event),
+    byEarlySecondary: ({ context, event }) =>
+      cpuOf(event) !== BOOT_CPU && !isLate(context, event) && context.online < earlyCpus(context),
     byLateCpu: ({ context, event }) => isLate(context, event),
-    everyEarlyCpuIsUp: ({ context }) => context.online === context.cpus - context.lateCpus.length,
-    everybodyElseIsParked: ({ context }) => context.parked === context.online - 1,
+    byUndecidedLateCpu: ({ context, event }) => isLate(context, event) && decided(context) < context.cpus,
+    bySomebodyStillIn: ({ context, event }) => cpuOf(event) !== BOOT_CPU && context.left < context.parked,
+    everyEarlyCpuIsUp: ({ context }) => context.online === earlyCpus(context),
+    mayPark: and([
+      stateIn('#steady'),
+      ({ context, event }) => cpuOf(event) !== BOOT_CPU && context.parked < context.online - 1,
+    ]),
+    everybodyElseIsParked: and([stateIn('#steady'), ({ context }) => context.parked === context.online - 1]),
     everybodyHasLeft: ({ context }) => context.left === context.parked,
-    everyLateCpuIsDecided: ({ context }) => context.online + context.refused === context.cpus,
+    mayTakeDown: and([
+      not(or([stateIn('#starting'), stateIn('#bootCpuUp')])),
+      ({ context }) => context.left === context.parked,
+    ]),
+    mayBringBack: and([stateIn('#running'), ({ context }) => context.away > 0]),
+    somebodyElseIsOnline: ({ context, event }) => cpuOf(event) !== BOOT_CPU && context.online > 1,
+    everyLateCpuIsDecided: ({ context }) => decided(context) === context.cpus,
+    runsAndNobodyComesOrGoes: and([stateIn('#running'), stateIn('#steady')]),
     concernsOneCpu: ({ event }) => !SYSTEM_WIDE.has(event.type),
   },
   actions: {
     countOnline: assign({ online: ({ context }) => context.online + 1 }),
-    countOffline: assign({ online: ({ context }) => Math.max(context.online - 1, 0) }),
+    countAway: assign({ online: ({ context }) => context.online - 1, away: ({ context }) => context.away + 1 }),
+    countBack: assign({ online: ({ context }) => context.online + 1, away: ({ context }) => context.away - 1 }),
+    countNotBack: assign({ refused: ({ context }) => context.refused + 1, away: ({ context }) => context.away - 1 }),
     countRefused: assign({ refused: ({ context }) => context.refused + 1 }),
     countParked: assign({ parked: ({ context }) => context.parked + 1 }),
     countLeft: assign({ left: ({ context }) => context.left + 1 }),
@@ -102,7 +122,16 @@ export const systemMachine = setup({
   },
 }).createMachine({
   id: 'system',
-  context: ({ input }) => ({ ...input, online: 0, refused: 0, parked: 0, left: 0, finished: 0, violations: 0 }),
+  context: ({ input }) => ({
+    ...input,
+    online: 0,
+    refused: 0,
+    away: 0,
+    parked: 0,
+    left: 0,
+    finished: 0,
+    violations: 0,
+  }),
   on: {
     'violation.found': { target: '.verdict.violated', actions: 'countViolation' },
     'time.over': '.verdict.inconclusive',
@@ -110,80 +139,89 @@ export const systemMachine = setup({
   },
   initial: 'off',
   states: {
-    off: { on: { 'cpu.started': { guard: 'byBootCpu', target: 'starting' } } },
-    starting: { on: { 'cpu.online': { guard: 'byBootCpu', target: 'bootCpuUp', actions: 'countOnline' } } },
-    bootCpuUp: {
-      on: {
-        'cpu.started': { guard: 'byEarlySecondary', actions: 'passOver' },
-        'cpu.online': { guard: 'byEarlySecondary', actions: 'countOnline' },
-        'smp.broughtUp': { guard: 'everyEarlyCpuIsUp', target: 'secondariesUp' },
-      },
-    },
-    secondariesUp: { on: { 'capabilities.finalised': 'finalised' } },
-    finalised: { on: { 'repaint.notNeeded': 'settled.notRepainted', 'repaint.started': 'repainting' } },
-    repainting: {
-      initial: 'stopping',
+    off: { on: { 'cpu.started': { guard: 'byBootCpu', target: 'up' } } },
+    up: {
+      meta: { lane: 'through' },
+      type: 'parallel',
+      on: { 'everybody.finished': { guard: 'runsAndNobodyComesOrGoes', target: 'quiescing' } },
       states: {
-        stopping: {
-          on: {
-            'repaint.parked': { guard: 'bySecondary', actions: 'countParked' },
-            'repaint.everybodyParked': { guard: 'everybodyElseIsParked', target: 'painting' },
-          },
-        },
-        painting: { on: { 'repaint.released': 'releasing' } },
-        releasing: {
-          on: {
-            'repaint.leaving': { guard: 'bySecondary', actions: 'countLeft' },
-            'repaint.finished': { guard: 'everybodyHasLeft', target: '#settled.repainted' },
-          },
-        },
-      },
-    },
-    settled: {
-      id: 'settled',
-      on: {
-        'cpu.started': { guard: 'byLateCpu', actions: 'passOver' },
-        'cpu.online': { guard: 'byLateCpu', actions: 'countOnline' },
-        'features.refused': { guard: 'byLateCpu', actions: 'countRefused' },
-        'system.running': { guard: 'everyLateCpuIsDecided', target: 'running' },
-      },
-      initial: 'notRepainted',
-      states: { notRepainted: {}, repainted: {} },
-    },
-    running: {
-      id: 'running',
-      on: {
-        'work.started': { actions: 'passOver' },
-        'work.finished': { actions: 'countFinished' },
-      },
-      initial: 'steady',
-      states: {
-        steady: {
-          meta: { lane: 'quiet' },
-          on: {
-            'cpuDown.started': 'takingDown',
-            'cpuUp.started': 'bringingUp',
-            'everybody.finished': '#quiescing',
-          },
-        },
-        takingDown: {
-          initial: 'stopping',
+        boot: {
+          meta: { lane: 'through' },
+          initial: 'starting',
           states: {
-            stopping: { on: { 'cpu.dying': { guard: 'bySecondary', target: 'dying' } } },
-            dying: { on: { 'cpuDown.finished': { target: '#running.steady', actions: 'countOffline' } } },
-          },
-        },
-        bringingUp: {
-          initial: 'powering',
-          states: {
-            powering: { on: { 'cpu.started': { guard: 'bySecondary', target: 'starting' } } },
             starting: {
+              id: 'starting',
+              on: { 'cpu.online': { guard: 'byBootCpu', target: 'bootCpuUp', actions: 'countOnline' } },
+            },
+            bootCpuUp: {
+              id: 'bootCpuUp',
               on: {
-                'cpu.online': { guard: 'bySecondary', target: 'up', actions: 'countOnline' },
-                'features.refused': { guard: 'byLateCpu', target: 'up', actions: 'countRefused' },
+                'cpu.started': { guard: 'byEarlySecondary', actions: 'passOver' },
+                'cpu.online': { guard: 'byEarlySecondary', actions: 'countOnline' },
+                'smp.broughtUp': { guard: 'everyEarlyCpuIsUp', target: 'secondariesUp' },
               },
             },
-            up: { on: { 'cpuUp.finished': '#running.steady' } },
+            secondariesUp: { on: { 'capabilities.finalised': 'finalised' } },
+            finalised: { on: { 'repaint.notNeeded': 'settled.notRepainted', 'repaint.started': 'repainting' } },
+            repainting: {
+              initial: 'stopping',
+              states: {
+                stopping: {
+                  on: {
+                    'repaint.parked': { guard: 'mayPark', actions: 'countParked' },
+                    'repaint.everybodyParked': { guard: 'everybodyElseIsParked', target: 'painting' },
+                  },
+                },
+                painting: { on: { 'repaint.released': 'releasing' } },
+                releasing: {
+                  on: {
+                    'repaint.leaving': { guard: 'bySomebodyStillIn', actions: 'countLeft' },
+                    'repaint.finished': { guard: 'everybodyHasLeft', target: '#settled.repainted' },
+                  },
+                },
+              },
+            },
+            settled: {
+              id: 'settled',
+              on: {
+                'cpu.started': { guard: 'byLateCpu', actions: 'passOver' },
+                'cpu.online': { guard: 'byUndecidedLateCpu', actions: 'countOnline' },
+                'features.refused': { guard: 'byUndecidedLateCpu', actions: 'countRefused' },
+                'system.running': { guard: 'everyLateCpuIsDecided', target: 'running' },
+              },
+              initial: 'notRepainted',
+              states: { notRepainted: {}, repainted: {} },
+            },
+            running: {
+              id: 'running',
+              on: {
+                'work.started': { actions: 'passOver' },
+                'work.finished': { actions: 'countFinished' },
+              },
+            },
+          },
+        },
+        hotplug: {
+          initial: 'steady',
+          states: {
+            steady: {
+              id: 'steady',
+              meta: { lane: 'quiet' },
+              on: {
+                'cpuDown.started': { guard: 'mayTakeDown', target: 'takingDown' },
+                'cpuUp.started': { guard: 'mayBringBack', target: 'bringingUp' },
+              },
+            },
+            takingDown: { on: { 'cpu.dying': { guard: 'somebodyElseIsOnline', target: 'dying' } } },
+            dying: { on: { 'cpuDown.finished': { target: 'steady', actions: 'countAway' } } },
+            bringingUp: { on: { 'cpu.started': { guard: 'bySecondary', target: 'returning' } } },
+            returning: {
+              on: {
+                'cpu.online': { guard: 'bySecondary', target: 'returned', actions: 'countBack' },
+                'features.refused': { guard: 'byLateCpu', target: 'returned', actions: 'countNotBack' },
+              },
+            },
+            returned: { on: { 'cpuUp.finished': 'steady' } },
           },
         },
       },
@@ -205,3 +243,8 @@ function cpuOf(event: SystemEvent): number {
 function isLate(context: SystemContext, event: SystemEvent): boolean {
   return context.lateCpus.includes(cpuOf(event));
 }
+
+const earlyCpus = ({ cpus, lateCpus }: SystemContext): number => cpus - lateCpus.length;
+
+/** Online, refused, or gone after that: of so many CPUs it is known what became of them. */
+const decided = ({ online, refused, away }: SystemContext): number => online + refused + away;

@@ -35,7 +35,7 @@ export const stop = cpuChart.createStateConfig({
             splitting: { on: { 'repaint.painted': 'flushing' } },
             flushing: { on: { 'repaint.flushed': 'releasing' } },
             releasing: { on: { 'repaint.released': 'painted' } },
-            painted: { on: { 'stopMachine.exit': '#stop.exit' } },
+            painted: { id: 'painted', on: { 'stopMachine.exit': '#stop.exit' } },
           },
         },
         parking: {

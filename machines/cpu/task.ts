@@ -21,7 +21,7 @@ export const task = cpuChart.createStateConfig({
           meta: { lane: 'whole' },
           initial: 'stopping',
           states: {
-            stopping: { always: { guard: 'hasLeftTheStop', target: 'stopped' } },
+            stopping: { on: { 'stopMachine.exit': { guard: 'hasPainted', target: 'stopped' } } },
             stopped: { on: { 'repaint.finished': '#settled' } },
           },
         },
@@ -30,8 +30,19 @@ export const task = cpuChart.createStateConfig({
       },
     },
     idle: {
-      invoke: { src: 'idleProgram', id: 'idle', input: ownCpu, onDone: 'running' },
-      on: { 'cpu.idle': { actions: 'fallAsleep' } },
+      invoke: {
+        src: 'idleProgram',
+        id: 'idle',
+        input: ownCpu,
+        onDone: [{ guard: 'isLeaving', actions: 'loseItsTasks' }, { target: 'running' }],
+      },
+      meta: { lane: 'whole' },
+      initial: 'beginning',
+      states: {
+        beginning: { on: { 'cpu.idle': 'nothingToDo' } },
+        nothingToDo: { on: { 'cpuDown.started': 'hotplugging' } },
+        hotplugging: { id: 'hotpluggingEarly', on: { 'cpuDown.finished': 'nothingToDo' } },
+      },
     },
     running: {
       id: 'running',

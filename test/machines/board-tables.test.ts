@@ -113,7 +113,7 @@ describe('nothing that matters is left out of the tables', () => {
       ['isBootCpu', 'isLate', 'qualifies', 'reliesOnBbml2'], // three of input, and the answer
     );
     expect(readByGuards(systemMachine, SYSTEM_EVENTS)).toEqual(
-      ['cpus', 'lateCpus', 'left', 'online', 'parked', 'refused'], // two of input, and the counts
+      ['away', 'cpus', 'lateCpus', 'left', 'online', 'parked', 'refused'], // two of input, and the counts
     );
   });
 });

@@ -88,8 +88,8 @@ export function compareSystem(table: ChartTable, board: ChartBoard, enough = ENO
     walker: tableCharts({ cpus: [], system: table }, board).system,
     told: [...marks, ...others],
     context: ({ context }) => {
-      const { online, refused, parked, left } = context as SystemContext;
-      return [online, refused, parked, left].map(upTo);
+      const { online, refused, away, parked, left } = context as SystemContext;
+      return [online, refused, away, parked, left].map(upTo);
     },
     enough,
   });

@@ -39,6 +39,32 @@ describe('a CPU that comes and goes', () => {
     expect(walk(bootCpu, [...sending, 'split.started']).refused).toBe('split.started');
   });
 
+  test('goes before the system runs, and loses power in its idle task', () => {
+    const idles = secondaryUp;
+    const dead: Step[] = [...idles, ...stopped, 'ends idle'];
+    expect(stateAfter(secondary, dead)).toBe('online: idle · leaving'); // and not at work
+    expect(stateAfter(secondary, [...dead, 'power.off'])).toBe('away');
+    expect(stateAfter(secondary, [...idles, 'cpuDown.started', ...running])).toBe('online: idle · deciding');
+    expect(walk(secondary, [...idles, ...running]).refused).toBe('stopMachine.prepare');
+  });
+
+  test('is stopped by somebody else while it is about to repaint, and repaints after that', () => {
+    const aboutTo: Step[] = [
+      ...bootCpuUp,
+      'smp.broughtUp',
+      'capabilities.finalised',
+      'repaint.started',
+      'interrupt.raised',
+      ...running,
+      'stopMachine.exit',
+      'ends stopper',
+    ];
+    expect(stateAfter(bootCpu, aboutTo)).toBe('online: repainting');
+    expect(walk(bootCpu, [...aboutTo, 'repaint.finished']).refused).toBe('repaint.finished');
+    expect(walk(bootCpu, [...aboutTo, ...running, 'stopMachine.exit']).refused).toBe('stopMachine.exit');
+    expect(stateAfter(bootCpu, [...aboutTo, ...running, 'repaint.painting'])).toBe('online: repainting · waiting');
+  });
+
   test.each([
     ['dies while the machine runs', works, 'cpu.dying'],
     ['loses power without having been taken down', works, 'power.off'],

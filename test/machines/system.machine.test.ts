@@ -40,6 +40,12 @@ const released: Told[] = [
 const repainted: Told[] = [...released, [1, 'repaint.leaving'], [2, 'repaint.leaving'], [0, 'repaint.finished']];
 const runs: Told[] = [...repainted, [3, 'cpu.started', 'features.refused'], [0, 'system.running']];
 
+const down = (cpu: number): Told[] => [
+  [1, 'cpuDown.started'],
+  [cpu, 'cpu.dying'],
+  [1, 'cpuDown.finished'],
+];
+const goneEarly: Told[] = [...stopped, ...down(2)];
 const wentDown: Told[] = [...runs, [0, 'cpuDown.started'], [2, 'cpu.dying'], [0, 'cpuDown.finished']];
 
 describe('a good life is accepted', () => {
@@ -54,12 +60,17 @@ describe('a good life is accepted', () => {
     ['settled: repainted', repainted],
     ['settled: notRepainted', [...finalised, [0, 'repaint.notNeeded']]],
     ['running', runs],
-    ['running: stopping', [...runs, [0, 'cpuDown.started']]],
+    ['running: takingDown', [...runs, [0, 'cpuDown.started']]],
     ['running: dying', [...runs, [0, 'cpuDown.started'], [2, 'cpu.dying']]],
     ['running', wentDown],
-    ['running: powering', [...wentDown, [1, 'cpuUp.started']]],
-    ['running: starting', [...wentDown, [1, 'cpuUp.started'], [2, 'cpu.started']]],
-    ['running: up', [...wentDown, [1, 'cpuUp.started'], up(2)]],
+    ['repainting: stopping · takingDown', [...stopped, [1, 'cpuDown.started']]],
+    ['repainting: painting', [...goneEarly, [1, 'repaint.parked'], [0, 'repaint.everybodyParked']]],
+    ['repainting: releasing', [...released, [1, 'repaint.leaving'], [2, 'repaint.leaving'], ...down(2)]],
+    ['settled: repainted · dying', [...repainted, [1, 'cpuDown.started'], [2, 'cpu.dying']]],
+    ['running', [...repainted, ...down(2), [3, 'cpu.started', 'features.refused'], [0, 'system.running']]],
+    ['running: bringingUp', [...wentDown, [1, 'cpuUp.started']]],
+    ['running: returning', [...wentDown, [1, 'cpuUp.started'], [2, 'cpu.started']]],
+    ['running: returned', [...wentDown, [1, 'cpuUp.started'], up(2)]],
     ['running', [...wentDown, [1, 'cpuUp.started'], up(2), [1, 'cpuUp.finished']]],
     ['quiescing', [...runs, { type: 'everybody.finished' }]],
     ['verdict: good', [...runs, { type: 'everybody.finished' }, { type: 'rest.checked' }]],
@@ -105,7 +116,17 @@ describe('a wrong order is refused', () => {
     ['a running system while a late CPU is undecided', repainted, [0, 'system.running']],
     ['work before the system runs', repainted, [1, 'work.started']],
     ['a CPU that dies while nobody takes it down', runs, [2, 'cpu.dying']],
-    ['a CPU that is taken down before the system runs', repainted, [0, 'cpuDown.started']],
+    ['a CPU that is taken down before all early ones are up', bootCpuUp, [0, 'cpuDown.started']],
+    ['a CPU that is taken down while one is parked', [...stopped, [1, 'repaint.parked']], [0, 'cpuDown.started']],
+    ['a CPU that is taken down while one is still parked', released, [1, 'cpuDown.started']],
+    ['a CPU that parks while another is taken down', [...stopped, [1, 'cpuDown.started']], [2, 'repaint.parked']],
+    ['a repaint that waits for a CPU that has gone', goneEarly, [0, 'repaint.everybodyParked']],
+    ['more CPUs that park than are online', [...goneEarly, [1, 'repaint.parked']], [2, 'repaint.parked']],
+    ['a CPU that comes back before the system runs', goneEarly, [0, 'cpuUp.started']],
+    ['a CPU that comes back and was not away', runs, [0, 'cpuUp.started']],
+    ['the last CPU that dies', [...goneEarly, ...down(1), [0, 'cpuDown.started']], [1, 'cpu.dying']],
+    ['an early CPU that is online twice', [...bootCpuUp, up(1), up(2)], [2, 'cpu.online']],
+    ['a late CPU that is online and refused', [...repainted, [3, 'cpu.online']], [3, 'features.refused']],
     ['a boot CPU that dies', [...runs, [1, 'cpuDown.started']], [0, 'cpu.dying']],
     ['a CPU that was taken down and never died', [...runs, [0, 'cpuDown.started']], [0, 'cpuDown.finished']],
     ['two CPUs that are taken down at once', [...runs, [0, 'cpuDown.started']], [1, 'cpuDown.started']],
