@@ -123,12 +123,12 @@ function begin(lane: Lane): void {
   lane.stack.push(lane.stage);
 }
 
-/** The stage is over, and the next one begins, if there is one to begin now. */
+/** The stage is over, and the next one begins, if there is one to begin now; or the CPU went off in it. */
 function end(lane: Lane): void {
   const { finishes } = lane.career.stages[lane.begun - 1]!;
   if (finishes !== undefined) lane.chart?.step(CPU_EVENT.programFinished[finishes]);
-  if (hasMore(lane)) begin(lane);
-  else if (lane.cpu.words[CPU_POWER] === 0 && !lane.refused) goOff(lane);
+  if (lane.cpu.words[CPU_POWER] === 0 && !lane.refused) goOff(lane);
+  else if (hasMore(lane)) begin(lane);
 }
 
 /** It was taken down: if it gets power again it begins anew. */

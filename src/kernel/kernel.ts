@@ -116,6 +116,8 @@ export interface PerCpu extends TaskState {
   irqsDisabledBy: string;
   /** Page-table pages that were taken while one could sleep, for where one cannot. */
   readonly reservedTables: number[];
+  /** It was taken down, and its idle task is about to notice. */
+  isOffline: boolean;
   /** What the stop_machine call that this CPU serves runs: its number in `STOP_FUNCTION`. */
   stopData: number;
 }
@@ -242,6 +244,7 @@ export function createKernel(board: Board, layout: Layout, config: KernelConfig,
       reservedTables: [],
       needResched: false,
       irqsDisabledBy: 'power-on',
+      isOffline: false,
       stopData: 0,
     },
   };

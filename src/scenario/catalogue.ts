@@ -9,6 +9,7 @@ import { cpuReturnsScenarios } from './hotplug/cpu-returns.ts';
 import { debugPagealloc, innerLeaveDefers } from './hotplug/debug-pagealloc.ts';
 import { kfence, kfenceTwins } from './hotplug/kfence.ts';
 import { memoryHotplug, memoryHotplugTwins } from './hotplug/memory-hotplug.ts';
+import { offlineRepaint, offlineRepaintTwins } from './hotplug/offline-repaint.ts';
 import { interruptedContpteScenarios } from './interrupts/interrupted-contpte.ts';
 import { interruptedRepaint, interruptsOnInIdmap } from './interrupts/interrupted-repaint.ts';
 import { interruptedSplit, interruptedSplitTwins } from './interrupts/interrupted-split.ts';
@@ -99,6 +100,8 @@ export const catalogue: readonly Scenario[] = [
   cpuHotplug,
   ...cpuHotplugTwins,
   ...cpuReturnsScenarios,
+  offlineRepaint,
+  ...offlineRepaintTwins,
   hibernate,
   ...hibernateTwins,
   interruptedRepaint,

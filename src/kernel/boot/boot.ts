@@ -46,6 +46,7 @@ export function loadKernelImage(memory: Memory): void {
 /** What a CPU runs when it is powered on: up to the point where it is online, or refused. */
 export function* boot(cpu: Cpu, k: Kernel): Op {
   resetCpu(cpu);
+  k.percpu.isOffline = false;
   mark(cpu, 'cpu.started');
   if (cpu.id === 0) yield* startKernel(cpu, k);
   else yield* secondaryStartKernel(cpu, k);
@@ -186,10 +187,16 @@ function* startSystem(cpu: Cpu, k: Kernel): Op {
   for (let target = 1; target < k.board.cpus.length; target++) yield* sendIpi(cpu, target, IPI_CALL_FUNC);
 }
 
-/** Linux: do_idle(): returns when there is work. */
+/** Linux: do_idle(): returns when there is work; a CPU that was taken down is off then. Kernel threads go first. */
 export function* idle(cpu: Cpu, k: Kernel): Op {
   mark(cpu, 'cpu.idle');
-  while ((yield* load(cpu, k.symbols.variables.system_state)) === 0n) yield* wfi(cpu, 'work');
+  yield* k.text.early.work(cpu, k, 'kthread');
+  for (;;) {
+    const hasWork = (yield* load(cpu, k.symbols.variables.system_state)) !== 0n;
+    if (k.percpu.isOffline) yield* cpuOff(cpu); // cpu_is_offline(): arch_cpu_idle_dead()
+    if (k.percpu.isOffline || hasWork) return;
+    yield* wfi(cpu, 'work');
+  }
 }
 
 function* nothing(): Op {}

@@ -61,6 +61,7 @@ export function* takeCpuDown(cpu: Cpu, k: Kernel): Op {
   if ((yield* load(cpu, k.symbols.variables.cpu_going_down)) !== BigInt(cpu.id)) return;
   mark(cpu, 'cpu.dying');
   yield* k.text.cpuHotplug.setCpuOffline(cpu, k);
+  k.percpu.isOffline = true;
 }
 
 function* setCpuOffline(cpu: Cpu, k: Kernel): Op {
@@ -68,7 +69,7 @@ function* setCpuOffline(cpu: Cpu, k: Kernel): Op {
   yield* store(cpu, percpuVariable(k, cpu.id, 'online'), 0n);
 }
 
-/** Linux: do_idle() on a CPU that will be taken down, and then cpu_die(): PSCI CPU_OFF. */
+/** Linux: do_idle() on a CPU that will be taken down while the system runs, and then cpu_die(): PSCI CPU_OFF. */
 export function* idleUntilOffline(cpu: Cpu, k: Kernel): Op {
   while ((yield* load(cpu, percpuVariable(k, cpu.id, 'online'))) !== 0n) yield* wfi(cpu, 'somebody to take it down');
   yield* cpuOff(cpu);

@@ -10,9 +10,10 @@ import { setMemoryDecrypted } from '../linear-map/realm.ts';
  *   mm_core_init  CPU 0 alone, and there is a page allocator: mem_encrypt_init(), swiotlb_update_mem_attributes()
  *   cpuhp_online  a secondary that has just come online, before the next one is brought up
  *   smp_init      CPU 0, all early CPUs run; nobody knows yet whether all have BBML2
+ *   kthread       any CPU that has nothing else to do until the system runs: a kernel thread, beside all that CPU 0 does
  *   do_initcalls  CPU 0, and all is known: the last thing before the system runs, and not so early at all
  */
-export type EarlyStage = 'setup_arch' | 'mm_core_init' | 'cpuhp_online' | 'smp_init' | 'do_initcalls';
+export type EarlyStage = 'setup_arch' | 'mm_core_init' | 'cpuhp_online' | 'smp_init' | 'kthread' | 'do_initcalls';
 
 /** Who comes early: a realm; a scenario may send others. */
 export interface EarlyText {
