@@ -210,6 +210,7 @@ function laneOf(
     refused: false,
     chart: charts?.cpus[id],
     refusals,
+    isRunning: false,
     runs: false,
     stores: false,
     walks: false,

@@ -35,6 +35,8 @@ export interface Lane {
   halted: boolean;
   /** It was told that it may not come up. */
   refused: boolean;
+  /** It is in the middle of a step: its program cannot be gone on with from elsewhere. */
+  isRunning: boolean;
   /** As its own last act left it: whether it can go on whatever others do, has stores buffered, and walks the kernel's half. */
   runs: boolean;
   stores: boolean;

@@ -19,6 +19,8 @@ export interface End {
 
 /** Nobody has been chosen. */
 const NOBODY = -2;
+/** So many may be: each takes some of the host's stack. */
+const DEEPEST = 8;
 
 /** One act at a time: whoever decides says who, until the first violation or the end. */
 export class Scheduler {
@@ -33,6 +35,8 @@ export class Scheduler {
   #last = 0;
   /** Who acts next, where that is decided already; `NOBODY`: it is not, `CUT`: nobody does. */
   #next = NOBODY;
+  /** CPUs whose programs are under way, one in the step of the other. */
+  #depth = 0;
   /** The act under way has been accounted for: its CPU stands at its next point. */
   #settled = false;
 
@@ -49,23 +53,24 @@ export class Scheduler {
     this.#points = 0;
     this.#last = 0;
     this.#next = NOBODY;
-    for (const lane of this.#lanes) takeStock(lane);
+    this.#depth = 0;
+    for (const lane of this.#lanes) {
+      lane.isRunning = false;
+      takeStock(lane);
+    }
     for (;;) {
       if (this.#violations.length > 0 || this.#points >= mostPoints) return this.#end();
       const actor = this.#next === NOBODY ? this.#ask() : this.#next;
       if (actor === NOBODY) return this.#end(true);
       if (actor === CUT) return { ...this.#end(), cut: true };
-      this.#next = NOBODY;
-      const lane = this.#lanes[cpuOfActor(actor)]!;
-      if (actOf(actor) === STEP) this.#step(lane);
-      else this.#actByItself(lane, actor);
-      if (lane.halted && this.#violations.length === 0) this.#violations.push(panicOf(lane));
+      this.#act(this.#lanes[cpuOfActor(actor)]!, actor);
     }
   }
 
   /**
-   * A CPU that runs has come to its next point. If whoever decides lets it go on, it does so from here: to leave its program
-   * and to come back costs more than most of what it does. Answers false where it must leave.
+   * A CPU that runs has come to its next point. Whoever goes on does so from here: the CPU itself, or others whose programs are not
+   * under way on the host's stack already; for to leave a program and to come back costs more than most of what it does. Answers false
+   * where the CPU must leave.
    */
   goesOn(lane: Lane): boolean {
     const { cpu } = lane;
@@ -74,27 +79,40 @@ export class Scheduler {
     const itself = cpu.id * ACTS + STEP;
     const mayStay = lane.beforeStep === undefined;
     while (this.#violations.length === 0 && this.#points < this.#mostPoints) {
-      const actor = this.#ask();
+      const actor = this.#next === NOBODY ? this.#ask() : this.#next;
       if (actor === itself && mayStay && !interruptDue(cpu)) {
+        this.#next = NOBODY;
+        this.#last = cpu.id;
         this.#points++;
         this.#settled = false;
         return true;
       }
-      if (actor === CUT || actor === NOBODY || actOf(actor) === STEP) {
-        this.#next = actor;
-        return false;
-      }
-      this.#actByItself(this.#lanes[cpuOfActor(actor)]!, actor);
+      this.#next = actor;
+      if (actor === CUT || actor === NOBODY) return false;
+      const other = this.#lanes[cpuOfActor(actor)]!;
+      if (actOf(actor) === STEP && (other.isRunning || this.#depth === DEEPEST)) return false;
+      this.#act(other, actor);
     }
     return false;
+  }
+
+  #act(lane: Lane, actor: number): void {
+    this.#next = NOBODY;
+    if (actOf(actor) === STEP) this.#step(lane);
+    else this.#actByItself(lane, actor);
   }
 
   #step(lane: Lane): void {
     this.#last = lane.cpu.id;
     this.#points++;
     this.#settled = false;
+    this.#depth++;
+    lane.isRunning = true;
     advance(lane);
+    lane.isRunning = false;
+    this.#depth--;
     if (!this.#settled) this.#settle(lane);
+    if (lane.halted && this.#violations.length === 0) this.#violations.push(panicOf(lane));
   }
 
   #settle(lane: Lane): void {
