@@ -55,29 +55,30 @@ function clearThenSet(value: bigint, set: bigint, clear: bigint): bigint {
   return (value & ~clear) | set;
 }
 
-/**
- * Since 6.19: only what is translated can be cached. Of entries that were invalid and become valid, by exactly these masks,
- * there is no old copy.
- */
-function needsFlush(set: bigint, clear: bigint): boolean {
+/** Only what is translated can be cached: of entries that were invalid and become valid, and nothing else, there is no old copy. */
+function needsFlush618(set: bigint, clear: bigint): boolean {
+  return set !== PTE_VALID || clear !== 0n;
+}
+
+/** The same by the masks of 7.1. */
+function needsFlush71(set: bigint, clear: bigint): boolean {
   return (set & ~PTE_NG) !== PTE_VALID || clear !== PTE_PRESENT_INVALID;
 }
 
-/** 6.18: every change is flushed, and a block that was taken away cannot be told from nothing. */
+/** 6.18: a block that was taken away cannot be told from nothing. */
 export const PAGEATTR_6_18: PageattrText = {
   isLeaf: isSect,
   takenAway: 0n,
   changed: clearThenSet,
-  needsFlush: () => true,
+  needsFlush: needsFlush618,
   flush: flushTlbKernelRange,
 };
 
-/** 7.1: with what came in 6.19 (the flush that is left out). */
 export const PAGEATTR_7_1: PageattrText = {
   ...PAGEATTR_6_18,
   isLeaf,
   takenAway: PTE_PRESENT_INVALID,
-  needsFlush,
+  needsFlush: needsFlush71,
 };
 
 /**

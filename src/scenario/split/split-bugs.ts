@@ -31,8 +31,8 @@ export const splitBugs: readonly Bug[] = [
     name: 'predicate-of-another-cpu',
     wrong:
       'force_pte_mapping() is asked on a secondary before the capabilities are final: it answers for that CPU, and the split is skipped',
-    source: 'f12b435de2f2',
-    revision: 'never merged',
+    source: 'f12b435de2f2; before it 6.18 asked whether all CPUs have BBML2 first, which hid it',
+    revision: 'in 6.18, where nobody came to it',
     fix: 'linear_map_requires_bbml2 keeps what the boot CPU decided when it made the map',
     act: { bad: secondaryAskedForItself, fixed: early },
   },
@@ -113,7 +113,8 @@ export const splitBugs: readonly Bug[] = [
   {
     name: 'flush-elided-too-often',
     wrong: 'no flush where pages become valid, although other bits change with that: the old permissions stay cached',
-    source: 'c320dbb7c80d: __change_memory_common() compares both masks',
+    source:
+      'Steven Price, 2024, arm64: mm: Avoid TLBI when marking pages as valid: __change_memory_common() compares both masks',
     revision: 'never merged',
     fix: 'left out only where invalid becomes valid and nothing else happens',
     act: { bad: flushElided, fixed: validity },

@@ -210,15 +210,20 @@ test('what is said of old translations is said where something may have changed,
 });
 
 describe('validity, 6.18', () => {
-  test('an invalid entry is merely not valid, and every change is flushed', () => {
+  test('an invalid entry is merely not valid, and when it is valid again there is nothing to flush', () => {
     const machine = ready();
     const { cpu, k, va, page } = machine;
     complete(splitKernelLeafMapping(cpu, k, va, va + page));
     const before = leafOf(machine, va).value;
     expect(maintenance(cpu, setMemoryValid(cpu, k, va, 1, false))).toEqual(ONE_PAGE);
     expect(leafOf(machine, va).value).toBe(before & ~PTE_VALID);
-    expect(maintenance(cpu, setMemoryValid(cpu, k, va, 1, true))).toEqual([...LAZY, ...ONE_PAGE]);
+    expect(maintenance(cpu, setMemoryValid(cpu, k, va, 1, true))).toEqual(LAZY);
     expect(leafOf(machine, va).value).toBe(before);
+    expect(maintenance(cpu, changeMemory(cpu, k, va, page, PTE_VALID | PTE_RDONLY, 0n))).toEqual([
+      ...LAZY,
+      ...ONE_PAGE,
+    ]);
+    expect(maintenance(cpu, changeMemory(cpu, k, va, page, PTE_VALID, PTE_RDONLY))).toEqual([...LAZY, ...ONE_PAGE]);
   });
 
   test('a block that was taken away as a whole is passed over by whoever wants it back, who is told 0', () => {
