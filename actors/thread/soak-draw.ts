@@ -28,11 +28,10 @@ export function drawKernel(draw: Draw): KernelConfig {
 }
 
 /**
- * A scenario with a board of its own making keeps it; one about late CPUs gets a late CPU that is worth refusing. Under PREEMPT_RT
- * none is drawn: where the root table has blocks the repaint takes swapper_pgdir_lock, which sleeps there. That is known.
+ * A scenario with a board of its own making keeps it; one about late CPUs gets a late CPU that is worth refusing.
  */
-export function boardFor({ scenario, board }: OnBoard, { revision, preemptRt }: KernelConfig, draw: Draw): Board {
-  if (typeof scenario.board !== 'string' || preemptRt) return board;
+export function boardFor({ scenario, board }: OnBoard, { revision }: KernelConfig, draw: Draw): Board {
+  if (typeof scenario.board !== 'string') return board;
   const drawn = drawBoard(draw);
   if (board.lateCpus.length === 0) return drawn;
   const early = drawn.cpus.filter((cpu) => cpuSupportsBbml2Noabort(cpu, revision));

@@ -18,7 +18,7 @@ import { PATCHING_6_18 } from './ptdump/patching.ts';
 import { PTDUMP_6_18 } from './ptdump/ptdump-walk.ts';
 import { REPAINT_6_18 } from './repaint/repaint.ts';
 import { REPAINT_V4, REPAINT_V5 } from './repaint/repaint-posted.ts';
-import { LAZY_MMU_6_18 } from './tables/lazy-mmu.ts';
+import { LAZY_MMU_6_18, LAZY_MMU_7_1 } from './tables/lazy-mmu.ts';
 import { TABLE_FREE_6_18 } from './tables/table-free.ts';
 import { CONTPTE_6_18 } from './user/contpte.ts';
 import { MM_6_18 } from './user/mm.ts';
@@ -65,6 +65,7 @@ const CAME_WITH: Readonly<Record<Revision, Partial<KernelText>>> = {
   '7.1': {
     split: SPLIT_7_1,
     pageattr: PAGEATTR_7_1,
+    lazyMmu: LAZY_MMU_7_1,
     memoryHotplug: MEMORY_HOTPLUG_7_1,
     setMemory: SET_MEMORY_6_19,
   },

@@ -1,9 +1,10 @@
 import type { Cpu } from '../../hardware/cpu.ts';
 import { dsb, isb } from '../../hardware/instruction/barrier.ts';
 import { store } from '../../hardware/instruction/load-store.ts';
+import { read } from '../../hardware/memory/memory.ts';
 import type { Op } from '../../hardware/op.ts';
 import { FIXMAP } from '../../hardware/translation/access.ts';
-import type { Kernel } from '../kernel.ts';
+import { type Kernel, variablePa } from '../kernel.ts';
 import { spinLock, spinUnlock } from '../locking/locks.ts';
 import { inInterrupt } from '../locking/preempt.ts';
 import { PTE_VALID } from './pgtable-prot.ts';
@@ -41,12 +42,25 @@ function waits(k: Kernel): boolean {
 function* leave(cpu: Cpu, k: Kernel): Op {
   if (inInterrupt(k)) return;
   k.percpu.lazyMmu = false;
+  yield* emitDue(cpu, k);
+}
+
+function* emitDue(cpu: Cpu, k: Kernel): Op {
   if (!k.percpu.lazyMmuPending) return;
   k.percpu.lazyMmuPending = false;
   yield* k.text.lazyMmu.emit(cpu);
 }
 
 export const LAZY_MMU_6_18: LazyMmuText = { emit, waits, leave };
+
+/** Since 7.0 sections are counted: leaving an inner one emits what is due, and the one around it goes on as before. */
+function* leaveNested(cpu: Cpu, k: Kernel): Op {
+  if (inInterrupt(k)) return;
+  k.percpu.lazyMmu = k.percpu.lazyMmuDepth > 0;
+  yield* emitDue(cpu, k);
+}
+
+export const LAZY_MMU_7_1: LazyMmuText = { emit, waits, leave: leaveNested };
 
 /**
  * Linux: queue_pte_barriers(), as often as `entries` were written. An interrupt handler's entries count at once, whatever the
@@ -57,14 +71,14 @@ export function* queuePteBarriers(cpu: Cpu, k: Kernel, entries = 1): Op {
   else for (let i = 0; i < entries; i++) yield* k.text.lazyMmu.emit(cpu);
 }
 
-/** Linux: arch_enter_lazy_mmu_mode(). One flag, however often: no section is inside another as far as this goes. */
+/** Linux: arch_enter_lazy_mmu_mode(); lazy_mmu_mode_enable() since 7.0. */
 export function enterLazyMmuMode(k: Kernel): void {
   if (inInterrupt(k)) return; // the flag is the interrupted task's
   k.percpu.lazyMmu = true;
   k.percpu.lazyMmuDepth++;
 }
 
-/** Linux: arch_leave_lazy_mmu_mode(): pairs with `enterLazyMmuMode`. */
+/** Linux: arch_leave_lazy_mmu_mode(), lazy_mmu_mode_disable(): pairs with `enterLazyMmuMode`. */
 export function* leaveLazyMmuMode(cpu: Cpu, k: Kernel): Op {
   if (!inInterrupt(k)) k.percpu.lazyMmuDepth--;
   yield* k.text.lazyMmu.leave(cpu, k);
@@ -81,14 +95,24 @@ export function* setEntry(cpu: Cpu, k: Kernel, entry: number, value: bigint): Op
 }
 
 /**
- * Linux: set_swapper_pgd(). An entry of swapper_pg_dir itself is written through a slot of the fixmap, of which there is one,
- * and giving the slot up is a barrier that nothing puts off.
+ * Linux: set_swapper_pgd(). Once rodata is read-only an entry of swapper_pg_dir is written through a slot of the fixmap, of which there
+ * is one. Barriers come at once either way.
  */
 function* setSwapperPgd(cpu: Cpu, k: Kernel, entry: number, value: bigint): Op {
+  if (rodataIsRw(cpu, k)) {
+    yield* store(cpu, entry, value);
+    yield* k.text.lazyMmu.emit(cpu);
+    return;
+  }
   yield* spinLock(cpu, k, 'swapper_pgdir_lock');
   yield* store(cpu, entry, value);
   yield* k.text.lazyMmu.emit(cpu);
   yield* spinUnlock(cpu, k, 'swapper_pgdir_lock');
+}
+
+/** Linux: rodata_is_rw, until mark_rodata_ro(): just before the system runs. */
+function rodataIsRw({ memory }: Cpu, k: Kernel): boolean {
+  return read(memory, variablePa(k, 'system_state')) === 0n;
 }
 
 function inSwapperPgdir({ symbols, space }: Kernel, entry: number): boolean {
