@@ -1,5 +1,5 @@
 import type { Cpu } from '../../hardware/cpu.ts';
-import { isb } from '../../hardware/instruction/barrier.ts';
+import { dsb, isb } from '../../hardware/instruction/barrier.ts';
 import { branchTo, returnTo } from '../../hardware/instruction/branch.ts';
 import { halt } from '../../hardware/instruction/exception.ts';
 import { load, loadAdd, loadExclusive, store } from '../../hardware/instruction/load-store.ts';
@@ -7,6 +7,7 @@ import { announce } from '../../hardware/instruction/milestone.ts';
 import { msr } from '../../hardware/instruction/system-register.ts';
 import { relaxWhile, sevl, wfe } from '../../hardware/instruction/wait.ts';
 import type { Op } from '../../hardware/op.ts';
+import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import { imageVa, physToVirt } from '../address-space.ts';
 import { systemSupportsBbml2Noabort } from '../boot/cpufeature.ts';
 import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag, mapIdmapPage, ttbr } from '../boot/idmap.ts';
@@ -15,7 +16,7 @@ import { type Kernel, mark } from '../kernel.ts';
 import { type BeforeLink, childrenVisible, rangeSplitToPtes } from '../linear-map/split.ts';
 import { type Gfp, pgtableFree } from '../tables/pgalloc.ts';
 import { PAGE_KERNEL } from '../tables/pgtable-prot.ts';
-import { flushTlbKernelRange, localFlushTlbAll } from '../tables/tlbflush.ts';
+import { flushTlbKernelRange } from '../tables/tlbflush.ts';
 
 /**
  * The asymmetric repaint. The boot CPU may change block sizes in place and painted the linear map with blocks; then a
@@ -158,7 +159,9 @@ export function* waitWhileSet(cpu: Cpu, flag: number): Op {
 export function* installReservedTtbr1(cpu: Cpu, k: Kernel): Op {
   yield* msr(cpu, 'TTBR1_EL1', ttbr(k.symbols.reservedPgDir));
   yield* isb(cpu);
-  yield* localFlushTlbAll(cpu);
+  yield* tlbi(cpu, 'vmalle1'); // not local_flush_tlb_all(): no store of this CPU's is behind it [M]
+  yield* dsb(cpu, 'nsh');
+  yield* isb(cpu);
 }
 
 /** Linux: panic(): this CPU never runs again. */

@@ -150,7 +150,7 @@ describe('as posted', () => {
     const old = repainted(board(2), 1, { revision: 'v5' });
     expect(old.after).toBe(old.before);
     expect(problemsOf(old).map(({ property }) => property)).toEqual(['linear-map']);
-    expect(problemsOf(old)[0]!.message).toMatch(/is still made of blocks, which nobody may split/);
+    expect(problemsOf(old)[0]!.message).toMatch(/is still made of blocks or contiguous groups, which nobody may split/);
     expect(problemsOf(merged)).toEqual([]);
   });
 
