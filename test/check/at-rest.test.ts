@@ -9,13 +9,20 @@ import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { allocateFrame, FRAME_TABLE, freeFrame } from '../../src/hardware/memory/frame.ts';
 import { read, wordOf } from '../../src/hardware/memory/memory.ts';
 import { physToVirt } from '../../src/kernel/address-space.ts';
+import { CAP_ABSENT } from '../../src/kernel/boot/cpufeature.ts';
+import type { KernelConfig } from '../../src/kernel/config.ts';
 import { variablePa } from '../../src/kernel/kernel.ts';
 import { markLinearTextAliasRo } from '../../src/kernel/linear-map/linear-map.ts';
+import { rangeSplitToPtes } from '../../src/kernel/linear-map/split.ts';
 import { entryOffset } from '../../src/kernel/tables/pagewalk.ts';
 import {
+  PTE_AF,
   PTE_CONT,
+  PTE_NG,
   PTE_PXN,
   PTE_RDONLY,
+  PTE_SHARED,
+  PTE_UXN,
   PTE_VALID,
   PTE_WRITE,
   TABLE_PXN,
@@ -24,9 +31,12 @@ import { type Booted, bootCpu, complete } from '../kernel/boot-cpu.ts';
 
 /** What is looked at when a machine has come to rest, on a real linear map that is then edited by hand. */
 
-function atRest(granule: (typeof granules)[number] = '4K'): Booted & { judge(): Violation[] } {
+function atRest(
+  granule: (typeof granules)[number] = '4K',
+  config: Partial<KernelConfig> = {},
+): Booted & { judge(): Violation[] } {
   const board = resizedBoard(defaultBoard, { cpus: 1, memoryBytes: 2 ** 30, granule });
-  const booted = bootCpu(board);
+  const booted = bootCpu(board, config);
   const { memory, cpu, k } = booted;
   complete(markLinearTextAliasRo(cpu, k));
   memory.words[wordOf(memory, variablePa(k, 'system_state'))] = 1n;
@@ -63,6 +73,11 @@ describe.each(granules)('%s granule', (granule) => {
       (old) => (old & ~PTE_WRITE) | PTE_RDONLY,
       /is read-only, though nobody made it so/,
     ],
+    ['a leaf is not global', 'linear-map', 900 * MiB, (old) => old | PTE_NG, /is not global$/],
+    ['a leaf has no AF', 'linear-map', 900 * MiB, (old) => old & ~PTE_AF, /lacks AF, UXN or inner shareability$/],
+    ['a leaf has no UXN', 'linear-map', 900 * MiB, (old) => old & ~PTE_UXN, /lacks AF, UXN or inner shareability$/],
+    ['a leaf is not shared', 'linear-map', 900 * MiB, (old) => old & ~PTE_SHARED, /lacks AF, UXN or inner/],
+    ['a leaf is a device', 'linear-map', 900 * MiB, (old) => old | (4n << 2n), /is not normal memory$/],
     ['RAM is not mapped', 'linear-map', 900 * MiB, (old) => old & ~PTE_VALID, /which is RAM, is not mapped/],
     [
       'text is writable',
@@ -105,6 +120,54 @@ describe.each(granules)('%s granule', (granule) => {
       return;
     }
     expect.fail('no contiguous leaf');
+  });
+});
+
+test('with kpti a leaf that is global is caught, and none as it was made', () => {
+  const rest = atRest('4K', { kpti: true });
+  expect(rest.judge()).toEqual([]);
+  const { word } = leafOf(rest, rest.k.board.memory[0]!.base + 2 ** 29);
+  rest.memory.words[word]! &= ~PTE_NG;
+  expect(
+    rest
+      .judge()
+      .map(({ message }) => message)
+      .join(),
+  ).toMatch(/is global, beside a kernel that is not \(kpti\)/);
+});
+
+describe('what a repaint leaves', () => {
+  /** As after a repaint: made for BBML2, which the system turned out not to have. */
+  function repainted() {
+    const rest = atRest('4K');
+    for (const [name, value] of [
+      ['linear_map_requires_bbml2', 1n],
+      ['cpu_hwcaps_bbml2_noabort', CAP_ABSENT],
+    ] as const)
+      rest.memory.words[wordOf(rest.memory, variablePa(rest.k, name))] = value;
+    const { space } = rest.k;
+    const halves = [
+      [space.pageOffset, physToVirt(space, space.text)],
+      [physToVirt(space, space.initBegin), space.pageEnd],
+    ] as const;
+    for (const [start, end] of halves)
+      expect(complete(rangeSplitToPtes(rest.cpu, rest.k, start, end, 'kernel'))).toBe(0);
+    return rest;
+  }
+
+  test('is pages but for the alias of the kernel, which may be blocks', () => {
+    const rest = repainted();
+    expect(leafOf(rest, rest.k.space.text + 2 ** 21).level).toBe(2);
+    expect(rest.judge().filter(({ property }) => property === 'linear-map')).toEqual([]);
+  });
+
+  test('and no contiguous group', () => {
+    const rest = repainted();
+    const first = rest.k.board.memory[0]!.base + 2 ** 29;
+    for (let i = 0; i < 16; i++) rest.memory.words[leafOf(rest, first + i * 4096).word]! |= PTE_CONT;
+    const found = rest.judge();
+    expect(found.map(({ property }) => property)).toEqual(['linear-map']);
+    expect(found[0]!.message).toMatch(/is still made of blocks or contiguous groups/);
   });
 });
 

@@ -8,7 +8,18 @@ import { CAP_ABSENT } from '../../kernel/boot/cpufeature.ts';
 import { type Kernel, variablePa } from '../../kernel/kernel.ts';
 import { kernelTree, type LeafRange, rangeEnd, ranges } from '../../kernel/ptdump/ptdump.ts';
 import { entryName } from '../../kernel/tables/entry-text.ts';
-import { PTE_PXN, PTE_RDONLY, PTE_WRITE } from '../../kernel/tables/pgtable-prot.ts';
+import {
+  MT_NORMAL_TAGGED,
+  PTE_AF,
+  PTE_ATTRINDX,
+  PTE_CONT,
+  PTE_NG,
+  PTE_PXN,
+  PTE_RDONLY,
+  PTE_SHARED,
+  PTE_UXN,
+  PTE_WRITE,
+} from '../../kernel/tables/pgtable-prot.ts';
 import { atRest, type Property, type Violation } from '../violation.ts';
 import { describeDescriptor, formatSpan } from '../wording.ts';
 import { isCovered, readOnlyAreas, type Span } from './vmalloc-leaves.ts';
@@ -42,6 +53,9 @@ function faultText(code: number, va: number): string {
   return fault === undefined ? String(code) : formatFault(fault);
 }
 
+/** What all kernel memory has. */
+const ALWAYS = PTE_AF | PTE_UXN | PTE_SHARED;
+
 /** `readOnlyElsewhere`: pages of vmalloc areas whose aliases may be read-only. */
 function judge(memory: Memory, k: Kernel, range: LeafRange, readOnlyElsewhere: readonly Span[]): Violation[] {
   const { space } = k;
@@ -57,6 +71,11 @@ function judge(memory: Memory, k: Kernel, range: LeafRange, readOnlyElsewhere: r
   if (!asShared && shared > 0) problems.push("is mapped as the realm's own, but is shared with the host");
   const executable = (range.descriptor & PTE_PXN) === 0n && (range.limits & LIMIT_PXN) === 0;
   if (executable) problems.push('is executable');
+  const isGlobal = (range.descriptor & PTE_NG) === 0n;
+  if (isGlobal === k.config.kpti)
+    problems.push(isGlobal ? 'is global, beside a kernel that is not (kpti)' : 'is not global');
+  if ((range.descriptor & ALWAYS) !== ALWAYS) problems.push('lacks AF, UXN or inner shareability');
+  if ((range.descriptor & PTE_ATTRINDX) > MT_NORMAL_TAGGED << 2n) problems.push('is not normal memory');
   const end = pa + range.bytes * range.count;
   const inText = pa >= space.text && end <= space.initBegin;
   const outside = end <= space.text || pa >= space.initBegin;
@@ -80,13 +99,14 @@ function unsplit(memory: Memory, k: Kernel, linear: readonly LeafRange[]): Viola
   const requires = read(memory, variablePa(k, 'linear_map_requires_bbml2')) === 1n;
   if (!requires || read(memory, variablePa(k, 'cpu_hwcaps_bbml2_noabort')) !== CAP_ABSENT) return [];
   const { space } = k;
-  const large = linear.find(({ pa, level }) => level < 3 && (pa >= space.initBegin || pa < space.text));
+  const isLarge = ({ level, descriptor }: LeafRange): boolean => level < 3 || (descriptor & PTE_CONT) !== 0n;
+  const large = linear.find((range) => isLarge(range) && (range.pa >= space.initBegin || range.pa < space.text));
   if (large === undefined) return [];
   const { va, level, descriptor } = large;
   return [
     atRest(
       'linear-map',
-      `${formatSpan(va, rangeEnd(large))} is still made of blocks, which nobody may split on a system without BBML2: who changes a page of it fails`,
+      `${formatSpan(va, rangeEnd(large))} is still made of blocks or contiguous groups, which nobody may split on a system without BBML2: who changes a page of it fails`,
       [`${entryName(level, space.startLevel)}  ${describeDescriptor(descriptor, level, va, space)}`],
       'linear_map_split_to_ptes() has to split whatever system_supports_bbml2_noabort() says: it is called because that is false (6.18)',
     ),
