@@ -89,7 +89,7 @@ function* initLevel(
     return;
   }
   const bytes = levelBytes(space.granule, level);
-  const run = bytes * contiguousRun(space.granule, level as Level);
+  const run = bytes * runOf(k, level);
   for (let va = start, next: number; va < end; va = next) {
     next = addrEnd(space, level, va, end);
     const whole = isAligned(va, bytes) && next - va === bytes && isAligned(va + offset, bytes);
@@ -103,6 +103,14 @@ function* initLevel(
       yield* initLevel(cpu, k, child, level + 1, va, next, offset, prot, flags);
     }
   }
+}
+
+/**
+ * Entries of a contiguous group as Linux makes them: CONT_PTE, and CONT_PMD where PMDs are not folded into the PGD. Of two levels
+ * alloc_init_cont_pmd() is called for one PMD at a time.
+ */
+export function runOf({ space }: Kernel, level: number): number {
+  return level === 3 || (level === 2 && space.startLevel < 2) ? contiguousRun(space.granule, level as Level) : 1;
 }
 
 /** Linux maps PUD blocks with the 4K granule only, PMD blocks always. */
@@ -139,7 +147,7 @@ function* initLeaves(
 ): Op {
   const { granule } = k.space;
   const bytes = levelBytes(granule, level);
-  const entries = level === 1 ? 1 : contiguousRun(granule, level as Level); // Linux has CONT_PMD and CONT_PTE only
+  const entries = runOf(k, level);
   const run = bytes * entries;
   const leaf = level === 3 ? prot : blockProt(prot);
   for (let va = start, next: number; va < end; va = next) {

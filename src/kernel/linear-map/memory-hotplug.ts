@@ -13,7 +13,7 @@ import { downWrite, upWrite } from '../locking/locks.ts';
 import { setEntry } from '../tables/lazy-mmu.ts';
 import { addrEnd, entriesAfter, entryOffset } from '../tables/pagewalk.ts';
 import { pgtableFree } from '../tables/pgalloc.ts';
-import { isTableEntry, PAGE_KERNEL_TAGGED, PTE_ADDRESS, PTE_CONT } from '../tables/pgtable-prot.ts';
+import { isTableEntry, maybeNg, PAGE_KERNEL_TAGGED, PTE_ADDRESS, PTE_CONT } from '../tables/pgtable-prot.ts';
 import { flushTlbKernelPgtable, flushTlbKernelRange } from '../tables/tlbflush.ts';
 import { createPgdMapping } from './linear-map.ts';
 import { tableVa } from './split.ts';
@@ -47,7 +47,8 @@ export function* archAddMemory(cpu: Cpu, k: Kernel, pa: number, bytes: number): 
   const flags = { noExec: true, noBlock: force, noCont: force };
   yield* downWrite(cpu, k, 'mem_hotplug_lock'); // mem_hotplug_begin(), in add_memory_resource()
   const va = physToVirt(k.space, pa);
-  yield* createPgdMapping(cpu, k, k.symbols.swapperPgDir, pa, va, bytes, PAGE_KERNEL_TAGGED, flags);
+  const prot = maybeNg(k.config, PAGE_KERNEL_TAGGED);
+  yield* createPgdMapping(cpu, k, k.symbols.swapperPgDir, pa, va, bytes, prot, flags);
   yield* upWrite(cpu, k, 'mem_hotplug_lock');
 }
 

@@ -1,5 +1,5 @@
 import { isAligned } from '../../arch/address.ts';
-import { contiguousRun, type Level, levelBytes } from '../../arch/granule.ts';
+import { levelBytes } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
 import { load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
@@ -9,6 +9,7 @@ import { mutexLock, mutexUnlock } from '../locking/locks.ts';
 import { enterLazyMmuMode, leaveLazyMmuMode } from '../tables/lazy-mmu.ts';
 import { entryOffset } from '../tables/pagewalk.ts';
 import { isPresent, isTableEntry, PTE_ADDRESS, PTE_CONT } from '../tables/pgtable-prot.ts';
+import { runOf } from './linear-map.ts';
 import {
   childLeaf,
   rangeSplitToPtes,
@@ -18,6 +19,7 @@ import {
   splitPud,
   tableAttributes,
   tableVa,
+  validChildLeaf,
 } from './split.ts';
 import { filter71, filter618, filterAsPosted, filterRoxRfc, type SplitFilter } from './split-filter.ts';
 
@@ -84,7 +86,7 @@ export function* splitKernelLeafMappingLocked(cpu: Cpu, k: Kernel, va: number): 
   let table = k.symbols.swapperPgDir;
   for (let level = space.startLevel as number; level <= 3; level++) {
     const bytes = levelBytes(space.granule, level);
-    if (isAligned(va, bytes * groupOf(k, level))) return 0;
+    if (isAligned(va, bytes * runOf(k, level))) return 0;
     const entry = tableVa(k, table) + entryOffset(space, level, 0, va);
     const value = yield* load(cpu, entry);
     if (!isPresent(value)) return 0;
@@ -99,11 +101,6 @@ export function* splitKernelLeafMappingLocked(cpu: Cpu, k: Kernel, va: number): 
   return 0;
 }
 
-/** Entries of a contiguous group as Linux makes them: CONT_PMD and CONT_PTE only. */
-function groupOf({ space }: Kernel, level: number): number {
-  return level < 2 ? 1 : contiguousRun(space.granule, level as Level);
-}
-
 function* locked(cpu: Cpu, k: Kernel, split: Op<number>): Op<number> {
   yield* mutexLock(cpu, k, 'pgtable_split_lock');
   const error = yield* split;
@@ -111,10 +108,10 @@ function* locked(cpu: Cpu, k: Kernel, split: Op<number>): Op<number> {
   return error;
 }
 
-/** The sentences that all revisions share. */
-const common = { locked, ends: splitEnds, childLeaf, tableAttributes, rangeSplitToPtes };
+/** The sentences that the older revisions share. */
+const common = { locked, ends: splitEnds, childLeaf: validChildLeaf, tableAttributes, rangeSplitToPtes };
 
 export const SPLIT_POSTED: SplitText = { ...common, filter: filterAsPosted };
 export const SPLIT_6_18: SplitText = { ...common, filter: filter618 };
-export const SPLIT_7_1: SplitText = { ...common, filter: filter71 };
-export const SPLIT_ROX_RFC: SplitText = { ...common, filter: filterRoxRfc };
+export const SPLIT_7_1: SplitText = { ...common, childLeaf, filter: filter71 };
+export const SPLIT_ROX_RFC: SplitText = { ...SPLIT_7_1, filter: filterRoxRfc };

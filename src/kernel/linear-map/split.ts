@@ -41,11 +41,16 @@ const PRESENT = Number(PTE_VALID | PTE_PRESENT_INVALID);
 const KEPT = ~(PTE_CONT | PTE_TYPE_PAGE);
 
 /**
- * The first leaf of the table that takes the place of `block`, a leaf of `level`: the same but for its size. Of a block that is
+ * 7.1: the first leaf of the table that takes the place of `block`, a leaf of `level`: the same but for its size. Of a block that is
  * present and invalid the leaves are, too: none becomes valid by accident.
  */
 export function childLeaf(block: bigint, level: number, toCont: boolean): bigint {
   return (block & KEPT) | (level === 2 ? PTE_TYPE_PAGE : 0n) | (toCont ? PTE_CONT : 0n);
+}
+
+/** Until then the type of a leaf is written, and with it its validity: with kpti a block may be invalid, and present by its nG. */
+export function validChildLeaf(block: bigint, level: number, toCont: boolean): bigint {
+  return childLeaf(block, level, toCont) | PTE_VALID;
 }
 
 /** Everything but the address of the table that takes the place of `block`: what must not be executed is so all the way down. */
