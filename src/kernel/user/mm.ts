@@ -12,6 +12,7 @@ import { physToVirt } from '../address-space.ts';
 import { ttbr } from '../boot/idmap.ts';
 import type { Kernel } from '../kernel.ts';
 import { placeRoot } from '../linear-map/linear-map.ts';
+import { setEntry } from '../tables/lazy-mmu.ts';
 import { entryOffset } from '../tables/pagewalk.ts';
 import { pgtableAlloc } from '../tables/pgalloc.ts';
 import { PTE_ADDRESS, PTE_AF, PTE_VALID, TABLE_PXN, TABLE_TYPE } from '../tables/pgtable-prot.ts';
@@ -172,6 +173,6 @@ function* populate(cpu: Cpu, k: Kernel, entry: number): Op<number> {
   const table = yield* someFrame(cpu, yield* pgtableAlloc(cpu, k, 'kernel'));
   yield* clearPage(cpu, physToVirt(k.space, table));
   yield* dsb(cpu, 'ishst'); // pairs with the walkers: who sees the table sees what is in it
-  yield* store(cpu, entry, BigInt(table) | TABLE_TYPE | PTE_AF | TABLE_PXN);
+  yield* setEntry(cpu, k, entry, BigInt(table) | TABLE_TYPE | PTE_AF | TABLE_PXN);
   return table;
 }

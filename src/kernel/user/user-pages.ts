@@ -7,7 +7,7 @@ import { spinLock, spinUnlock } from '../locking/locks.ts';
 import { pteDirty, pteMkclean, pteMkwrite, ptePa, pteValid } from '../tables/pte.ts';
 import { ptepGetAndClear, setPtes, wrprotectPtes } from './contpte.ts';
 import { type Mm, pageTableLock } from './mm.ts';
-import { flushTlbPage } from './user-tlbflush.ts';
+import { flushTlbPage, flushTlbRange } from './user-tlbflush.ts';
 
 /**
  * What the rest of the kernel does with entries of user mappings, through the interface that hides contiguous groups from it.
@@ -56,9 +56,14 @@ function* clearPtes(cpu: Cpu, k: Kernel, mm: Mm, va: number, ptep: number, nr: n
   }
 }
 
-/** Linux: change_pte_range() of mprotect(PROT_READ | PROT_WRITE), one page: more rights need no flush (pte_needs_flush()). */
+/**
+ * Linux: mprotect(PROT_READ | PROT_WRITE) of one page, change_pte_range() and tlb_finish_mmu(). Flushed like any change; since 6.19
+ * what was invalid is not (pte_needs_flush()), and that this was not.
+ */
 export function* makeWritable(cpu: Cpu, k: Kernel, mm: Mm, va: number, ptep: number): Op {
+  const { pageBytes } = k.space.granule;
   yield* withPageTableLock(cpu, k, mm, commitWritable(cpu, k, mm, va, ptep));
+  yield* flushTlbRange(cpu, k, mm, va, va + pageBytes, pageBytes, 3, { noWalkCache: true });
 }
 
 function* commitWritable(cpu: Cpu, k: Kernel, mm: Mm, va: number, ptep: number): Op {
