@@ -45,6 +45,7 @@ describe('the catalogue', () => {
       'split-leaf/no-split-lock',
       'set-memory/page-of-group-by-itself',
       'split-range/pxn-lost',
+      'offline-repaint/counted-before-lock',
     ];
     for (const scenario of catalogue) {
       const { name, text, expect: expected } = scenario;

@@ -42,14 +42,3 @@ export function isOn({ dvm }: Cpu, id: number): boolean {
 function* writerWaits(cpu: Cpu, k: Kernel): Op<boolean> {
   return ((yield* load(cpu, k.symbols.variables.cpu_hotplug_lock)) & 2n) !== 0n;
 }
-
-/** stop_machine() without cpus_read_lock(): who is counted may go. */
-export const stopsWithoutLock = (good: KernelText): KernelText => ({
-  ...good,
-  stopMachine: {
-    ...good.stopMachine,
-    *guarded(_cpu, _k, stop) {
-      yield* stop;
-    },
-  },
-});

@@ -11,7 +11,7 @@ export const hotplugBugs: readonly Bug[] = [
     name: 'allocation-in-stopped-machine',
     wrong: 'the repaint allocates tables while all CPUs stand: under PREEMPT_RT GFP_ATOMIC sleeps on zone->lock there',
     source: 'Yeoreum Yun, December 2025, 20251212161832.2067134-3',
-    revision: '6.18, with PREEMPT_RT',
+    revision: 'since v4, with PREEMPT_RT',
     fix: 'pagetable_alloc_nolock(), which may fail; or, as acted out, tables that are allocated before the stop',
     act: { bad: preemptRtAllocation, fixed: preemptRt },
   },
@@ -35,7 +35,8 @@ export const hotplugBugs: readonly Bug[] = [
   },
   {
     name: 'barriers-batched-in-interrupts',
-    wrong: "a softirq's entry waits for the end of the section of lazy MMU mode that the task underneath is in",
+    wrong:
+      "a softirq's entry waits for the end of the section of lazy MMU mode that the task underneath is in. Acted out is the queue alone; in the text before the fix the end of a section of the handler's own emitted for both",
     source: 'syzbot 5c0d9392e042f41d45c5',
     revision: 'until b81c688426a9',
     fix: 'in interrupts barriers are emitted at once, and the flag is left alone (b81c688426a9)',

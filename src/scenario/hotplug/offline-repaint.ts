@@ -9,7 +9,7 @@ import { briefWork } from '../brief-work.ts';
 import { defineScenario, type Program, type Scenario } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
 import { reach, until } from '../staging/stage.ts';
-import { heldUpAfterCounting, isOn, last, MAY_GO, stopsWithoutLock } from './counted-cpu.ts';
+import { heldUpAfterCounting, isOn, last, MAY_GO } from './counted-cpu.ts';
 
 /**
  * A CPU is taken down by a kernel thread while the boot CPU comes to the repaint: before it, or after it, and never in the middle, for
@@ -77,13 +77,29 @@ export const offlineRepaint = defineScenario({
   summary: 'a CPU is taken down while the boot CPU stops the machine to repaint',
 });
 
-const stopWithoutLock = defineScenario({
+const countedBeforeLock = defineScenario({
   ...story,
-  name: 'offline-repaint/stop-without-lock',
-  summary: 'the repaint counts the CPUs without cpus_read_lock(): one of them goes, and never comes to the stop',
+  name: 'offline-repaint/counted-before-lock',
+  summary:
+    'the repaint counts the CPUs before cpus_read_lock(): one of them goes meanwhile, and never comes to the stop',
   expect: 'deadlock',
   circumstances: takenDownEarly(() => false),
-  text: stopsWithoutLock,
+  text: (good) => {
+    const counted = new WeakMap<Cpu, bigint>();
+    return {
+      ...good,
+      stopMachine: {
+        *guarded(cpu, k, stop) {
+          counted.set(cpu, yield* good.stopMachine.countOnline(cpu, k));
+          yield* good.stopMachine.guarded(cpu, k, stop);
+          counted.delete(cpu);
+        },
+        *countOnline(cpu, k) {
+          return counted.get(cpu) ?? (yield* good.stopMachine.countOnline(cpu, k));
+        },
+      },
+    };
+  },
 });
 
 const waitsForAll = defineScenario({
@@ -109,4 +125,4 @@ const waitsForAll = defineScenario({
   }),
 });
 
-export const offlineRepaintTwins: readonly Scenario[] = [stopWithoutLock, waitsForAll];
+export const offlineRepaintTwins: readonly Scenario[] = [countedBeforeLock, waitsForAll];

@@ -10,7 +10,7 @@ export const ptdumpBugs: readonly Bug[] = [
     name: 'ptdump-reads-freed-table',
     wrong: 'a dumper has read the way to a table when a block takes its place, and reads the table when it is freed',
     source: 'fa93b45fd397, Dev Jain: until then a kernel with ptdump had no huge vmalloc mappings',
-    revision: 'before 6.18, with PTDUMP_DEBUGFS and huge vmalloc mappings',
+    revision: 'never merged: huge vmalloc mappings of a kernel with ptdump came with the lock, in 6.18',
     fix: 'the dumper holds init_mm.mmap_lock, and whoever frees passes through it while a static key says that somebody dumps',
     act: { bad: dumperTakesNoLock, fixed: ptdump },
   },

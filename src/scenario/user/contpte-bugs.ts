@@ -29,7 +29,7 @@ export const contpteBugs: readonly Bug[] = [
     wrong:
       'the permissions of one entry of a live contiguous group change: its members disagree, and a TLB that holds two of them takes a conflict',
     source: '0bfc445dec9d, the second attempt at contiguous kernel mappings',
-    revision: 'until it was reverted, in the kernel half',
+    revision: 'of user mappings never; the like of it in the kernel half, until it was reverted',
     fix: 'it was reverted; the third attempt, d27cfa1fc823, keeps what changes out of groups, and contpte takes a group apart before',
     act: { bad: groupNotUnfolded, fixed: contpteWithoutBbml2 },
   },
