@@ -15,7 +15,7 @@ import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import { imageVa, physToVirt } from '../address-space.ts';
 import { IMAGE_FRAME, type Kernel, mark, percpuVariable } from '../kernel.ts';
 import {
-  createPgdMapping,
+  createPgdMappingLocked,
   linearMapRequiresBbml2,
   mapMem,
   markLinearTextAliasRo,
@@ -83,7 +83,7 @@ function* mapKernel(cpu: Cpu, k: Kernel): Op {
     [space.initBegin, space.end, PAGE_KERNEL],
   ] as const;
   for (const [start, end, prot] of segments)
-    yield* createPgdMapping(
+    yield* createPgdMappingLocked(
       cpu,
       k,
       symbols.swapperPgDir,

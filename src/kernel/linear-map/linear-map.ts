@@ -13,6 +13,7 @@ import { physToVirt } from '../address-space.ts';
 import { forcePteMapping } from '../boot/cpufeature.ts';
 import { canSetDirectMap } from '../config.ts';
 import type { Kernel } from '../kernel.ts';
+import { mutexLock, mutexUnlock } from '../locking/locks.ts';
 import { addrEnd, entryOffset } from '../tables/pagewalk.ts';
 import { earlyPgtableAlloc } from '../tables/pgalloc.ts';
 import {
@@ -46,21 +47,22 @@ export interface MappingFlags {
   readonly noExec?: boolean;
 }
 
+/** Linux: __create_pgd_mapping(), arch/arm64/mm/mmu.c: one at a time, for fixmap slots there are few. */
+export function* createPgdMapping(cpu: Cpu, k: Kernel, ...mapping: PgdMapping): Op {
+  yield* mutexLock(cpu, k, 'fixmap_lock');
+  yield* createPgdMappingLocked(cpu, k, ...mapping);
+  yield* mutexUnlock(cpu, k, 'fixmap_lock');
+}
+
+/** In the tree of `pgd` (physical), from `va` on. */
+export type PgdMapping = readonly [pgd: number, pa: number, va: number, bytes: number, prot: Prot, flags: MappingFlags];
+
 /**
- * Linux: __create_pgd_mapping(), arch/arm64/mm/mmu.c. Maps `[va, va + bytes)` to `pa` in the tree of `pgd` (physical),
+ * Linux: __create_pgd_mapping_locked(). Maps `[va, va + bytes)` to `pa` in the tree of `pgd` (physical),
  * with the largest pieces the flags and the alignment allow. Tables are edited through fixmap slots, for they may not be
  * mapped yet; valid leaves may only change their permissions.
  */
-export function* createPgdMapping(
-  cpu: Cpu,
-  k: Kernel,
-  pgd: number,
-  pa: number,
-  va: number,
-  bytes: number,
-  prot: Prot,
-  flags: MappingFlags,
-): Op {
+export function* createPgdMappingLocked(cpu: Cpu, k: Kernel, ...[pgd, pa, va, bytes, prot, flags]: PgdMapping): Op {
   const { pageBytes } = k.space.granule;
   if (!isAligned(pa - va, pageBytes)) throw new Error('physical and virtual address differ in their page offset');
   const start = alignDown(va, pageBytes);

@@ -5,7 +5,7 @@ import { load } from '../../../src/hardware/instruction/load-store.ts';
 import { storeRun } from '../../../src/hardware/instruction/table-fill.ts';
 import { FIXMAP } from '../../../src/hardware/translation/access.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
-import { createPgdMapping, type MappingFlags } from '../../../src/kernel/linear-map/linear-map.ts';
+import { createPgdMappingLocked, type MappingFlags } from '../../../src/kernel/linear-map/linear-map.ts';
 import { earlyPgtableAlloc } from '../../../src/kernel/tables/pgalloc.ts';
 import { PAGE_KERNEL } from '../../../src/kernel/tables/pgtable-prot.ts';
 import { flushTlbKernelRange } from '../../../src/kernel/tables/tlbflush.ts';
@@ -23,7 +23,7 @@ function rigWithRam(): Rig & { pa: number; va: number; map: (pa: number, pages: 
   const pa = k.board.memory[0]!.base;
   const va = physToVirt(k.space, pa);
   const map = (from: number, pages: number): void => {
-    run(createPgdMapping(cpus[0]!, k, root, from, va, pages * PAGE, PAGE_KERNEL, PAGES));
+    run(createPgdMappingLocked(cpus[0]!, k, root, from, va, pages * PAGE, PAGE_KERNEL, PAGES));
   };
   return { ...rig, pa, va, map };
 }
@@ -43,7 +43,7 @@ describe('mapping where nothing was mapped', () => {
       rig.map(rig.pa, 4);
       change(cpu!, entryAt(rig, rig.va + PAGE, 3), 0n);
       if (flushed) run(flushTlbKernelRange(cpu!, rig.k, rig.va + PAGE, rig.va + 2 * PAGE));
-      run(createPgdMapping(cpu!, rig.k, rig.root, rig.pa + 9 * PAGE, rig.va + PAGE, PAGE, PAGE_KERNEL, PAGES));
+      run(createPgdMappingLocked(cpu!, rig.k, rig.root, rig.pa + 9 * PAGE, rig.va + PAGE, PAGE, PAGE_KERNEL, PAGES));
       expect(said(rig)).toEqual(flushed ? [] : ['bbm']);
     }
   });

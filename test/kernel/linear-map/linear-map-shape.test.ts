@@ -6,7 +6,7 @@ import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
 import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import {
-  createPgdMapping,
+  createPgdMappingLocked,
   markLinearTextAliasRo,
   memblockRegions,
   pgattrChangeIsSafe,
@@ -150,8 +150,8 @@ describe('the alias of the kernel text and rodata', () => {
     const { text, initBegin } = k.space;
     const va = physToVirt(k.space, text) + 2 ** 40;
     const pgd = k.symbols.swapperPgDir;
-    complete(createPgdMapping(cpu, k, pgd, text, va, initBegin - text, PAGE_KERNEL, {}));
-    expect(() => complete(createPgdMapping(cpu, k, pgd, text, va, initBegin - text, PAGE_KERNEL_RO, {}))).toThrow(
+    complete(createPgdMappingLocked(cpu, k, pgd, text, va, initBegin - text, PAGE_KERNEL, {}));
+    expect(() => complete(createPgdMappingLocked(cpu, k, pgd, text, va, initBegin - text, PAGE_KERNEL_RO, {}))).toThrow(
       'unsafe change',
     );
   });
@@ -160,7 +160,7 @@ describe('the alias of the kernel text and rodata', () => {
 describe('createPgdMapping', () => {
   const far = (booted: Booted, offset = 0): number => booted.k.space.pageOffset + 2 ** 40 + offset;
   const map = ({ cpu, k }: Booted, pa: number, va: number, bytes: number): void =>
-    complete(createPgdMapping(cpu, k, k.symbols.swapperPgDir, pa, va, bytes, PAGE_KERNEL, {}));
+    complete(createPgdMappingLocked(cpu, k, k.symbols.swapperPgDir, pa, va, bytes, PAGE_KERNEL, {}));
 
   it('maps whole pages around what is asked for', () => {
     const booted = bootCpu(defaultBoard);
