@@ -13,7 +13,7 @@ function racesOf(scenario: Scenario, schedules: number, cpus?: number): (name: s
 }
 
 it('a function races with whoever steps while it is in the middle of itself', () => {
-  const seen = racesOf(interruptedSplit, 12);
+  const seen = racesOf(interruptedSplit, 25);
   const both = new Set(['interrupted-split']);
   for (const name of ['splitPmd', 'setMemoryValid'])
     expect(seen(name), name).toMatchObject({ readers: both, changers: both });

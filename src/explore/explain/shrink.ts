@@ -7,7 +7,7 @@ import { replaying } from '../replay.ts';
 import { randomly } from '../strategy/random.ts';
 import { accountOf, type RunSize } from './account.ts';
 import { type Departure, departing, isByItself, type Place, type Steered } from './departures.ts';
-import { afresh, isSwitch, lowered, without } from './smaller.ts';
+import { afresh, begunWith, isSwitch, lowered, without } from './smaller.ts';
 
 /**
  * A failing run made small: the same property is violated, by fewer CPUs, with fewer preemptions, by less chance, in fewer
@@ -89,19 +89,24 @@ interface Search {
   readonly spent: () => number;
   /** Undefined: the run did not violate the property. */
   readonly put: (exploration: Exploration, interleaver: Interleaver, by: By) => Failing | undefined;
+  /** Whether it violates anything or not: what a run comes by. */
+  readonly placesOf: (interleaver: Interleaver, by: By) => readonly Place[];
 }
 
 function searchFor(property: string, budget: ShrinkBudget): Search {
   let spent = 0;
+  const runBy = ({ lanes, run }: Interleaver, by: By) => {
+    spent++;
+    const who = by(lanes);
+    const account = 'decide' in who ? accountOf(lanes, who.decide, who.acted) : accountOf(lanes, who);
+    return { account, found: run(account.decide, account.acted) };
+  };
   return {
     budget,
     spent: () => spent,
+    placesOf: (interleaver, by) => runBy(interleaver, by).account.places(),
     put(exploration, interleaver, by) {
-      spent++;
-      const { lanes } = interleaver;
-      const who = by(lanes);
-      const account = 'decide' in who ? accountOf(lanes, who.decide, who.acted) : accountOf(lanes, who);
-      const found = interleaver.run(account.decide, account.acted);
+      const { account, found } = runBy(interleaver, by);
       if (found.violations[0]?.property !== property) return undefined;
       return {
         exploration,
@@ -119,6 +124,9 @@ const by =
   (departures: readonly Departure[]): By =>
   (lanes) =>
     departing(departures, lanes);
+
+/** Nobody has done anything, and CPU 0 would. */
+const BEGINNING: Place = { cpu: 0, phase: 0, point: 0 };
 
 /** The smallest board on which a tame run, the given departures or one of some random schedules fails. */
 function onFewerCpus(search: Search, given: Failing, seeds: number): Failing {
@@ -208,12 +216,16 @@ function byDepartures(search: Search, given: Failing): Failing {
 /** Fewer switches at other places, where there is more than one; what comes of that is a new beginning. */
 function byFewerSwitches(search: Search, given: Failing): Failing {
   let best = given;
-  if (given.size.preemptions > 1)
-    afresh(given.departures, given.places, given.size.cpus, (departures) => {
-      const candidate = ifSmaller(search, given, departures);
-      best = candidate ?? best;
-      return candidate !== undefined || search.spent() >= search.budget.runs;
-    });
+  if (given.size.preemptions <= 1) return given;
+  const { departures, places, size, interleaver } = given;
+  const take = (some: readonly Departure[]): boolean => {
+    const candidate = ifSmaller(search, given, some);
+    best = candidate ?? best;
+    return candidate !== undefined || search.spent() >= search.budget.runs;
+  };
+  afresh(departures, places, size.cpus, take);
+  if (best === given)
+    begunWith(departures, BEGINNING, size.cpus, (some) => search.placesOf(interleaver, by(some)), take);
   return best === given ? given : byDepartures(search, best);
 }
 

@@ -74,6 +74,27 @@ export function afresh(
           if (cpu !== at.cpu && take([...base, { kind: 'turn', at, actor: cpu * ACTS + STEP, stood: at }])) return;
 }
 
+/**
+ * Of two switches one at the beginning of the run, where it preempts nobody, and another one at each of the places that are come to
+ * then. `placesOf`: of a run with these departures.
+ */
+export function begunWith(
+  departures: readonly Departure[],
+  beginning: Place,
+  cpus: number,
+  placesOf: (departures: readonly Departure[]) => readonly Place[],
+  take: (departures: readonly Departure[]) => boolean,
+): void {
+  const switches = departures.filter(isSwitch);
+  if (switches.length !== 2) return;
+  for (const first of switches) {
+    const base = [{ ...first, at: beginning }, ...departures.filter((one) => !isSwitch(one))];
+    for (const at of placesOf(base))
+      for (let cpu = 0; cpu < cpus; cpu++)
+        if (cpu !== at.cpu && take([...base, { kind: 'turn', at, actor: cpu * ACTS + STEP, stood: at }])) return;
+  }
+}
+
 /** As they are; and with each act of the hardware where its CPU goes last. */
 function bases(departures: readonly Departure[]): (readonly Departure[])[] {
   const away = departures.filter((one): one is Turn => one.kind === 'turn' && isByItself(one) && one.at !== one.stood);
