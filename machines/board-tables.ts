@@ -67,7 +67,10 @@ function systemChart(board: ChartBoard, { system: events }: ChartVocabulary): Co
   };
 }
 
-/** No count goes beyond the number of CPUs. Once all have left the idmap nothing asks who parked, nor who was refused once the system runs. */
+/**
+ * No count goes beyond the number of CPUs. Of those that parked it is asked how many are still in; once the system runs nobody asks
+ * who was refused.
+ */
 function askedOfSystem({ value, context }: AnyMachineSnapshot): string {
   if (typeof value === 'string' || value.up === undefined) return '';
   const { online, refused, away, parked, left } = context as SystemContext;

@@ -8,8 +8,8 @@ export interface Standing {
 
 /**
  * Where a chart stands, in a few words: `online: idle · parked · idmap`. The outermost state, then the innermost one of
- * each region; of regions that go on from the start the first one leads. A state's `meta.lane` shortens that: `through` is not named, `whole` is named without what is inside it,
- * `quiet` is not worth a word.
+ * each region; of regions that go on from the start the first one leads. A state's `meta.lane` shortens that: `through` is
+ * not named, `whole` is named without what is inside it, `quiet` is not worth a word.
  */
 export function statePath({ machine, value }: Standing): string {
   const [head, ...rest] = outermost(machine.root, value);

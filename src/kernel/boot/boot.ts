@@ -193,10 +193,11 @@ export function* idle(cpu: Cpu, k: Kernel): Op {
   yield* k.text.early.work(cpu, k, 'kthread');
   for (;;) {
     const hasWork = (yield* load(cpu, k.symbols.variables.system_state)) !== 0n;
-    if (k.percpu.isOffline) yield* cpuOff(cpu); // cpu_is_offline(): arch_cpu_idle_dead()
-    if (k.percpu.isOffline || hasWork) return;
+    if (k.percpu.isOffline) break; // cpu_is_offline()
+    if (hasWork) return;
     yield* wfi(cpu, 'work');
   }
+  yield* cpuOff(cpu); // arch_cpu_idle_dead()
 }
 
 function* nothing(): Op {}

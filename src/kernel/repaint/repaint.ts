@@ -92,12 +92,16 @@ function* mapFlag(cpu: Cpu, k: Kernel, spare: number[]): Op {
 
 /** smp_cond_load_acquire(flag == num_online_cpus()); pairs with the increment in waitForBootCpu. */
 function* waitForSecondaries(cpu: Cpu, k: Kernel): Op {
-  const { idmap_kpti_bbml2_flag: flag, num_online_cpus } = k.symbols.variables;
-  const online = yield* load(cpu, num_online_cpus);
+  yield* waitUntilParked(cpu, k, yield* load(cpu, k.symbols.variables.num_online_cpus));
+}
+
+/** Until the flag counts so many, this CPU itself included. */
+export function* waitUntilParked(cpu: Cpu, k: Kernel, cpus: bigint): Op {
+  const { idmap_kpti_bbml2_flag: flag } = k.symbols.variables;
   for (;;) {
     const parked = yield* load(cpu, flag);
-    if (parked === online) return;
-    yield* relaxWhile(cpu, flag, parked, `the repaint flag to reach ${online} (it is ${parked})`);
+    if (parked === cpus) return;
+    yield* relaxWhile(cpu, flag, parked, `the repaint flag to reach ${cpus} (it is ${parked})`);
   }
 }
 

@@ -99,15 +99,11 @@ export function* setEntry(cpu: Cpu, k: Kernel, entry: number, value: bigint): Op
  * is one. Barriers come at once either way.
  */
 function* setSwapperPgd(cpu: Cpu, k: Kernel, entry: number, value: bigint): Op {
-  if (rodataIsRw(cpu, k)) {
-    yield* store(cpu, entry, value);
-    yield* k.text.lazyMmu.emit(cpu);
-    return;
-  }
-  yield* spinLock(cpu, k, 'swapper_pgdir_lock');
+  const throughFixmap = !rodataIsRw(cpu, k);
+  if (throughFixmap) yield* spinLock(cpu, k, 'swapper_pgdir_lock');
   yield* store(cpu, entry, value);
   yield* k.text.lazyMmu.emit(cpu);
-  yield* spinUnlock(cpu, k, 'swapper_pgdir_lock');
+  if (throughFixmap) yield* spinUnlock(cpu, k, 'swapper_pgdir_lock');
 }
 
 /** Linux: rodata_is_rw, until mark_rodata_ro(): just before the system runs. */

@@ -52,7 +52,8 @@ export function* flushTlbKernelPgtable(cpu: Cpu, va: number): Op {
 
 /**
  * Linux: __flush_tlb_range_limit_excess(). MAX_DVM_OPS is PTRS_PER_PTE; a range operation reaches 2^21 pages [M]. `stride`: pages
- * from one operation to the next. Linux asks whether all CPUs have FEAT_TLBIRANGE, once the capabilities are final; here each has its own way.
+ * from one operation to the next. Linux asks whether all CPUs have FEAT_TLBIRANGE, once the capabilities are final; here each
+ * uses what it has.
  */
 export function flushTlbRangeLimitExcess(cpu: Cpu, k: Kernel, pages: number, stride = 1): boolean {
   if (cpu.model.features.tlbiRange) return pages > MAX_RANGE_PAGES;

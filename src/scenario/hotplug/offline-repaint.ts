@@ -5,6 +5,7 @@ import type { Op } from '../../hardware/op.ts';
 import { cpuDown, idleUntilOffline } from '../../kernel/boot/cpu-hotplug.ts';
 import { systemCapabilitiesFinalized, systemSupportsBbml2Noabort } from '../../kernel/boot/cpufeature.ts';
 import type { Kernel, KernelText } from '../../kernel/kernel.ts';
+import { waitUntilParked } from '../../kernel/repaint/repaint.ts';
 import { briefWork } from '../brief-work.ts';
 import { defineScenario, type Program, type Scenario } from '../scenario.ts';
 import { sequence } from '../sequence.ts';
@@ -113,13 +114,7 @@ const waitsForAll = defineScenario({
     repaint: {
       ...good.repaint,
       *waitForSecondaries(cpu, k) {
-        const { idmap_kpti_bbml2_flag: flag } = k.symbols.variables;
-        const everybody = BigInt(k.board.cpus.length - k.board.lateCpus.length);
-        for (;;) {
-          const parked = yield* load(cpu, flag);
-          if (parked === everybody) return;
-          yield* relaxWhile(cpu, flag, parked, `the repaint flag to reach ${everybody} (it is ${parked})`);
-        }
+        yield* waitUntilParked(cpu, k, BigInt(last(k) + 1));
       },
     },
   }),

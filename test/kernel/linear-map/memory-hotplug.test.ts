@@ -4,12 +4,15 @@ import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
 import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import { load } from '../../../src/hardware/instruction/load-store.ts';
 import { allocatedFrames } from '../../../src/hardware/memory/frame.ts';
-import { physToVirt } from '../../../src/kernel/address-space.ts';
+import { type LockUse, nobody } from '../../../src/hardware/observer.ts';
+import { physToVirt, virtToPhys } from '../../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';
 import type { KernelConfig } from '../../../src/kernel/config.ts';
 import { EBUSY } from '../../../src/kernel/errno.ts';
 import { archAddMemory, archRemoveMemory } from '../../../src/kernel/linear-map/memory-hotplug.ts';
+import { LOCK_NAMES } from '../../../src/kernel/locking/lock-class.ts';
 import { rangeEnd, ranges } from '../../../src/kernel/ptdump/ptdump.ts';
+import { PTE_NG } from '../../../src/kernel/tables/pgtable-prot.ts';
 import { bootCpu, complete } from '../boot-cpu.ts';
 import { counted, recorded } from '../recorded.ts';
 
@@ -27,6 +30,8 @@ function ready(config: Partial<KernelConfig> = {}) {
   return {
     cpu,
     k,
+    memory,
+    tree,
     va,
     add: (bytes = 32 * MiB) => complete(archAddMemory(cpu, k, pa, bytes)),
     remove: (from: number, bytes: number) => complete(archRemoveMemory(cpu, k, pa + from, bytes)),
@@ -46,6 +51,32 @@ describe('arch_add_memory()', () => {
     expect(leaves()).toEqual([[2, true, 32]]);
     expect(complete(load(cpu, va + 32 * MiB - 8))).toBeTypeOf('bigint');
     expect(k.percpu.preemptDisabledBy).toEqual([]);
+  });
+
+  test.each([false, true])('maps what is global only where the rest of the kernel is: kpti %s', (kpti) => {
+    const { memory, tree, va, add } = ready({ kpti });
+    add();
+    const added = ranges(memory, tree).filter((range) => range.va >= va && range.va < va + 32 * MiB);
+    expect(added.length).toBeGreaterThan(0);
+    for (const { descriptor } of added) expect((descriptor & PTE_NG) !== 0n).toBe(kpti);
+  });
+
+  test('keeps other hotplug out, and then whoever else makes mappings', () => {
+    const { cpu, k, va } = ready();
+    const locks: string[] = [];
+    const note = (what: string, { lockClass }: LockUse): number => locks.push(`${what} ${LOCK_NAMES[lockClass]}`);
+    const observer = {
+      ...nobody,
+      lockAcquire: (_: unknown, use: LockUse) => void note('takes', use),
+      lockRelease: (_: unknown, use: LockUse) => void note('gives', use),
+    };
+    complete(archAddMemory({ ...cpu, observer }, k, virtToPhys(k.space, va), 32 * MiB));
+    expect(locks).toEqual([
+      'takes mem_hotplug_lock',
+      'takes fixmap_lock',
+      'gives fixmap_lock',
+      'gives mem_hotplug_lock',
+    ]);
   });
 
   test.each([['debug_pagealloc', { debugPagealloc: true }]])(
