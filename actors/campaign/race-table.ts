@@ -41,6 +41,8 @@ const FUNCTIONS: Readonly<Record<string, Reasons>> = {
   setDirectMapValidNoflush: onlyX86,
   kernelMapPages: {},
   flushTlbKernelRange: {},
+  setFixmap: {},
+  clearFixmap: {},
   vmalloc: {},
   vmapRange: {},
   setHugePteAt: {},

@@ -108,6 +108,8 @@ export interface PerCpu extends TaskState {
   readonly preemptDisabledBy: string[];
   /** A device's interrupt was taken whose handler has not run. */
   irqPending: boolean;
+  /** PREEMPT_RT: the thread of that interrupt has begun and not ended. */
+  irqThreadRuns: boolean;
   /** Softirqs were raised that have not run. */
   softirqPending: boolean;
   /** A thread was woken while preemption was disabled. */
@@ -240,6 +242,7 @@ export function createKernel(board: Board, layout: Layout, config: KernelConfig,
       ...newTask(),
       preemptDisabledBy: [],
       irqPending: false,
+      irqThreadRuns: false,
       softirqPending: false,
       reservedTables: [],
       needResched: false,

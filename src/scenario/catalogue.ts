@@ -6,10 +6,11 @@ import { hibernate } from './hibernate/hibernate.ts';
 import { hibernateTwins } from './hibernate/hibernate-twins.ts';
 import { cpuHotplug, cpuHotplugTwins } from './hotplug/cpu-hotplug.ts';
 import { cpuReturnsScenarios } from './hotplug/cpu-returns.ts';
-import { debugPagealloc, innerLeaveDefers } from './hotplug/debug-pagealloc.ts';
+import { debugPagealloc, innerLeaveDefers, noPteIsb } from './hotplug/debug-pagealloc.ts';
 import { kfence, kfenceTwins } from './hotplug/kfence.ts';
 import { memoryHotplug, memoryHotplugTwins } from './hotplug/memory-hotplug.ts';
 import { offlineRepaint, offlineRepaintTwins } from './hotplug/offline-repaint.ts';
+import { ghesScenarios } from './interrupts/ghes.ts';
 import { interruptedContpteScenarios } from './interrupts/interrupted-contpte.ts';
 import { interruptedRepaint, interruptsOnInIdmap } from './interrupts/interrupted-repaint.ts';
 import { interruptedSplit, interruptedSplitTwins } from './interrupts/interrupted-split.ts';
@@ -87,6 +88,7 @@ export const catalogue: readonly Scenario[] = [
   ...vmallocTwins,
   debugPagealloc,
   innerLeaveDefers,
+  noPteIsb,
   processAfterRepaint,
   ...processTwins,
   asidReuse,
@@ -110,6 +112,7 @@ export const catalogue: readonly Scenario[] = [
   ...interruptedSplitTwins,
   ...interruptedVmapScenarios,
   ...interruptedContpteScenarios,
+  ...ghesScenarios,
   ...busyScenarios,
 ];
 

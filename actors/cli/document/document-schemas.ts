@@ -125,6 +125,7 @@ const cure = z.looseObject({
   after: z.string(),
   before: z.string().describe('the instructions around it'),
   between: z.array(z.string()).length(2).describe("the CPU's milestones around it"),
+  inInterrupt: z.boolean().describe('the CPU came there in the handler of an interrupt'),
   linux: z.string().optional().describe('the function of Linux that it belongs to'),
   schedulesTried: count,
 });

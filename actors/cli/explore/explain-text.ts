@@ -19,15 +19,19 @@ export function explanationLines(explanation: Explanation, context: TraceContext
   return lines.flatMap((line) => wrap(line, style.width - 2, '          ').map((part) => `  ${part}`));
 }
 
-function cureText({ insert, cpu, after, before, between: [from, to], linux, undo, places }: Cure): string {
-  const milestones = [from === '' ? '' : `after * ${from}`, to === '' ? '' : `before * ${to}`].filter(
-    (part) => part !== '',
-  );
+function cureText(cure: Cure): string {
+  const { insert, cpu, after, before, between, inInterrupt, linux, undo, places } = cure;
+  const [from, to] = between;
+  const when = [
+    inInterrupt ? 'in an interrupt' : '',
+    from === '' ? '' : `after * ${from}`,
+    to === '' ? '' : `before * ${to}`,
+  ].filter((part) => part !== '');
   const where = `between ${after === '' ? 'the start' : after} and ${before}`;
   const undone = undo === undefined ? '' : `, and ${undo.insert} before ${undo.before}`;
   const also = places > 1 ? ` (there, or at ${places - 1} place${places === 2 ? '' : 's'} beside it)` : '';
   const inLinux = linux === undefined ? '' : `: ${linux}, 6.18`;
-  return `${insert} ${where}${also}${undone}, CPU ${cpu}, ${milestones.join(', ')}${inLinux}`;
+  return `${insert} ${where}${also}${undone}, CPU ${cpu}, ${when.join(', ')}${inLinux}`;
 }
 
 function sentenceText({ sentence, revision, linux }: SentenceCure): string {

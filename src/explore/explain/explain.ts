@@ -21,6 +21,8 @@ export interface Cure {
   readonly after: string;
   readonly before: string;
   readonly between: readonly [from: Mark | '', to: Mark | ''];
+  /** In the handler of an interrupt that came there. */
+  readonly inInterrupt: boolean;
   /** The function of Linux, 6.18; undefined: nobody can tell. */
   readonly linux: string | undefined;
   /** What has to undo the line further on, before which instruction, after which milestone. */
@@ -180,6 +182,7 @@ function cureOf(bench: Bench, trial: Trial, { cpu }: Place, places: number): Cur
     after: spot.after,
     before: spot.before,
     between: [spot.milestone, spot.announced ?? next],
+    inInterrupt: spot.inInterrupt ?? false,
     linux: linuxPlace(spot),
     ...(undo && { undo: { insert: undo.line.text, before: undo.spot.before, milestone: undo.spot.milestone } }),
     places,

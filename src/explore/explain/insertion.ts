@@ -45,6 +45,10 @@ export const LINES: readonly Line[] = [
   line('DSB ISHST', 'barrier', (cpu) => dsb(cpu, 'ishst')),
   line('DSB NSH', 'barrier', (cpu) => dsb(cpu, 'nsh')),
   line('DSB ISH', 'barrier', (cpu) => dsb(cpu, 'ish')),
+  line('DSB ISHST; ISB', 'barrier', function* (cpu) {
+    yield* dsb(cpu, 'ishst');
+    yield* isb(cpu);
+  }),
   line('TLBI VMALLE1; DSB NSH; ISB', 'tlbi', function* (cpu) {
     yield* tlbi(cpu, 'vmalle1');
     yield* dsb(cpu, 'nsh');

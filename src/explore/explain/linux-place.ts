@@ -31,9 +31,9 @@ const SPLIT = 'split_pmd() or split_pud(), arch/arm64/mm/mmu.c';
 const FLUSH = 'flush_tlb_kernel_range(), arch/arm64/include/asm/tlbflush.h';
 
 /** The function that a line after this milestone and this instruction belongs to; undefined where nobody can tell. */
-export function linuxPlace({ milestone, after, announced }: Spot): string | undefined {
+export function linuxPlace({ milestone, after, announced, inInterrupt }: Spot): string | undefined {
   if (announced !== undefined) return FLUSH;
-  if (milestone === '') return undefined;
+  if (milestone === '' || inInterrupt === true) return undefined;
   const splits = milestone === 'repaint.everybodyParked' || milestone === 'split.started';
   return splits && after === 'fill of a table' ? SPLIT : AFTER[milestone];
 }

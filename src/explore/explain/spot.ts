@@ -3,6 +3,7 @@ import { marksSince } from '../../hardware/memory/mark-log.ts';
 import type { Op, Point } from '../../hardware/op.ts';
 import { idmapFlag } from '../../kernel/boot/idmap.ts';
 import { type Kernel, percpuVariable, VARIABLES } from '../../kernel/kernel.ts';
+import { inInterrupt } from '../../kernel/locking/preempt.ts';
 import { MARKS, type Mark } from '../../kernel/marks.ts';
 import type { Interleaver } from '../interleaver.ts';
 import type { Lane } from '../lane.ts';
@@ -16,6 +17,8 @@ export interface Spot {
   readonly milestone: Mark | '';
   readonly after: string;
   readonly before: string;
+  /** In a handler, which is at none of the milestones: its lines are others than those of what it interrupted. */
+  readonly inInterrupt?: boolean;
   /**
    * Within a step, before the kernel announces something; nothing can wait there, and nobody else steps in. The last of the
    * milestones of that step.
@@ -26,8 +29,8 @@ export interface Spot {
 /** What somebody wants to run at a spot; called whenever a CPU comes to one. */
 export type AtSpot = (lane: Lane, spot: Spot) => Op | undefined;
 
-export function keyOf({ milestone, after, before }: Spot): string {
-  return `${milestone}|${after}|${before}`;
+export function keyOf({ milestone, after, before, inInterrupt }: Spot): string {
+  return `${milestone}|${after}|${before}|${inInterrupt ?? false}`;
 }
 
 /** Follows every CPU of the machine from spot to spot. The machine serves nothing else from here on. */
@@ -106,7 +109,12 @@ function step(lane: Lane, track: Track, follower: Follower): void {
 function spotOf({ stack, at, cpu, kernel }: Lane, { inserted, next, milestone, after }: Track): Spot | undefined {
   const top = stack.at(-1);
   if (at === undefined || top === undefined || inserted.has(top) || STANDING_STILL.has(at.kind)) return undefined;
-  return { milestone: marksOf(cpu, next).at(-1) ?? milestone, after, before: pointText(kernel, at) };
+  return {
+    milestone: marksOf(cpu, next).at(-1) ?? milestone,
+    after,
+    before: pointText(kernel, at),
+    inInterrupt: inInterrupt(kernel),
+  };
 }
 
 function announcementSpot(cpu: Cpu, { next, milestone, after }: Track, name: string): Spot {

@@ -37,10 +37,18 @@ export function* doIrq(cpu: Cpu, k: Kernel, handler: Softirq): Op {
   if (!k.config.preemptRt) {
     percpu.irqPending = false;
     yield* inHardirq(cpu, k, handler);
-  } else if (!deferred(k)) {
+  } else if (!percpu.irqThreadRuns && !deferred(k)) yield* irqThread(cpu, k, handler);
+}
+
+/** Linux: irq_thread(): an interrupt has one, which goes round again if it was woken while it ran. */
+function* irqThread(cpu: Cpu, k: Kernel, handler: Softirq): Op {
+  const { percpu } = k;
+  percpu.irqThreadRuns = true;
+  while (percpu.irqPending) {
     percpu.irqPending = false;
     yield* asThread(k, handler(cpu, k));
   }
+  percpu.irqThreadRuns = false;
 }
 
 function* inHardirq(cpu: Cpu, k: Kernel, handler: Softirq): Op {

@@ -1,4 +1,5 @@
 import type { Cpu } from '../../hardware/cpu.ts';
+import { dsb } from '../../hardware/instruction/barrier.ts';
 import { sendIpi } from '../../hardware/instruction/ipi.ts';
 import { load } from '../../hardware/instruction/load-store.ts';
 import { wfi } from '../../hardware/instruction/wait.ts';
@@ -109,6 +110,23 @@ export const innerLeaveDefers = defineScenario({
       ...good.lazyMmu,
       *leave(cpu, k) {
         if (inInterrupt(k) || k.percpu.lazyMmuDepth === 0) yield* good.lazyMmu.leave(cpu, k);
+      },
+    },
+  }),
+});
+
+/** Linux from the revert that took them out until d0b7a302d58a. */
+export const noPteIsb = defineScenario({
+  ...race,
+  name: 'debug-pagealloc/no-pte-isb',
+  summary: 'a DSB and no ISB after an entry has become valid: an access may have been translated before the DSB',
+  expect: 'promise',
+  text: (good) => ({
+    ...good,
+    lazyMmu: {
+      ...good.lazyMmu,
+      *emit(cpu) {
+        yield* dsb(cpu, 'ishst');
       },
     },
   }),

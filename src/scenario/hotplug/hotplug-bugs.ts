@@ -1,8 +1,9 @@
 import type { Bug } from '../bug.ts';
+import { ghes, ghesInheritsLazyMode } from '../interrupts/ghes.ts';
 import { preemptRt, preemptRtAllocation } from '../repaint/repaint.ts';
 import { cpuHotplug, offlineStillCounted, stopWithoutLock } from './cpu-hotplug.ts';
-import { debugPagealloc, innerLeaveDefers } from './debug-pagealloc.ts';
-import { interruptInheritsLazyMode, kfence, noPteBarriers, splitInSoftirq } from './kfence.ts';
+import { debugPagealloc, innerLeaveDefers, noPteIsb } from './debug-pagealloc.ts';
+import { kfence, noPteBarriers, splitInSoftirq } from './kfence.ts';
 import { givenBackBeforeFlush, leafSplitByRemoval, memoryHotplug, tableFreedBeforeFlush } from './memory-hotplug.ts';
 
 /** Bugs of what comes from beside: interrupts, allocators that change page tables, memory that comes and goes. */
@@ -36,20 +37,27 @@ export const hotplugBugs: readonly Bug[] = [
   {
     name: 'barriers-batched-in-interrupts',
     wrong:
-      "a softirq's entry waits for the end of the section of lazy MMU mode that the task underneath is in. Acted out is the queue alone; in the text before the fix the end of a section of the handler's own emitted for both",
+      "a handler maps a page outside of any section of lazy MMU mode, and the barrier waits for the end of the section that the task underneath is in. The fixmap of a hardware error's record is our example",
     source: 'syzbot 5c0d9392e042f41d45c5',
     revision: 'until b81c688426a9',
     fix: 'in interrupts barriers are emitted at once, and the flag is left alone (b81c688426a9)',
-    act: { bad: interruptInheritsLazyMode, fixed: kfence },
+    act: { bad: ghesInheritsLazyMode, fixed: ghes },
   },
   {
     name: 'no-barrier-after-kernel-pte',
-    wrong:
-      'an entry of the kernel becomes valid, and no DSB and ISB follow: an access faults that comes before it is seen',
-    source: '7f0b1bf04511, d0b7a302d58a, 42f91093b043',
-    revision: 'until 7f0b1bf04511, and again until d0b7a302d58a',
-    fix: 'DSB ISHST; ISB after each, or after all of a section; and spurious faults at EL1 are forgiven',
+    wrong: 'an entry of the kernel becomes valid, and no DSB follows: an access faults that comes before it is seen',
+    source: '7f0b1bf04511',
+    revision: 'until 7f0b1bf04511',
+    fix: 'DSB ISHST; ISB after each, or after all of a section; and spurious faults at EL1 are forgiven (42f91093b043)',
     act: { bad: noPteBarriers, fixed: kfence },
+  },
+  {
+    name: 'no-isb-after-kernel-pte',
+    wrong: 'the DSB is there, and no ISB: an access is not translated again that was translated before the DSB',
+    source: 'd0b7a302d58a, which reverts 24fe1b0efad4',
+    revision: 'from 24fe1b0efad4 until d0b7a302d58a',
+    fix: 'an ISB after the DSB: no CPU has to look again without a context synchronisation event, but for FEAT_ETS2',
+    act: { bad: noPteIsb, fixed: debugPagealloc },
   },
   {
     name: 'hot-remove-splits-leaf',

@@ -136,10 +136,7 @@ export const splitInSoftirq = twin({
   }),
 });
 
-/**
- * Half of what Linux was before b81c688426a9: the queue asked for the flag of the task, and the end of the handler's section emitted. An
- * entry of a handler outside of any section had nobody to do that for it; here the handlers have sections, and the queue alone is wrong.
- */
+/** Half of what Linux was before b81c688426a9, for handlers that have a section of their own: the end of it emits nothing. */
 export const interruptInheritsLazyMode = twin({
   name: 'interrupt-inherits-lazy-mode',
   summary: 'a softirq puts off the barrier after its entry because the task underneath is in lazy MMU mode',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
 import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
 import type { Cpu } from '../../../src/hardware/cpu.ts';
-import { acknowledge, IPI_RESCHEDULE, IRQ_TIMER } from '../../../src/hardware/interrupt.ts';
+import { acknowledge, IPI_RESCHEDULE, IRQ_DEVICE, IRQ_TIMER } from '../../../src/hardware/interrupt.ts';
 import { handleInterrupt } from '../../../src/kernel/boot/boot.ts';
 import type { KernelConfig } from '../../../src/kernel/config.ts';
 import type { Kernel } from '../../../src/kernel/kernel.ts';
@@ -96,5 +96,25 @@ describe('a softirq under PREEMPT_RT', () => {
     expect(acknowledge(cpu)).toBe(IPI_RESCHEDULE);
     interrupt(IPI_RESCHEDULE);
     expect(ran).toHaveLength(1);
+  });
+});
+
+describe("a device's interrupt under PREEMPT_RT", () => {
+  test('is one thread: raised while that runs, it runs again afterwards, and not on top of itself', () => {
+    const { cpu, k } = ready({ preemptRt: true });
+    const depths: number[] = [];
+    let depth = 0;
+    const irq: Softirq = function* () {
+      depths.push(++depth);
+      if (depths.length === 1) {
+        interruptTaken(k, IRQ_DEVICE);
+        yield* handleInterrupt(cpu, k, { irq });
+        expect(depths).toEqual([1]);
+      }
+      depth--;
+    };
+    interruptTaken(k, IRQ_DEVICE);
+    runToEnd(handleInterrupt(cpu, k, { irq }));
+    expect(depths).toEqual([1, 1]);
   });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { randomly } from '../../../src/explore/strategy/random.ts';
 import { RELEASED } from '../../../src/kernel/config.ts';
-import { debugPagealloc, innerLeaveDefers } from '../../../src/scenario/hotplug/debug-pagealloc.ts';
+import { debugPagealloc, innerLeaveDefers, noPteIsb } from '../../../src/scenario/hotplug/debug-pagealloc.ts';
 import { kfence, kfenceTwins } from '../../../src/scenario/hotplug/kfence.ts';
 import { expectCaught, expectGood, expectGoodWithin, explorer } from '../explored.ts';
 
@@ -42,9 +42,9 @@ test('debug-pagealloc violates nothing', () => {
   expectGoodWithin(debugPagealloc, 1);
 });
 
-test('debug-pagealloc/inner-leave-defers comes to promise, and to nothing else first', () => {
-  expectCaught(innerLeaveDefers);
-});
+test.each([innerLeaveDefers, noPteIsb])('$name comes to $expect, and to nothing else first', (twin) =>
+  expectCaught(twin),
+);
 
 test('v4, as posted, would split for debug_pagealloc in softirqs', () => {
   expectCaught({ ...debugPagealloc, kernel: { ...debugPagealloc.kernel, revision: 'v4' }, expect: 'context' });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { randomly } from '../../../src/explore/strategy/random.ts';
+import { ghes, ghesInheritsLazyMode } from '../../../src/scenario/interrupts/ghes.ts';
 import { handlerFaultsIn, interruptedContpte } from '../../../src/scenario/interrupts/interrupted-contpte.ts';
 import { interruptedRepaint, interruptsOnInIdmap } from '../../../src/scenario/interrupts/interrupted-repaint.ts';
 import { interruptedSplit, interruptedSplitTwins } from '../../../src/scenario/interrupts/interrupted-split.ts';
@@ -47,11 +48,12 @@ test('what the device wanted in the middle of the repaint is done once after it,
 test('interrupts that are let in where there is no vector come to spurious-fault', () =>
   expectCaught(interruptsOnInIdmap, [1]));
 
-test.each([interruptedVmap, interruptedContpte])('$name violates nothing, and is interrupted', (scenario) => {
+test.each([interruptedVmap, interruptedContpte, ghes])('$name violates nothing, and is interrupted', (scenario) => {
   expectGood(scenario, 15);
   expect(handled(scenario).calls).toBeGreaterThanOrEqual(4);
 });
 
-test.each([handlerPurges, handlerFaultsIn])('$name comes to $expect, and to nothing else first', (twin) =>
-  expectCaught(twin, [1]),
+test.each([handlerPurges, handlerFaultsIn, ghesInheritsLazyMode])(
+  '$name comes to $expect, and to nothing else first',
+  (twin) => expectCaught(twin, [1]),
 );
