@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     include: [long ? 'test/**/*.long.test.ts' : 'test/**/*.test.ts'],
     exclude: long ? [] : ['test/**/*.long.test.ts'],
+    globalSetup: 'test/temporary-folder.ts',
     pool: 'forks',
     isolate: false, // no test file leaves anything behind: modules are loaded once a worker, not once a file
     maxWorkers: '100%', // one core less by default: half of two

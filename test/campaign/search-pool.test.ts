@@ -7,7 +7,7 @@ import type { Board } from '../../src/hardware/board/board.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
 import { resizedBoard } from '../../src/hardware/board/board-resize.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
-import { folderWith } from '../cli/command.ts';
+import { folderWith } from '../folder-with.ts';
 
 /** CPU 1 flips a word that CPU 0 must not find flipped at one moment: some schedules in a hundred show it. */
 const rare = folderWith({

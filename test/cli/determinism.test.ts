@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { asymmu, folderWith } from './command.ts';
+import { folderWith } from '../folder-with.ts';
+import { asymmu } from './command.ts';
 
 /** A module whose program loads until `until`, and then stops for good. */
 function loadsUntil(until: string): string {

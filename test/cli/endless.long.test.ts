@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { asymmu, folderWith } from './command.ts';
+import { folderWith } from '../folder-with.ts';
+import { asymmu } from './command.ts';
 
 /** Programs of the user's own that never end, on real threads, by the real command. */
 

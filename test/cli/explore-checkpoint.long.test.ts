@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { asymmu, folderWith } from './command.ts';
+import { folderWith } from '../folder-with.ts';
+import { asymmu } from './command.ts';
 
 const folder = folderWith({ 'other.json': '{"asymmu":"something else"}' });
 const search = ['explore', 'repaint', '--cpus', '2', '--strategy', 'bounded', '--preemptions', '2', '--acts', '0'];

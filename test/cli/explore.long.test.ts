@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { asymmu, folderWith, timeless } from './command.ts';
+import { folderWith } from '../folder-with.ts';
+import { asymmu, timeless } from './command.ts';
 
 const small = ['--seed', '1', '--jobs', '1'];
 

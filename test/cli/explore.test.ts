@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { asymmu, folderWith } from './command.ts';
+import { folderWith } from '../folder-with.ts';
+import { asymmu } from './command.ts';
 
 const small = ['--seed', '1', '--jobs', '1'];
 const noFlush = ['explore', 'repaint/no-flush', ...small];

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { decodeToken, encodeToken, type Token } from '../../src/explore/token/token.ts';
-import { asymmu, folderWith } from './command.ts';
+import { folderWith } from '../folder-with.ts';
+import { asymmu } from './command.ts';
 
 const found = ['explore', 'repaint/no-flush', '--seed', '1', '--jobs', '1', '--no-shrink'];
 let token = '';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { asymmu, type Ended, folderWith } from './command.ts';
+import { folderWith } from '../folder-with.ts';
+import { asymmu, type Ended } from './command.ts';
 
 const tiny = ['run', '--board', 'tiny-2', '--seed', '1'];
 const noFlush = ['run', 'repaint/no-flush', '--cpus', '3', '--memory', '256MiB', '--seed', '1'];

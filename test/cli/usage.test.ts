@@ -1,7 +1,6 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { asymmu, folderWith } from './command.ts';
+import { folderWith } from '../folder-with.ts';
+import { asymmu } from './command.ts';
 
 describe('bad input is one line on stderr and exit code 2:', () => {
   test.each<[what: string, args: readonly string[], line: RegExp]>([
@@ -88,7 +87,7 @@ describe('bad input is one line on stderr and exit code 2:', () => {
   });
 
   test('a board file that does not exist', async () => {
-    const cwd = mkdtempSync(`${tmpdir()}/asymmu-`);
+    const cwd = folderWith();
     const { code, stderr } = await asymmu(['run', '--board', './none.yaml'], { cwd });
     expect({ code, stderr }).toEqual({
       code: 2,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { asymmu, folderWith } from './command.ts';
+import { folderWith } from '../folder-with.ts';
+import { asymmu } from './command.ts';
 
 /** Scenarios of the user's own, most of them broken. */
 

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll } from 'vitest';
+import { beforeAll } from 'vitest';
 import type { RunOutcome } from '../../actors/thread/board-run.ts';
 import { loadScenario } from '../../actors/thread/scenario-loader.ts';
+import { folderWith } from '../folder-with.ts';
 import type { sharedRack } from './small-run.ts';
 
 /** Programs of two CPUs written as text, as a user's module brings them, beside CPUs that have nothing to do. */
@@ -20,11 +20,10 @@ export type RunProgram = (name: string, body: string, other?: string) => Promise
 
 /** For the tests of one file, on the rack that they share. */
 export function oddPrograms(run: ReturnType<typeof sharedRack>): RunProgram {
-  const folder = mkdtempSync(join(tmpdir(), 'asymmu-'));
+  const folder = folderWith();
   beforeAll(async () => {
     await runProgram('warm', '', '', 5000); // that workers take long to start is no stall of a program
   });
-  afterAll(() => rmSync(folder, { recursive: true }));
 
   async function runProgram(name: string, body: string, other = '', stallMs = STALL_MS): Promise<RunOutcome> {
     const file = join(folder, `${name}.mjs`);

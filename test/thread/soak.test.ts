@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -21,17 +20,15 @@ import { cpuSupportsBbml2Noabort } from '../../src/kernel/boot/cpufeature.ts';
 import { DEFAULT_CONFIG, tablePagesNeeded } from '../../src/kernel/config.ts';
 import { scenarioNamed } from '../../src/scenario/catalogue.ts';
 import { defineScenario, type Scenario } from '../../src/scenario/scenario.ts';
+import { folderWith } from '../folder-with.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'asymmu-soak-'));
+const folder = folderWith();
 let rack: Rack;
 
 beforeAll(async () => {
   rack = await openRack();
 });
-afterAll(async () => {
-  await rack.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => rack.close());
 
 function candidate(scenario: Scenario, boardName = scenario.board as string, module?: string): Candidate {
   return {

@@ -1,18 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RunOutcome } from '../../actors/thread/board-run.ts';
 import { guarded, isGone } from '../../actors/thread/guard.ts';
 import { openRack } from '../../actors/thread/rack.ts';
 import { loadScenario } from '../../actors/thread/scenario-loader.ts';
 import { scenarioNamed } from '../../src/scenario/catalogue.ts';
+import { folderWith } from '../folder-with.ts';
 import { complaints, properties, sharedRack } from './small-run.ts';
 
 const run = sharedRack();
-const folder = mkdtempSync(join(tmpdir(), 'asymmu-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = folderWith();
 
 const LOAD_STORE = new URL('../../src/hardware/instruction/load-store.ts', import.meta.url).href;
 const WAIT = new URL('../../src/hardware/instruction/wait.ts', import.meta.url).href;

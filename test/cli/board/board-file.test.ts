@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadBoard } from '../../../actors/cli/board/board-file.ts';
@@ -7,6 +6,7 @@ import { GiB, KiB, MiB } from '../../../src/hardware/board/board.ts';
 import { validateBoard } from '../../../src/hardware/board/board-check.ts';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
 import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
+import { folderWith } from '../../folder-with.ts';
 import { cpu, read, start } from './board-text.ts';
 
 const _known = 'cortex-x4-r0p3, cortex-a520, ampereone, generic-bbml1';
@@ -124,8 +124,7 @@ describe('loadBoard', () => {
   });
 
   test('reads a file that exists', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'asymmu-')), 'mine.yml');
-    writeFileSync(file, start + cpu);
+    const file = join(folderWith({ 'mine.yml': start + cpu }), 'mine.yml');
     expect(await loadBoard(file)).toMatchObject({ ok: true, board: { name: 'b', summary: `from ${file}` } });
   });
 
@@ -140,9 +139,7 @@ describe('loadBoard', () => {
     expect(await problems('boards/nothing.yaml')).toEqual([
       'boards/nothing.yaml: cannot be read: there is no such file',
     ]);
-    const folder = join(mkdtempSync(join(tmpdir(), 'asymmu-')), 'folder.yaml');
-    mkdirSync(folder);
-    writeFileSync(join(folder, 'file'), '');
+    const folder = join(folderWith({ 'folder.yaml/file': '' }), 'folder.yaml');
     expect(await problems(folder)).toEqual([`${folder}: cannot be read: it is a directory`]);
     const beneath = join(folder, 'file', 'b.json');
     expect(await problems(beneath)).toEqual([`${beneath}: cannot be read: its folder is not a directory`]);
