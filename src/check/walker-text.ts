@@ -1,5 +1,6 @@
 import { type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from '../hardware/cpu.ts';
 import { CPU_DOUBLES } from '../hardware/memory/layout.ts';
+import { ROOT1_CACHED } from '../hardware/translation/early-translation.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 
 /** Where the TTBRs of CPU `id` point, as any CPU can see: `TTBR0_EL1 idmap_pg_dir, TTBR1_EL1 swapper_pg_dir`. */
@@ -11,7 +12,9 @@ export function walkerText({ allDoubles }: Cpu, k: Kernel, id: number): string {
       written >= 0 && written !== allDoubles[at + now] ? `, ${rootName(k, written)} written but no ISB since` : '';
     return `${name} ${rootName(k, allDoubles[at + now]!)}${pending}`;
   };
-  return `${register('TTBR0_EL1', ROOT0, ROOT0_NEXT)}; ${register('TTBR1_EL1', ROOT1, ROOT1_NEXT)}`;
+  const cached = allDoubles[at + ROOT1_CACHED]!;
+  const kept = cached >= 0 ? `, and no TLBI since it held ${rootName(k, cached)}` : '';
+  return `${register('TTBR0_EL1', ROOT0, ROOT0_NEXT)}; ${register('TTBR1_EL1', ROOT1, ROOT1_NEXT)}${kept}`;
 }
 
 /** CPU `id` has written another root to TTBR1 than the one in force, and no ISB has made that good. */

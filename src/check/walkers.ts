@@ -1,6 +1,8 @@
 import { CONTROL_ROOTS_EPOCH, type Cpu, classNumber, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from '../hardware/cpu.ts';
 import { CPU_DOUBLES, CPU_WORDS } from '../hardware/memory/layout.ts';
-import { CPU_BBM, CPU_POWER } from '../hardware/tlbi/dvm.ts';
+import { CPU_APPLIED, CPU_BBM, CPU_POWER, TLBI_ALL } from '../hardware/tlbi/dvm.ts';
+import { ROOT1_CACHED } from '../hardware/translation/early-translation.ts';
+import { removalsDue } from './invalidation/removals-due.ts';
 
 /** The CPU that could be hurt most; `cpu` -1: nobody's TTBRs hold the root, and `bbm` is the class of who asks. */
 export interface Walker {
@@ -9,7 +11,10 @@ export interface Walker {
   readonly cpu: number;
 }
 
-/** The weakest powered CPU whose TTBRs hold, or are about to hold, the root; looked up anew when any TTBR changed. */
+/**
+ * The weakest powered CPU whose TTBRs hold, or are about to hold, the root, or whose walk cache may still lead into it; looked up anew when
+ * any TTBR changed.
+ */
 export function weakestWalker(): (cpu: Cpu, rootPa: number) => Walker {
   let epoch = -1;
   let root = Number.NaN;
@@ -24,12 +29,21 @@ export function weakestWalker(): (cpu: Cpu, rootPa: number) => Walker {
     for (let id = 0; id < cpu.dvm.cpuCount; id++) {
       if (!isPowered(cpu, id)) continue;
       const at = id * CPU_DOUBLES;
-      const reaches = [ROOT0, ROOT1, ROOT0_NEXT, ROOT1_NEXT].some((word) => doubles[at + word] === rootPa);
       const bbm = cpu.dvm.cpuWords[id * CPU_WORDS + CPU_BBM]!;
-      if (reaches && (answer.cpu < 0 || bbm < answer.bbm)) answer = { bbm, cpu: id };
+      if (answer.cpu >= 0 && bbm >= answer.bbm) continue;
+      if (doubles[at + ROOT1_CACHED] === rootPa) epoch = -1; // until a TLBI has completed, of which no TTBR tells
+      const held = [ROOT0, ROOT1, ROOT0_NEXT, ROOT1_NEXT].some((word) => doubles[at + word] === rootPa);
+      if (held || keepsTablesOf(cpu, id, rootPa)) answer = { bbm, cpu: id };
     }
     return answer;
   };
+}
+
+/** TTBR1 of CPU `id` held the root, and no TLBI has emptied its walk cache since: none of its own, and none that is due. */
+export function keepsTablesOf({ allDoubles, dvm }: Cpu, id: number, rootPa: number): boolean {
+  if (allDoubles[id * CPU_DOUBLES + ROOT1_CACHED] !== rootPa) return false;
+  const due = removalsDue(dvm, dvm.cpuWords[id * CPU_WORDS + CPU_APPLIED]!);
+  return due !== 'everything' && !due.some(({ flags }) => (flags & TLBI_ALL) !== 0);
 }
 
 /** The boot CPU needs nobody to switch it on. */

@@ -14,7 +14,7 @@ import { attachStoreBuffer, type StoreBuffer, type Visible } from './store-buffe
 import type { StoreRun } from './store-buffer/store-run.ts';
 import { attachDvm, CPU_BBM, type Dvm, type DvmRecord, record } from './tlbi/dvm.ts';
 import { attachTrace, type Trace } from './trace.ts';
-import { forgetEarly, SEEN_BY_OWN_WALKER, TLB_AS_AT_RESET } from './translation/early-translation.ts';
+import { forgetEarly, ROOT1_CACHED, SEEN_BY_OWN_WALKER, TLB_AS_AT_RESET } from './translation/early-translation.ts';
 import { type Regime, regimesOf, type TranslationRegisters } from './translation/regime.ts';
 import { attachTlb, resetTlb, type Tlb } from './translation/tlb.ts';
 import { attachWalkCache, resetWalkCache, type WalkCache } from './translation/walk-cache.ts';
@@ -223,7 +223,7 @@ export function resetCpu(cpu: Cpu): void {
   cpu.irqMasked = true;
   cpu.eventRegister = false;
   cpu.monitorWord = -1;
-  for (const root of [ROOT0, ROOT1, ROOT0_NEXT, ROOT1_NEXT]) cpu.doubles[root] = -1;
+  for (const root of [ROOT0, ROOT1, ROOT0_NEXT, ROOT1_NEXT, ROOT1_CACHED]) cpu.doubles[root] = -1;
   forgetEarly(cpu);
   cpu.doubles[SEEN_BY_OWN_WALKER] = 0;
   cpu.doubles[TLB_AS_AT_RESET] = 1;

@@ -86,6 +86,7 @@ describe('in one thread, in an order that a seed decides', () => {
     'repaint/secondaries-stay-on-swapper',
     'repaint/no-reserved-ttbr1',
     'repaint/reserved-ttbr1-without-isb',
+    'repaint/reserved-ttbr1-without-tlbi',
     'repaint/no-flush',
     'repaint/release-before-flush-completes',
     'repaint/flag-not-in-idmap',

@@ -1,9 +1,10 @@
 import { type Cpu, classNumber } from '../../hardware/cpu.ts';
 import { read, wordOf } from '../../hardware/memory/memory.ts';
 import { liveEntriesHaveChanged } from '../../hardware/memory/table-word.ts';
-import { ahead, CPU_APPLIED, completed, type DvmRecord, readRecord, record, removes } from '../../hardware/tlbi/dvm.ts';
+import { CPU_APPLIED, removes } from '../../hardware/tlbi/dvm.ts';
 import type { Regime } from '../../hardware/translation/regime.ts';
 import { asidOf, descriptorOf, GLOBAL, levelOf, sizeOf, tagOf } from '../../hardware/translation/tlb-entry.ts';
+import { removalsDue } from '../invalidation/removals-due.ts';
 import { bytesAt, type Entry, entriesUnder } from '../map/leaves.ts';
 import type { Watch } from '../violation.ts';
 import { walkerText } from '../walker-text.ts';
@@ -26,7 +27,7 @@ const CONTIGUOUS = 1n << 52n;
 export function judgeReturn(watch: Watch, cpu: Cpu, regime: Regime): void {
   if (!cpu.mmuOn || !liveEntriesHaveChanged(cpu.memory)) return;
   const { tlb } = cpu;
-  const due = removalsDue(cpu);
+  const due = removalsDue(cpu.dvm, cpu.words[CPU_APPLIED]!);
   if (due === 'everything') return;
   for (let way = 0; way < tlb.entries; way++) {
     const tag = tagOf(tlb, way); // NaN, of a free way, compares with nothing
@@ -39,19 +40,6 @@ export function judgeReturn(watch: Watch, cpu: Cpu, regime: Regime): void {
     report(watch, cpu, way, clash);
     return; // one entry says it for all
   }
-}
-
-/** Broadcast TLBIs of others that have completed, and that this CPU carries out before it uses its TLB again. */
-export function removalsDue({ dvm, words }: Cpu): DvmRecord[] | 'everything' {
-  const end = completed(dvm);
-  const due: DvmRecord[] = [];
-  if (ahead(end, words[CPU_APPLIED]!) > dvm.records) return 'everything';
-  for (let at = words[CPU_APPLIED]!; ahead(end, at) > 0; at = (at + 1) | 0) {
-    const one = record();
-    if (!readRecord(dvm, at, one)) return 'everything';
-    due.push(one);
-  }
-  return due;
 }
 
 /** What stands in memory where an entry of the TLB says otherwise, and how they differ. */

@@ -7,7 +7,7 @@ import { MULTI_STOP_RUN } from '../../kernel/boot/stop-machine.ts';
 import { type Kernel, variablePa } from '../../kernel/kernel.ts';
 import { entryName } from '../../kernel/tables/entry-text.ts';
 import { awaitsIsb, isInIdmap, walkerText } from '../walker-text.ts';
-import type { Walker } from '../walkers.ts';
+import { keepsTablesOf, type Walker } from '../walkers.ts';
 import { describeDescriptor, formatSpan } from '../wording.ts';
 import { type Change, className } from './bbm-rule.ts';
 
@@ -71,6 +71,8 @@ function howToKeepOff(cpu: Cpu, k: Kernel, id: number): string {
     return `CPU ${id} changes the table under its own feet: the split belongs to CPU 0, the boot CPU, the only one known to support BBML2 (linear_map_split_to_ptes(), 6.18)`;
   if (awaitsIsb(cpu, id))
     return `an ISB after CPU ${id} wrote TTBR1_EL1: until then its walker may go on from swapper_pg_dir (__idmap_cpu_set_reserved_ttbr1, arch/arm64/mm/proc.S, 6.18: MSR; ISB; TLBI VMALLE1; DSB NSH; ISB)`;
+  if (keepsTablesOf(cpu, id, k.symbols.swapperPgDir))
+    return `a TLBI on CPU ${id} after its TTBR1_EL1 has left swapper_pg_dir: until then its walk cache may lead back there (__idmap_cpu_set_reserved_ttbr1, arch/arm64/mm/proc.S, 6.18: MSR; ISB; TLBI VMALLE1; DSB NSH; ISB)`;
   const parked = read64('idmap_kpti_bbml2_flag');
   const online = read64('num_online_cpus');
   if (parked < online)

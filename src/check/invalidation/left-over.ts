@@ -1,12 +1,12 @@
 import type { Cpu } from '../../hardware/cpu.ts';
 import { placeOf } from '../../hardware/memory/table-word.ts';
-import { removes } from '../../hardware/tlbi/dvm.ts';
+import { CPU_APPLIED, removes } from '../../hardware/tlbi/dvm.ts';
 import { TLB_AS_AT_RESET } from '../../hardware/translation/early-translation.ts';
 import type { Regime } from '../../hardware/translation/regime.ts';
 import { asidOf, GLOBAL, leafPaOf, levelOf, sizeOf, tagOf } from '../../hardware/translation/tlb-entry.ts';
-import { removalsDue } from '../break-before-make/bbm-return.ts';
 import type { Watch } from '../violation.ts';
 import { describeEntry, formatSpan } from '../wording.ts';
+import { removalsDue } from './removals-due.ts';
 
 /** A reset need not empty a TLB: whoever turns translation on has to. */
 export function judgeReset({ report }: Watch, cpu: Cpu): void {
@@ -28,7 +28,7 @@ export function judgeReset({ report }: Watch, cpu: Cpu): void {
 export function judgeLeftOver({ kernel: k, report }: Watch, cpu: Cpu, regime: Regime): void {
   if (!cpu.mmuOn || regime.side !== 0 || regime.root === k.symbols.reservedPgDir) return;
   const { tlb, memory } = cpu;
-  const due = removalsDue(cpu);
+  const due = removalsDue(cpu.dvm, cpu.words[CPU_APPLIED]!);
   if (due === 'everything') return;
   for (let way = 0; way < tlb.entries; way++) {
     const tag = tagOf(tlb, way); // NaN, of a free way, compares with nothing

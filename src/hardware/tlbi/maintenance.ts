@@ -1,8 +1,8 @@
 import { INVERSE, POWER } from '../../arch/power.ts';
 import { TLBIS_APPLIED } from '../counters.ts';
-import type { Cpu } from '../cpu.ts';
+import { CONTROL_ROOTS_EPOCH, type Cpu } from '../cpu.ts';
 import { CONTROL_DVM_ISSUED, read } from '../memory/memory.ts';
-import { TLB_AS_AT_RESET } from '../translation/early-translation.ts';
+import { ROOT1_CACHED, TLB_AS_AT_RESET } from '../translation/early-translation.ts';
 import { dropAll, dropEntry, setOf, type Tlb } from '../translation/tlb.ts';
 import {
   addFlag,
@@ -110,6 +110,9 @@ function applyEverything(cpu: Cpu): void {
   dropAll(cpu.tlb);
   dropAllTables(cpu.walkCache);
   cpu.doubles[TLB_AS_AT_RESET] = 0;
+  if (cpu.doubles[ROOT1_CACHED]! < 0) return;
+  cpu.doubles[ROOT1_CACHED] = -1;
+  Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);
 }
 
 /** One page-sized operation looks where the entry must be, for each size there is; longer ranges scan all ways. */

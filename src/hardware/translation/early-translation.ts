@@ -11,6 +11,11 @@ export const SEEN_BY_OWN_WALKER = 9;
  * all the same; who relies on it is found out when translation is turned on. DDI 0487, D8.17 "TLB behavior at reset".
  */
 export const TLB_AS_AT_RESET = 10;
+/**
+ * The root that TTBR1 held before, while the walk cache may have tables of it; -1: none. A walk cache knows addresses and ASIDs, not roots:
+ * until this CPU's TLB has been invalidated as a whole it may go on from there, whatever TTBR1 holds. DDI 0487, D8.17.
+ */
+export const ROOT1_CACHED = 11;
 
 /**
  * What a CPU may still do as it would have done before its last context synchronisation event (ISB, exception entry and

@@ -42,6 +42,8 @@ export interface RepaintText {
   readonly release: (cpu: Cpu, k: Kernel) => Op;
   /** What a secondary does from the stop until it may go on. */
   readonly waitForBootCpu: StopFunction;
+  /** How it leaves swapper_pg_dir. */
+  readonly setReservedTtbr1: (cpu: Cpu, k: Kernel) => Op;
   /** The end of it. */
   readonly leaveIdmap: typeof cpuUninstallIdmap;
 }
@@ -140,7 +142,7 @@ function* waitForBootCpu(cpu: Cpu, k: Kernel): Op {
   yield* cpuInstallIdmap(cpu, k);
   yield* branchTo(cpu, k.symbols.idmapText); // from here on only registers and the flag, by its physical address
   const swapper = cpu.sysregs.TTBR1_EL1;
-  yield* installReservedTtbr1(cpu, k);
+  yield* k.text.repaint.setReservedTtbr1(cpu, k);
   const flag = idmapFlag(k);
   mark(cpu, 'repaint.parked');
   yield* loadAdd(cpu, flag, 1n); // pairs with waitForSecondaries: this CPU can no longer walk the linear map
@@ -160,7 +162,7 @@ export function* waitWhileSet(cpu: Cpu, flag: number): Op {
 }
 
 /** __idmap_cpu_set_reserved_ttbr1: no walk of swapper from here on, and nothing of it left in the TLB. */
-export function* installReservedTtbr1(cpu: Cpu, k: Kernel): Op {
+export function* setReservedTtbr1(cpu: Cpu, k: Kernel): Op {
   yield* msr(cpu, 'TTBR1_EL1', ttbr(k.symbols.reservedPgDir));
   yield* isb(cpu);
   yield* tlbi(cpu, 'vmalle1'); // not local_flush_tlb_all(): no store of this CPU's is behind it [M]
@@ -187,5 +189,6 @@ export const REPAINT_6_18: RepaintText = {
   flush,
   release,
   waitForBootCpu,
+  setReservedTtbr1,
   leaveIdmap: cpuUninstallIdmap,
 };

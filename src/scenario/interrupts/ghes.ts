@@ -116,10 +116,7 @@ export const ghes = defineScenario({
   summary: 'the record of a hardware error is read through the fixmap in the middle of changes of permissions',
 });
 
-/**
- * Linux before b81c688426a9, in which nothing asked in_interrupt(): the flag that a handler finds is the task's. Who has a section of his
- * own there gets his barrier at its end, and with it the task's; who has none gets it too late.
- */
+/** Linux before b81c688426a9: the flag that a handler finds is the task's, and who has no section of his own there waits for its end. */
 export const ghesInheritsLazyMode = defineScenario({
   ...race,
   name: 'ghes/lazy-mode-inherited',
@@ -130,11 +127,6 @@ export const ghesInheritsLazyMode = defineScenario({
     lazyMmu: {
       ...good.lazyMmu,
       waits: (k) => k.percpu.lazyMmu,
-      *leave(cpu, k) {
-        k.percpu.lazyMmu = false;
-        if (k.percpu.lazyMmuPending) yield* good.lazyMmu.emit(cpu);
-        k.percpu.lazyMmuPending = false;
-      },
     },
   }),
 });

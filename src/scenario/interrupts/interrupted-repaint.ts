@@ -10,7 +10,7 @@ import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag } from '../../kernel/boot
 import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';
 import { localIrqRestore, localIrqSave } from '../../kernel/locking/preempt.ts';
 import type { Softirq } from '../../kernel/locking/softirq.ts';
-import { installReservedTtbr1, waitWhileSet } from '../../kernel/repaint/repaint.ts';
+import { setReservedTtbr1, waitWhileSet } from '../../kernel/repaint/repaint.ts';
 import { defineScenario, type Scenario } from '../scenario.ts';
 import { exchangeBuffer } from './device.ts';
 
@@ -69,7 +69,7 @@ function* waitWithInterruptsOn(cpu: Cpu, k: Kernel): Op {
   yield* cpuInstallIdmap(cpu, k);
   yield* branchTo(cpu, k.symbols.idmapText);
   const swapper = cpu.sysregs.TTBR1_EL1;
-  yield* installReservedTtbr1(cpu, k);
+  yield* setReservedTtbr1(cpu, k);
   const flag = idmapFlag(k);
   mark(cpu, 'repaint.parked');
   localIrqRestore(cpu, false);

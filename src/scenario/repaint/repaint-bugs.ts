@@ -14,6 +14,7 @@ import {
   releaseBeforeFlushCompletes,
   repaint,
   reservedTtbr1WithoutIsb,
+  reservedTtbr1WithoutTlbi,
   secondariesStayOnSwapper,
 } from './repaint.ts';
 
@@ -45,6 +46,14 @@ export const repaintBugs: readonly Bug[] = [
     revision: 'never merged',
     fix: 'an ISB after the MSR',
     act: { bad: reservedTtbr1WithoutIsb, fixed: repaint },
+  },
+  {
+    name: 'reserved-ttbr1-without-tlbi',
+    wrong: 'the CPU counts itself parked while its walk cache still leads into the tables of swapper_pg_dir',
+    source: '__idmap_cpu_set_reserved_ttbr1, arch/arm64/mm/proc.S',
+    revision: 'never merged',
+    fix: 'TLBI VMALLE1; DSB NSH; ISB once TTBR1 on reserved_pg_dir is in force',
+    act: { bad: reservedTtbr1WithoutTlbi, fixed: repaint },
   },
   {
     name: 'flag-not-in-idmap',

@@ -7,7 +7,7 @@ import { relaxWhile } from '../../hardware/instruction/wait.ts';
 import type { Op } from '../../hardware/op.ts';
 import { tlbi } from '../../hardware/tlbi/tlbi.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
-import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag } from '../../kernel/boot/idmap.ts';
+import { cpuInstallIdmap, cpuUninstallIdmap, idmapFlag, ttbr } from '../../kernel/boot/idmap.ts';
 import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';
 import type { RepaintText } from '../../kernel/repaint/repaint.ts';
 import { waitWhileSet } from '../../kernel/repaint/repaint.ts';
@@ -200,33 +200,36 @@ export const earlyReturn = defineScenario({
   programs: () => briefWork, // a changed page would be the first to complain
 });
 
-/** As the good one, without the ISB that puts the reserved table in force. */
-function* waitWithoutIsb(cpu: Cpu, k: Kernel): Op {
-  mark(cpu, 'repaint.parking');
-  yield* cpuInstallIdmap(cpu, k);
-  const swapper = cpu.sysregs.TTBR1_EL1;
-  yield* msr(cpu, 'TTBR1_EL1', BigInt(k.symbols.reservedPgDir));
-  const flag = idmapFlag(k);
-  mark(cpu, 'repaint.parked');
-  yield* loadAdd(cpu, flag, 1n);
-  yield* waitWhileSet(cpu, flag);
-  yield* msr(cpu, 'TTBR1_EL1', swapper);
-  yield* isb(cpu);
-  mark(cpu, 'repaint.leaving');
-  yield* cpuUninstallIdmap(cpu, k);
-}
-
 export const reservedTtbr1WithoutIsb = twin(
   'reserved-ttbr1-without-isb',
   'the reserved TTBR1 is written, but no ISB puts it in force before the CPU counts itself parked',
   'bbm',
-  { waitForBootCpu: waitWithoutIsb },
+  {
+    *setReservedTtbr1(cpu, k) {
+      yield* msr(cpu, 'TTBR1_EL1', ttbr(k.symbols.reservedPgDir));
+      yield* tlbi(cpu, 'vmalle1');
+      yield* dsb(cpu, 'nsh');
+    },
+  },
+);
+
+export const reservedTtbr1WithoutTlbi = twin(
+  'reserved-ttbr1-without-tlbi',
+  'the reserved TTBR1 is in force, but the walk cache is not emptied: it still leads into the tables of swapper',
+  'bbm',
+  {
+    *setReservedTtbr1(cpu, k) {
+      yield* msr(cpu, 'TTBR1_EL1', ttbr(k.symbols.reservedPgDir));
+      yield* isb(cpu);
+    },
+  },
 );
 
 export const twins: readonly Scenario[] = [
   secondariesStayOnSwapper,
   noReservedTtbr1,
   reservedTtbr1WithoutIsb,
+  reservedTtbr1WithoutTlbi,
   noFlush,
   releaseBeforeFlushCompletes,
   flagStartsAtZero,

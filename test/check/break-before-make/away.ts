@@ -6,6 +6,8 @@ import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { isb } from '../../../src/hardware/instruction/barrier.ts';
 import { load } from '../../../src/hardware/instruction/load-store.ts';
 import { msr } from '../../../src/hardware/instruction/system-register.ts';
+import { ROOT1_CACHED } from '../../../src/hardware/translation/early-translation.ts';
+import { dropAllTables } from '../../../src/hardware/translation/walk-cache.ts';
 import { ttbr } from '../../../src/kernel/boot/idmap.ts';
 import { block, change, entryAt, leafTable, put, type Rig, rigOf, run, said } from '../rig.ts';
 
@@ -37,9 +39,19 @@ export function away({ weakest = 'level0', granule = '4K', level = 2, before, al
   const entry = entryAt(rig, va, level);
   put(rig, entry, before ?? block(PA));
   if (before !== 0n) run(load(weak, va));
-  run(msr(weak, 'TTBR1_EL1', ttbr(rig.k.symbols.reservedPgDir)));
-  run(isb(weak));
+  leave(rig, weak);
   return { rig, painter, weak, entry, va };
+}
+
+/**
+ * The CPU leaves the tables, and keeps what it has of them in its TLB. Its walk cache is emptied by chance: where it need not be, the change
+ * that follows is one too many, and not the return.
+ */
+export function leave({ k }: Rig, cpu: Cpu): void {
+  run(msr(cpu, 'TTBR1_EL1', ttbr(k.symbols.reservedPgDir)));
+  run(isb(cpu));
+  dropAllTables(cpu.walkCache);
+  cpu.doubles[ROOT1_CACHED] = -1;
 }
 
 export function comeBack({ rig, weak }: Pick<Away, 'rig' | 'weak'>): void {

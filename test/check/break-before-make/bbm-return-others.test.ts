@@ -9,7 +9,7 @@ import { placeTable } from '../../../src/hardware/memory/frame.ts';
 import { speculativeFill } from '../../../src/hardware/translation/access.ts';
 import { ttbr } from '../../../src/kernel/boot/idmap.ts';
 import { change, entryAt, flush, newTable, page, put, type Rig, rigOf, run, said } from '../rig.ts';
-import { type Away, away, comeBack, GiB, PA } from './away.ts';
+import { type Away, away, comeBack, GiB, leave, PA } from './away.ts';
 
 describe.each(granules)('a contiguous run that was cached, %s granule', (granule) => {
   const bytes = { '4K': 4096, '16K': 16384, '64K': 65536 }[granule];
@@ -23,8 +23,7 @@ describe.each(granules)('a contiguous run that was cached, %s granule', (granule
     run(isb(weak));
     rig.script.speculate = () => (whole ? 0 : 3);
     run(load(weak, va + member * bytes));
-    run(msr(weak, 'TTBR1_EL1', ttbr(rig.k.symbols.reservedPgDir)));
-    run(isb(weak));
+    leave(rig, weak);
     return gone;
   }
 

@@ -24,7 +24,7 @@ import {
   said,
   write,
 } from '../rig.ts';
-import { type Away, away, comeBack, GiB, PA, split } from './away.ts';
+import { type Away, away, comeBack, GiB, leave, PA, split } from './away.ts';
 
 describe('a CPU that comes back with an old block in its TLB, where pages are now', () => {
   test.each(bbmClasses)('is caught as it writes TTBR1, unless its class allows that: %s', (weakest) => {
@@ -45,8 +45,7 @@ describe('a CPU that comes back with an old block in its TLB, where pages are no
     put(rig, other, block(PA + 2 ** 21));
     comeBack(gone);
     run(load(weak, va + 2 ** 21));
-    run(msr(weak, 'TTBR1_EL1', ttbr(rig.k.symbols.reservedPgDir)));
-    run(isb(weak));
+    leave(rig, weak);
     split(gone);
     change(painter, other, leafTable(rig, 3, PA + 2 ** 21));
     comeBack(gone);

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { LeafAttributes } from '../../../src/arch/descriptor.ts';
 import { bbmClasses, granules } from '../../../src/hardware/board/board.ts';
+import type { Cpu } from '../../../src/hardware/cpu.ts';
 import { isb } from '../../../src/hardware/instruction/barrier.ts';
 import { msr } from '../../../src/hardware/instruction/system-register.ts';
 import { read } from '../../../src/hardware/memory/memory.ts';
 import { CPU_POWER } from '../../../src/hardware/tlbi/dvm.ts';
+import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
 import { ttbr } from '../../../src/kernel/boot/idmap.ts';
 import { live, liveBlock, livePage, without } from '../live-entry.ts';
 import { block, change, entryAt, flush, leafTable, page, put, rigOf, run, said } from '../rig.ts';
@@ -30,12 +32,38 @@ describe('a change in place is judged by the weakest CPU that could walk it', ()
     expect(report!.remedy).toMatch(/reserved TTBR1/);
   });
 
-  test('a level 0 CPU on a reserved TTBR1 does not count', () => {
+  const nothing = (): void => {};
+  test.each<[what: string, before: (weak: Cpu) => void, after: (weak: Cpu, other: Cpu) => void, said: string[]]>([
+    ['does not count once it has emptied its walk cache', nothing, (weak) => flush(weak, 'vmalle1'), []],
+    ['does not count once another CPU has emptied it', nothing, (_, other) => flush(other, 'vmalle1is'), []],
+    ['counts while its walk cache may lead there', nothing, nothing, ['bbm']],
+    ['counts until its TLBI has completed', nothing, (weak) => void run(tlbi(weak, 'vmalle1')), ['bbm']],
+    ['counts after a TLBI before the ISB', (weak) => flush(weak, 'vmalle1'), nothing, ['bbm']],
+    ['counts after a TLBI of an ASID', nothing, (weak) => flush(weak, 'aside1'), ['bbm']],
+  ])('a level 0 CPU on a reserved TTBR1 %s', (_, before, after, expected) => {
     const { rig, entry, pa } = liveBlock({ classes: ['level3', 'level0'] });
-    const weak = rig.cpus[1]!;
+    const [painter, weak] = rig.cpus as [Cpu, Cpu];
+    rig.script.deliver = () => 1; // nothing is carried out before it must be
     run(msr(weak, 'TTBR1_EL1', ttbr(rig.k.symbols.reservedPgDir)));
+    before(weak);
     run(isb(weak));
-    change(rig.cpus[0]!, entry, leafTable(rig, 3, pa));
+    after(weak, painter);
+    change(painter, entry, leafTable(rig, 3, pa));
+    expect(said(rig)).toEqual(expected);
+    if (expected.length > 0) expect(rig.reports[0]!.evidence.join()).toMatch(/and no TLBI since it held /);
+  });
+
+  test('a level 0 CPU that has left an empty table does not count: nothing of that is cached', () => {
+    const { rig, entry, pa } = liveBlock({ classes: ['level3', 'level0'] });
+    const [painter, weak] = rig.cpus as [Cpu, Cpu];
+    for (const to of [rig.k.symbols.reservedPgDir, rig.root, rig.k.symbols.reservedPgDir]) {
+      run(msr(weak, 'TTBR1_EL1', ttbr(to)));
+      run(isb(weak));
+    }
+    flush(weak, 'vmalle1');
+    run(msr(weak, 'TTBR1_EL1', ttbr(rig.k.symbols.idmapPgDir)));
+    run(isb(weak));
+    change(painter, entry, leafTable(rig, 3, pa));
     expect(said(rig)).toEqual([]);
   });
 

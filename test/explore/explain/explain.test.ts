@@ -43,7 +43,12 @@ describe('the explanation names the line that is missing', () => {
     ],
     [
       'reserved-ttbr1-without-isb',
-      { insert: 'ISB', cpu: 1, after: 'MSR', between: ['repaint.parked', 'repaint.leaving'] },
+      { insert: 'ISB', cpu: 1, after: 'TLBI', between: ['idmap.installed', 'repaint.parked'] },
+      /^__idmap_cpu_set_reserved_ttbr1/,
+    ],
+    [
+      'reserved-ttbr1-without-tlbi',
+      { insert: 'TLBI VMALLE1; DSB NSH; ISB', cpu: 1, after: 'ISB', between: ['repaint.parked', 'repaint.leaving'] },
       /^__idmap_cpu_set_reserved_ttbr1/,
     ],
     [
