@@ -3,6 +3,7 @@ import type { Interleaver } from '../../src/explore/interleaver.ts';
 import type { Lane } from '../../src/explore/lane.ts';
 import { uniform } from '../../src/explore/strategy/random.ts';
 import type { Op } from '../../src/hardware/op.ts';
+import { isImage } from '../../src/kernel/address-space.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 
 /**
@@ -116,8 +117,7 @@ class Watch {
 
   /** The kernel's own variables are no business of a change of page tables. */
   #isImage(va: number): boolean {
-    const { kimageVaddr, end, text } = this.#kernel.space;
-    return va >= kimageVaddr && va < kimageVaddr + (end - text);
+    return isImage(this.#kernel.space, va);
   }
 }
 

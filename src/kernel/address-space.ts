@@ -1,3 +1,4 @@
+import { alignDown } from '../arch/address.ts';
 import { GRANULES, type Granule, startLevel } from '../arch/granule.ts';
 import { type Board, kernelAliasEnd, kernelImageEnd, memstartAddr } from '../hardware/board/board.ts';
 
@@ -11,7 +12,7 @@ export interface AddressSpace {
   readonly pageEnd: number;
   /** memstart_addr: the physical address that PAGE_OFFSET maps. */
   readonly memstart: number;
-  /** KIMAGE_VADDR: where _text is mapped for execution. */
+  /** KIMAGE_VADDR: where _text is mapped. */
   readonly kimageVaddr: number;
   /** VMALLOC_START, which is MODULES_END: the image lies first in the vmalloc area, as an area of its own. */
   readonly vmallocStart: number;
@@ -24,6 +25,8 @@ export interface AddressSpace {
   readonly end: number;
 }
 
+/** Linux: arch/arm64/include/asm/boot.h. */
+const MIN_KIMG_ALIGN = 2 * 2 ** 20;
 /** Bytes of modules area between PAGE_END and the kernel image (since 6.6). */
 const MODULES_BYTES = 2 * 2 ** 30;
 /** VMEMMAP_END (assumed: as since 6.9), the gap below VMEMMAP_START, and what a struct page takes. */
@@ -66,5 +69,20 @@ export function virtToPhys(space: AddressSpace, va: number): number {
 
 /** The image address of a physical one inside the kernel image: what symbols are linked at. */
 export function imageVa(space: AddressSpace, pa: number): number {
-  return space.kimageVaddr + (pa - space.text);
+  return space.kimageVaddr + (pa - imageBase(space));
+}
+
+/** Linux: __pa_symbol(): the physical address behind an image address. */
+export function imagePa(space: AddressSpace, va: number): number {
+  return imageBase(space) + (va - space.kimageVaddr);
+}
+
+/** `va` lies in the kernel image. */
+export function isImage(space: AddressSpace, va: number): boolean {
+  return va >= imageVa(space, space.text) && va < imageVa(space, space.end);
+}
+
+/** What KIMAGE_VADDR stands for: _text, which is loaded at a multiple of MIN_KIMG_ALIGN; _stext comes some pages later. */
+function imageBase({ text }: AddressSpace): number {
+  return alignDown(text, MIN_KIMG_ALIGN);
 }

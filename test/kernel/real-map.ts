@@ -26,6 +26,11 @@ type Attribute = (typeof ATTRIBUTES)[number];
 /** Mapped alike from `from` to `to`, in bytes from the start of the linear map. */
 export type Stretch = Readonly<Record<Attribute | 'from' | 'to', number>>;
 
+/** What lies at `[start, end)`, in bytes from `start`. */
+export function stretchesWithin(stretches: readonly Stretch[], start: number, end: number): Stretch[] {
+  return stretches.filter(({ from, to }) => from >= start && to <= end).map((each) => relative(each, start));
+}
+
 export interface RealMap {
   readonly linear: readonly Stretch[];
   /** Everything from the end of the linear map up; `from` and `to` are virtual addresses. */
@@ -86,15 +91,14 @@ function relative(stretch: Stretch, pageOffset: number): Stretch {
   };
 }
 
-/** Our own ranges below `pageEnd` in the same form. */
-export function stretchesOf(ranges: readonly LeafRange[], space: { pageOffset: number; pageEnd: number }): Stretch[] {
-  const { pageOffset, pageEnd } = space;
+/** Our own ranges from `start` to `end` in the same form, in bytes from `start`. */
+export function stretchesOf(ranges: readonly LeafRange[], start: number, end: number): Stretch[] {
   return ranges
-    .filter(({ va }) => va < pageEnd)
+    .filter(({ va }) => va >= start && va < end)
     .map((range) => ({
-      from: range.va - pageOffset,
-      to: rangeEnd(range) - pageOffset,
-      output: range.pa - (range.va - pageOffset),
+      from: range.va - start,
+      to: rangeEnd(range) - start,
+      output: range.pa - (range.va - start),
       leafBytes: range.bytes,
       Contiguous: Number(range.contiguous),
       AP: extract(range.descriptor, LEAF.AP),

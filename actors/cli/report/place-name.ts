@@ -1,5 +1,6 @@
 import { formatVa, vaFromBits } from '../../../src/arch/address.ts';
 import { FIXMAP } from '../../../src/hardware/translation/access.ts';
+import { isImage } from '../../../src/kernel/address-space.ts';
 import { idmapFlag } from '../../../src/kernel/boot/idmap.ts';
 import { type Kernel, percpuVariable, VARIABLES } from '../../../src/kernel/kernel.ts';
 import { VM_AREA_RECORD_BYTES, VM_AREAS, vmAreaStart } from '../../../src/kernel/vmalloc/vm-area.ts';
@@ -45,8 +46,7 @@ function kernelName(k: Kernel, va: number): string | undefined {
   if (record >= 0 && record < VM_AREAS * VM_AREA_RECORD_BYTES)
     return `vmap_area[${Math.floor(record / VM_AREA_RECORD_BYTES)}]+${record % VM_AREA_RECORD_BYTES}`;
   if (va >= space.pageOffset && va < space.pageEnd) return `linear+0x${(va - space.pageOffset).toString(16)}`;
-  if (va >= space.kimageVaddr && va < space.kimageVaddr + (space.end - space.text))
-    return `image+0x${(va - space.kimageVaddr).toString(16)}`;
+  if (isImage(space, va)) return `image+0x${(va - space.kimageVaddr).toString(16)}`;
   if (va >= vmAreaStart(space, 0) && va < vmAreaStart(space, VM_AREAS))
     return `vmalloc+0x${(va - vmAreaStart(space, 0)).toString(16)}`;
   return undefined;

@@ -13,7 +13,7 @@ import {
 } from '../../hardware/memory/memory.ts';
 import { isTableAt, placeOf } from '../../hardware/memory/table-word.ts';
 import { mayHaveBeenMissed } from '../../hardware/translation/early-translation.ts';
-import { virtToPhys } from '../../kernel/address-space.ts';
+import { isImage, virtToPhys } from '../../kernel/address-space.ts';
 import { idmapFlag } from '../../kernel/boot/idmap.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { Property } from '../violation.ts';
@@ -106,7 +106,7 @@ function promiseFor(k: Kernel, va: number): string | undefined {
     if (k.board.memory.some(({ base, bytes }) => pa >= base && pa < base + bytes))
       return 'RAM is mapped in the linear map';
   }
-  if (va >= space.kimageVaddr && va < space.kimageVaddr + (space.end - space.text)) return 'the kernel image is mapped';
+  if (isImage(space, va)) return 'the kernel image is mapped';
   return undefined;
 }
 

@@ -27,6 +27,7 @@ export const writeXorExecute: Property = {
   mood: 'always',
   atRest: ({ memory }, k) => {
     if (read(memory, variablePa(k, 'system_state')) === 0n) return []; // never came up: other checks say why
+    if (k.config.rodata === 'off') return []; // nothing is protected then: mark_readonly() does not even look
     const leaves = leavesAboveLinearMap(memory, k);
     const executable = leaves.filter(isExecutable);
     return [

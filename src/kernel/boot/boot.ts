@@ -25,7 +25,14 @@ import { arm64RsiInit } from '../linear-map/realm.ts';
 import { doIrq, doSoftirq, type Handlers } from '../locking/softirq.ts';
 import { asThread } from '../locking/task.ts';
 import { linearMapMaybeSplitToPtes, linearMapSplitToPtes } from '../repaint/repaint.ts';
-import { MAIR_EL1_SET, maybeNg, PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_ROX } from '../tables/pgtable-prot.ts';
+import {
+  MAIR_EL1_SET,
+  maybeNg,
+  PAGE_KERNEL,
+  PAGE_KERNEL_EXEC,
+  PAGE_KERNEL_RO,
+  PAGE_KERNEL_ROX,
+} from '../tables/pgtable-prot.ts';
 import { bringUpCpu, CPU_WAS_REFUSED, takeCpuDown } from './cpu-hotplug.ts';
 import { finaliseSystemCapabilities, systemCapabilitiesFinalized, updateCpuCapabilities } from './cpufeature.ts';
 import { createIdmap, tcrEl1, ttbr } from './idmap.ts';
@@ -74,15 +81,20 @@ function* startKernel(cpu: Cpu, k: Kernel): Op {
   yield* setCpuOnline(cpu, k);
 }
 
-/** Linux: map_kernel(): text executable and read-only, rodata read-only, the rest writable. */
+/**
+ * Linux: map_kernel(): contiguous groups in text and data only. rodata is read-only from the start here, as mark_rodata_ro() leaves it,
+ * and what lies between __init_begin and __init_end stays mapped.
+ */
 function* mapKernel(cpu: Cpu, k: Kernel): Op {
-  const { space, symbols } = k;
+  const { space, symbols, config } = k;
+  const [text, rodata] = config.rodata === 'off' ? [PAGE_KERNEL_EXEC, PAGE_KERNEL] : [PAGE_KERNEL_ROX, PAGE_KERNEL_RO];
   const segments = [
-    [space.text, space.etext, PAGE_KERNEL_ROX],
-    [space.etext, space.initBegin, PAGE_KERNEL_RO],
-    [space.initBegin, space.end, PAGE_KERNEL],
+    [space.text, space.etext, text, {}],
+    [space.etext, space.initBegin, rodata, { noCont: true }],
+    [space.initBegin, space.data, PAGE_KERNEL, { noCont: true }],
+    [space.data, space.end, PAGE_KERNEL, {}],
   ] as const;
-  for (const [start, end, prot] of segments)
+  for (const [start, end, prot, flags] of segments)
     yield* createPgdMappingLocked(
       cpu,
       k,
@@ -90,8 +102,8 @@ function* mapKernel(cpu: Cpu, k: Kernel): Op {
       start,
       imageVa(space, start),
       end - start,
-      maybeNg(k.config, prot),
-      {},
+      maybeNg(config, prot),
+      flags,
     );
 }
 

@@ -4,6 +4,7 @@ import { dcCvau, icIvau } from '../../hardware/instruction/instruction-cache.ts'
 import { store } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { FIXMAP } from '../../hardware/translation/access.ts';
+import { imagePa } from '../address-space.ts';
 import type { Kernel } from '../kernel.ts';
 import { rawSpinLock, rawSpinUnlock } from '../locking/locks.ts';
 import { localIrqRestore, localIrqSave } from '../locking/preempt.ts';
@@ -33,7 +34,7 @@ export function* aarch64InsnPatchTextNosync(cpu: Cpu, k: Kernel, va: number, ins
 function* aarch64InsnWrite(cpu: Cpu, k: Kernel, va: number, instruction: bigint): Op {
   const masked = localIrqSave(cpu, k, 'raw_spin_lock_irqsave(&patch_lock)');
   yield* rawSpinLock(cpu, k, 'patch_lock');
-  yield* store(cpu, FIXMAP + k.space.text + (va - k.space.kimageVaddr), instruction);
+  yield* store(cpu, FIXMAP + imagePa(k.space, va), instruction);
   yield* rawSpinUnlock(cpu, k, 'patch_lock');
   localIrqRestore(cpu, masked);
 }

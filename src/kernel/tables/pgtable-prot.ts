@@ -48,6 +48,7 @@ const PROT_DEFAULT = PTE_VALID | PTE_TYPE_PAGE | PTE_AF | PTE_SHARED;
 
 export const PAGE_KERNEL: Prot = PROT_DEFAULT | PTE_PXN | PTE_UXN | PTE_WRITE | (MT_NORMAL << 2n);
 export const PAGE_KERNEL_RO: Prot = (PAGE_KERNEL & ~PTE_WRITE) | PTE_RDONLY;
+export const PAGE_KERNEL_EXEC: Prot = PAGE_KERNEL & ~PTE_PXN;
 export const PAGE_KERNEL_ROX: Prot = PAGE_KERNEL_RO & ~PTE_PXN;
 /** The linear map proper: pgprot_tagged(PAGE_KERNEL). */
 export const PAGE_KERNEL_TAGGED: Prot = (PAGE_KERNEL & ~PTE_ATTRINDX) | (MT_NORMAL_TAGGED << 2n);

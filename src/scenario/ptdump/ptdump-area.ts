@@ -3,7 +3,7 @@ import { levelBytes } from '../../arch/granule.ts';
 import type { Cpu } from '../../hardware/cpu.ts';
 import { load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
-import { physToVirt } from '../../kernel/address-space.ts';
+import { imageVa, physToVirt } from '../../kernel/address-space.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { createPgdMapping } from '../../kernel/linear-map/linear-map.ts';
 import { tableVa } from '../../kernel/linear-map/split.ts';
@@ -22,7 +22,7 @@ const PAGES = 4;
 /** An address of the vmalloc area, behind the kernel image, at which a PUD entry's span begins. */
 export function vmallocArea({ space }: Kernel): number {
   const level = Math.max(1, space.startLevel);
-  return alignUp(space.kimageVaddr + (space.end - space.text), levelBytes(space.granule, level));
+  return alignUp(imageVa(space, space.end), levelBytes(space.granule, level));
 }
 
 /** The linear addresses of memory that was plugged in behind all other, and can go again. */

@@ -8,7 +8,7 @@ import { fillTable, storeRun } from '../../../src/hardware/instruction/table-fil
 import { placeTable } from '../../../src/hardware/memory/frame.ts';
 import { drainSome } from '../../../src/hardware/store-buffer/drain.ts';
 import { FIXMAP } from '../../../src/hardware/translation/access.ts';
-import { physToVirt } from '../../../src/kernel/address-space.ts';
+import { imageVa, physToVirt } from '../../../src/kernel/address-space.ts';
 import { idmapFlag, ttbr } from '../../../src/kernel/boot/idmap.ts';
 import { block, change, entryAt, newTable, page, put, type Rig, rigOf, run, said, write } from '../rig.ts';
 
@@ -70,7 +70,7 @@ describe('a fault', () => {
 
   test('in the kernel image says that it is mapped', () => {
     const rig = rigWithPage();
-    run(load(rig.cpus[0]!, rig.k.space.kimageVaddr));
+    run(load(rig.cpus[0]!, imageVa(rig.k.space, rig.k.space.text)));
     expect(rig.reports[0]!.message).toContain('the kernel image is mapped');
   });
 });

@@ -53,7 +53,7 @@ describe('an address is called', () => {
     ['by the other one', percpuVariable(k, 0, 'stopWork'), 'stopWork[0]'],
     ['by the way parked CPUs reach the flag', idmapFlag(k), 'idmap:flag'],
     ['by its offset in the linear map', k.space.pageOffset + 0x1e0_0000, 'linear+0x1e00000'],
-    ['by its offset in the image', k.space.kimageVaddr + 0x1000, 'image+0x1000'],
+    ['by its offset in the image', k.space.kimageVaddr + 0x1_1000, 'image+0x11000'],
     ['by the table that the fixmap shows', FIXMAP + k.symbols.swapperPgDir, 'fixmap:swapper_pg_dir'],
     ['nothing else', -4096, '0xfffffffffffff000'],
   ])('%s', (_, va, name) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { boardPresets } from '../../../src/hardware/board/board-presets.ts';
 import { resizedBoard } from '../../../src/hardware/board/board-resize.ts';
+import { dsb } from '../../../src/hardware/instruction/barrier.ts';
 import { nobody } from '../../../src/hardware/observer.ts';
 import { physToVirt } from '../../../src/kernel/address-space.ts';
 import { finaliseSystemCapabilities } from '../../../src/kernel/boot/cpufeature.ts';
@@ -23,6 +24,7 @@ describe('set_direct_map_*_noflush()', () => {
     const { cpu, k, va, page } = machine;
     complete(linearAliasRo(cpu, k, va + page, 1));
     expect(maintenance(cpu, setDirectMapInvalidNoflush(cpu, k, va + page))).toEqual([]);
+    complete(dsb(cpu, 'ishst')); // else it may be in the store buffer
     expect(leafOf(machine, va + page).value & (PTE_VALID | PTE_PRESENT_INVALID)).toBe(PTE_PRESENT_INVALID);
     expect(maintenance(cpu, setDirectMapDefaultNoflush(cpu, k, va + page))).toEqual(LAZY);
     expect(leafOf(machine, va + page).value & (PTE_VALID | PTE_PRESENT_INVALID | PTE_WRITE | PTE_RDONLY)).toBe(

@@ -3,7 +3,7 @@ import type { Board, KernelImage } from '../../../src/hardware/board/board.ts';
 import { GiB, kernelImageAt } from '../../../src/hardware/board/board.ts';
 import { defaultBoard } from '../../../src/hardware/board/board-presets.ts';
 import { cpuModels } from '../../../src/hardware/board/cpu-models.ts';
-import { physToVirt } from '../../../src/kernel/address-space.ts';
+import { imageVa, physToVirt } from '../../../src/kernel/address-space.ts';
 import {
   createPgdMapping,
   type MappingFlags,
@@ -14,7 +14,7 @@ import { kernelTree, ranges } from '../../../src/kernel/ptdump/ptdump.ts';
 import { earlyPgtableAlloc } from '../../../src/kernel/tables/pgalloc.ts';
 import { PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_TAGGED } from '../../../src/kernel/tables/pgtable-prot.ts';
 import { type Booted, bootCpu, complete } from '../boot-cpu.ts';
-import { differences, readRealMap, type Stretch, stretchesOf } from '../real-map.ts';
+import { differences, readRealMap, type Stretch, stretchesOf, stretchesWithin } from '../real-map.ts';
 
 const RAM_BASE = 0x4000_0000;
 const WITH_BBML2 = cpuModels['cortex-x4-r0p3'];
@@ -42,7 +42,7 @@ const REAL_16K: Board = { ...REAL, granule: '16K', kernelImage: IMAGE_16K };
 /** The linear map as it is once the alias of text and rodata is read-only. */
 function paintedMap({ cpu, k, memory, tree }: Booted): Stretch[] {
   complete(markLinearTextAliasRo(cpu, k));
-  return stretchesOf(ranges(memory, tree), k.space);
+  return stretchesOf(ranges(memory, tree), k.space.pageOffset, k.space.pageEnd);
 }
 
 /** Since boot, set_memory_ro() took write access from pages that vmalloc maps executable: rodata=full, their alias too. */
@@ -100,6 +100,37 @@ describe('the linear map against those of real kernels', () => {
   });
 });
 
+describe('the image against those of real kernels', () => {
+  /** KIMAGE_VADDR: with VA_BITS of 48, of 6.1 and of 6.12, whose linear map ends earlier. */
+  it.each<[name: string, kimage: string, board: Board, differ: string[]]>([
+    ['6.1-full', '0xffff800008000000', REAL, []],
+    ['6.1-rodata_on', '0xffff800008000000', REAL, []],
+    // There .head.text is no text any more, so that text begins in the middle of a group; and SH means something else.
+    [
+      '6.12-16k-full',
+      '0xffffc00080000000',
+      REAL_16K,
+      ['Contiguous 0-200000: 0, here 1', 'PXN 0-10000: 1, here 0', 'SH 0-1d30000: 0, here 3'],
+    ],
+  ])('is that of %s, but for the memory of init, which that has given back', (name, kimage, board, differ) => {
+    const { k, memory, tree } = bootCpu(board, { rodata: name.endsWith('on') ? 'noalias' : 'full' });
+    const { space } = k;
+    const [start, end] = [imageVa(space, space.text), imageVa(space, space.end)];
+    const there = Number(BigInt.asIntN(64, BigInt(kimage))) - space.kimageVaddr;
+    const real = stretchesWithin(readRealMap(name).rest, start + there, end + there);
+    const ours = stretchesOf(ranges(memory, tree), start, end);
+    const [init, data] = [imageVa(space, space.initBegin) - start, imageVa(space, space.data) - start];
+    const sh = differ.some((each) => each.startsWith('SH'))
+      ? [`SH ${data.toString(16)}-${(end - start).toString(16)}: 0, here 3`]
+      : [];
+    expect(differences(real, ours)).toEqual([
+      ...differ,
+      `mapped ${init.toString(16)}-${data.toString(16)}: 0, here 1`,
+      ...sh,
+    ]);
+  });
+});
+
 /** How the pieces of the linear map are painted; the defaults are what `mapMem` does on a CPU without BBML2. */
 interface Painting {
   readonly rest?: MappingFlags;
@@ -124,7 +155,7 @@ function paintedApart(painting: Painting): Stretch[] {
   map(initBegin, painting.restEnd ?? RAM_BASE + 2 * GiB, 0, restProt, rest);
   const { alias = { noCont: true }, aliasProt = PAGE_KERNEL_RO, aliasShift = 0 } = painting;
   map(text, initBegin, aliasShift, aliasProt, alias);
-  return stretchesOf(ranges(memory, kernelTree(k.space, root)), k.space);
+  return stretchesOf(ranges(memory, kernelTree(k.space, root)), k.space.pageOffset, k.space.pageEnd);
 }
 
 describe('the comparison with 6.1 rodata=full', () => {

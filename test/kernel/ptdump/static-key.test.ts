@@ -6,6 +6,7 @@ import { load } from '../../../src/hardware/instruction/load-store.ts';
 import { TEXT_WORDS } from '../../../src/hardware/memory/instruction-memory.ts';
 import { read } from '../../../src/hardware/memory/memory.ts';
 import type { Op } from '../../../src/hardware/op.ts';
+import { imageVa } from '../../../src/kernel/address-space.ts';
 import { variablePa } from '../../../src/kernel/kernel.ts';
 import {
   branchVa,
@@ -88,7 +89,7 @@ describe('one CPU', () => {
 
   test('executes the text where the kernel is mapped to be executed', () => {
     const { k } = bootCpu(small(1));
-    expect(branchVa(k, KEY)).toBe(k.space.kimageVaddr);
+    expect(branchVa(k, KEY)).toBe(imageVa(k.space, k.space.text));
   });
 });
 
