@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DANGERS } from '../../src/explore/coverage/discovery.ts';
 import type { Interleaver } from '../../src/explore/interleaver.ts';
 import { TAME } from '../../src/explore/replay.ts';
@@ -73,7 +74,7 @@ function textOf(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(dirname(file))) return undefined;
     throw new CheckpointProblem(`${file}: ${(thrown as Error).message}`);
   }
 }

@@ -20,8 +20,8 @@ export function exploredBoard(scenario: Scenario): Board {
 }
 
 /**
- * The board's mix of CPUs, at most four, with small TLBs; a tiny kernel and two 2M blocks of memory in one bank. Throws a
- * RangeError for a board that this makes no sense for.
+ * The board's mix of CPUs, at most four, with small TLBs; a tiny kernel and four 2M blocks of memory in one bank: one of them has the
+ * kernel, and one the page tables. Throws a RangeError for a board that this makes no sense for.
  */
 export function smallOf(board: Board): Board {
   if (board.granule !== '4K') throw new RangeError(`${board.name} has the ${board.granule} granule, not 4K`);
@@ -30,8 +30,8 @@ export function smallOf(board: Board): Board {
     {
       ...oneBlock,
       name: `small ${board.name}`,
-      summary: `the CPUs of ${board.name}, at most four; a tiny kernel and two 2M blocks`,
-      memory: [{ base, bytes: 4 * MiB }],
+      summary: `the CPUs of ${board.name}, at most four; a tiny kernel and four 2M blocks`,
+      memory: [{ base, bytes: 8 * MiB }],
       cpus: board.cpus.map(cramped),
       lateCpus: board.lateCpus,
     },

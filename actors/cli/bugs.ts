@@ -50,7 +50,9 @@ export interface RunBugsOptions extends BugsOptions {
 
 /** Finds bugs by exploring, each from many seeds. Returns the exit code: 0 when all were found by name and no fix violates anything. */
 export async function runBugs(names: readonly string[], options: RunBugsOptions): Promise<number> {
-  const chosen = names.length === 0 ? bugs : names.map(findBug);
+  const chosen = names.length === 0 ? bugs : [...new Set(names.map(findBug))];
+  const why = chosen.flatMap(({ name, act }) => ('why' in act ? [`${name} is not acted out: ${act.why}`] : []));
+  if (why.length === chosen.length) throw usageError(why.join('\n'));
   const seed = seedFrom(options.seed ?? '1');
   const seeds = numberBetween('--seeds', options.seeds ?? '20', 1);
   const schedules = numberBetween('--schedules', options.schedules ?? '20000', 1);

@@ -18,9 +18,11 @@ export function listScenarios(options: { readonly json?: boolean }): void {
     print(JSON.stringify({ command: 'scenarios', version: version(), scenarios }, null, 2));
     return;
   }
+  const verdict = (expect: string): string => (expect === 'good' ? 'good' : `caught by ${expect}`);
   const width = Math.max(...scenarios.map(({ name }) => name.length)) + 2;
+  const second = Math.max(...scenarios.map(({ expect }) => verdict(expect).length)) + 2;
   for (const { name, summary, expect } of scenarios)
-    print(`${name.padEnd(width)}${(expect === 'good' ? 'good' : `caught by ${expect}`).padEnd(26)}${summary}`);
+    print(`${name.padEnd(width)}${verdict(expect).padEnd(second)}${summary}`);
 }
 
 export async function listBoards(

@@ -94,7 +94,7 @@ kernelOptions(
   .option('--schedules <n>', 'how many schedules (10000, unless --for is given; bounded, dfs: all there are)')
   .option('--for <time>', 'how long, e.g. 30s, 10m or 8h')
   .option('--jobs <n>', 'how many schedules at once; as many as there are cores, if not given')
-  .option('--small', "the board's mix of CPUs, at most four, with two blocks of memory")
+  .option('--small', "the board's mix of CPUs, at most four unless --cpus says so, with four blocks of memory")
   .option('--from <brought-up|power-on>', 'where each run begins', 'brought-up')
   .option('--points <n>', 'give a run up after this many (100000)')
   .option('--keep-going', 'go on after a violation')
@@ -109,7 +109,9 @@ kernelOptions(
 kernelOptions(
   program
     .command('matrix')
-    .description('explore one scenario on every revision of the kernel and on one board after the other')
+    .description(
+      'explore one scenario on every revision of the kernel and on one board after the other, each made small',
+    )
     .argument('[scenario]', 'a name (see `asymmu scenarios`) or the path of a module', 'repaint'),
 )
   .option('--boards <a,b>', 'these rows, or any other boards, instead of the usual ones')
@@ -209,8 +211,10 @@ kernelOptions(
   });
 
 /** A first word that is no command is taken for a scenario: whoever misspelt a command should hear of it. */
-async function checkFirstWord([word]: readonly string[]): Promise<void> {
+async function checkFirstWord([word, of]: readonly string[]): Promise<void> {
   const commands = [...program.commands.map((command) => command.name()), 'help'];
+  if (word === 'help' && of !== undefined && !commands.includes(of))
+    throw usageError(`help: no command is called '${of}'`);
   if (word === undefined || word.startsWith('-') || commands.includes(word)) return;
   const { unknownScenario } = await import('./configuration/scenario-name.ts');
   const problem = unknownScenario(word, commands);

@@ -57,6 +57,12 @@ describe('asymmu bugs', () => {
     expect((await asymmu(['replay', token])).code).toBe(1);
   });
 
+  test('run refuses where nothing that is asked for can be acted out, and says why', async () => {
+    const { code, stdout, stderr } = await asymmu(['bugs', 'run', 'smmu-sva-gate', 'smmu-sva-gate']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^asymmu: smmu-sva-gate is not acted out: .*\n$/);
+  });
+
   test('is one document as published', async () => {
     const { code, stdout } = await asymmu(['bugs', 'run', 'wrong-painter', '--seeds', '2', '--json']);
     expect(code).toBe(0);

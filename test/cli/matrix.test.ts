@@ -52,8 +52,48 @@ describe('asymmu matrix', () => {
     expect([replayed.code, replayed.stdout]).toEqual([1, expect.stringContaining('is still made of blocks')]);
   });
 
+  test('has room for whole blocks on its small boards: 6.18 passes over one that was made invalid', async () => {
+    const { stdout } = await asymmu([
+      'matrix',
+      'validity',
+      '--boards',
+      'symmetric-8',
+      '--schedules',
+      '2',
+      '--seed',
+      '1',
+    ]);
+    expect(stdout).toMatch(/^ {2}symmetric-8 +promise +promise +promise +good +good +good$/m);
+  });
+
+  test('names a board once, and has no rows of realms where every kernel runs in one', async () => {
+    const args = ['matrix', '--boards', 'symmetric-8,symmetric-8', '--realm', '--schedules', '2', '--seed', '1'];
+    const { stdout } = await asymmu(args);
+    expect(stdout.match(/^ {2}symmetric-8\b.*$/gm)).toEqual([
+      expect.stringMatching(/^ {2}symmetric-8 +warn/),
+      expect.stringMatching(/^ {2}symmetric-8 \(PREEMPT_RT\) +warn/),
+    ]);
+  });
+
+  test('of a twin says that good means not caught', async () => {
+    const args = ['matrix', 'split-range/one-end-split', '--boards', 'plain-8', '--schedules', '2', '--seed', '1'];
+    const { code, stdout } = await asymmu(args);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('a bad twin, which warn should catch; good: it was')]);
+  });
+
+  test.each([
+    [['--board', 'plain-8'], '--board: matrix goes through several; --boards says which'],
+    [['--granule', '16K'], '--granule: matrix makes boards small, which those with the 4K granule alone can be'],
+  ])('refuses %j', async (args, why) => {
+    const { code, stderr } = await asymmu(['matrix', ...args]);
+    expect([code, stderr]).toEqual([2, `asymmu: ${why}\n`]);
+  });
+
   test('refuses what it cannot make small', async () => {
     const { code, stderr } = await asymmu(['matrix', '--boards', 'asymmetric-16k']);
-    expect([code, stderr]).toEqual([2, 'asymmu: --small: asymmetric-16k has the 16K granule, not 4K\n']);
+    expect([code, stderr]).toEqual([
+      2,
+      'asymmu: it cannot be made small: asymmetric-16k has the 16K granule, not 4K\n',
+    ]);
   });
 });

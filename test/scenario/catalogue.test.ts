@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { standardProperties } from '../../src/check/standard.ts';
+import { linuxSentence } from '../../src/explore/explain/linux-place.ts';
+import { changedSentences } from '../../src/explore/explain/sentence.ts';
 import { checkedBoard } from '../../src/hardware/board/board-check.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
-import { REVISIONS } from '../../src/kernel/config.ts';
+import { DEFAULT_CONFIG, REVISIONS } from '../../src/kernel/config.ts';
 import { kernelText } from '../../src/kernel/text.ts';
 import { catalogue, scenarioNamed } from '../../src/scenario/catalogue.ts';
 import { heldUpCpu, outOfMemory, repaint } from '../../src/scenario/repaint/repaint.ts';
@@ -55,6 +57,15 @@ describe('the catalogue', () => {
       const changed = good.filter((sentence, i) => sentence !== bad[i]).length;
       expect(changed, name).toBe(twoSentences.includes(name) ? 2 : 1);
     }
+  });
+
+  test('what a bad twin changes has its place in Linux', () => {
+    const homeless = catalogue.flatMap((scenario) => {
+      if (scenario.expect === 'good' || scenario.text === undefined) return [];
+      const kernel = { ...DEFAULT_CONFIG, ...scenario.kernel };
+      return changedSentences({ scenario, kernel }).filter((path) => linuxSentence(path) === undefined);
+    });
+    expect(homeless).toEqual([]);
   });
 
   test('a bad scenario that changes no sentence has circumstances, programs, a handler or a kernel of its own', () => {

@@ -12,6 +12,7 @@ export const matrix = z.looseObject({
     schedules: count.min(1),
     from: z.string(),
     revisions: z.array(z.enum(REVISIONS)),
+    small: z.literal(true).describe('each board is explored as `explore --small` makes it'),
   }),
   verdict,
   cells: z.array(

@@ -46,7 +46,7 @@ function shapeOf(board: Board): Board {
   try {
     return smallOf(board);
   } catch (thrown) {
-    if (thrown instanceof RangeError) throw usageError(`--small: ${thrown.message}`);
+    if (thrown instanceof RangeError) throw usageError(`it cannot be made small: ${thrown.message}`);
     throw thrown;
   }
 }

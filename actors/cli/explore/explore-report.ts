@@ -5,6 +5,7 @@ import type { RunSize } from '../../../src/explore/explain/account.ts';
 import { MOST_SCHEDULES } from '../../campaign/search-plan.ts';
 import { HUNG_AFTER_MS, type SearchResult } from '../../campaign/search-pool.ts';
 import { STRATEGIES } from '../../campaign/strategies.ts';
+import { otherRevision } from '../report/other-revision.ts';
 import type { Style } from '../terminal/style.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { shownLines } from './again.ts';
@@ -118,7 +119,7 @@ function verdictLine(request: ExploreRequest, { result, shown }: ExploreOutcome,
 
 function whyNone({ explored }: ExploreRequest, { ended, schedules, givenUp }: SearchResult): string {
   if (ended === 'interrupted') return 'interrupted';
-  if (schedules !== givenUp) return ended === 'time' ? 'time was over' : 'the budget was spent';
+  if (schedules === 0 || schedules !== givenUp) return ended === 'time' ? 'time was over' : 'the budget was spent';
   return `every run was given up at ${n(explored.plan.mostPoints)} points (--points gives them more)`;
 }
 
@@ -128,7 +129,9 @@ function expectation({ explored }: ExploreRequest, { shown }: ExploreOutcome): s
   if (expect === 'good') return [];
   const properties = shown.map((one) => one.violations[0]!.property);
   if (properties.includes(expect)) return [`  a bad twin, caught by '${expect}' as it should be`];
-  return [`  a bad twin that '${expect}' should have caught${shown.length > 0 ? ', and did not' : ''}`];
+  return [
+    `  a bad twin that '${expect}' should have caught${shown.length > 0 ? ', and did not' : ''}${otherRevision(explored)}`,
+  ];
 }
 
 /** What was covered, and what that is worth. */
@@ -144,8 +147,8 @@ function coverageLines(request: ExploreRequest, { result }: ExploreOutcome, styl
 
 /** What it means that nothing was found. */
 export function worthText({ explored, strategy }: ExploreRequest, result: SearchResult): string {
-  const { schedules, parameters, ended } = result;
-  if (schedules === 0) return 'nothing: no schedule was run to its end';
+  const { schedules, givenUp, parameters, ended } = result;
+  if (schedules === givenUp) return 'nothing: no schedule was run to its end';
   const cpus = explored.board.cpus.length;
   return STRATEGIES[strategy].worth({ schedules, parameters, exhausted: ended === 'exhausted', cpus });
 }

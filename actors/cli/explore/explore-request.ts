@@ -48,8 +48,6 @@ export interface ExploreRequest {
 }
 
 const USUAL_SCHEDULES = '10000';
-/** An exhaustive search wants to come to its end. */
-const EXHAUSTIVE_SCHEDULES = '100000000';
 
 /** What a strategy is told where nobody says, and the most that makes sense. */
 const STRATEGY_NUMBERS = {
@@ -103,8 +101,9 @@ export async function requested(name: string, options: ExploreOptions): Promise<
   };
 }
 
-function usualSchedules(strategy: StrategyName): string {
-  return STRATEGIES[strategy].finite ? EXHAUSTIVE_SCHEDULES : USUAL_SCHEDULES;
+/** Of a finite number, all. */
+function usualSchedules(strategy: StrategyName): string | undefined {
+  return STRATEGIES[strategy].finite ? undefined : USUAL_SCHEDULES;
 }
 
 function startFrom(text: string | undefined): 'power-on' | 'brought-up' {

@@ -7,6 +7,7 @@ import type { Style } from '../terminal/style.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { evidenceLines } from './evidence.ts';
 import { lanes } from './lanes.ts';
+import { otherRevision } from './other-revision.ts';
 import { namePlaces } from './place-name.ts';
 
 /**
@@ -46,12 +47,15 @@ function verdictLine({ scenario, board, seed }: Configuration, outcome: RunOutco
 }
 
 /** A bad twin is there to be caught. */
-function expectation({ scenario: { expect } }: Configuration, { verdict, violations, phases }: RunOutcome): string[] {
+function expectation(configuration: Configuration, { verdict, violations, phases }: RunOutcome): string[] {
+  const { expect } = configuration.scenario;
   if (expect === 'good') return [];
   if (violations.some(({ property }) => property === expect))
     return [`  a bad twin, caught by '${expect}' as it should be`];
   const missed = `  a bad twin that '${expect}' should have caught`;
   if (verdict !== 'good') return [`${missed}, and did not`];
+  const elsewhere = otherRevision(configuration);
+  if (elsewhere !== '') return [missed + elsewhere];
   return [
     `${missed}: ${phases.repaint === undefined ? 'nothing was repainted on this board' : 'this run gave it no occasion'}`,
   ];

@@ -14,12 +14,12 @@ import type { Exploration } from '../interleaver.ts';
 export type SentencePath = string;
 
 /** Whose sentences take the place of the failing ones. */
-export function goodRevision({ scenario, kernel }: Exploration): Revision {
+export function goodRevision({ scenario, kernel }: Pick<Exploration, 'scenario' | 'kernel'>): Revision {
   return scenario.text === undefined ? DEFAULT_CONFIG.revision : kernel.revision;
 }
 
 /** The changed sentences, in the order of the text. */
-export function changedSentences({ scenario, kernel }: Exploration): SentencePath[] {
+export function changedSentences({ scenario, kernel }: Pick<Exploration, 'scenario' | 'kernel'>): SentencePath[] {
   const given = circumstancesOf(scenario, kernelText(kernel.revision));
   if (scenario.text !== undefined) return differences(given, scenario.text(given), '');
   // Revisions differ in what belongs together.

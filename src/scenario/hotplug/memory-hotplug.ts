@@ -4,7 +4,6 @@ import type { Cpu } from '../../hardware/cpu.ts';
 import { load } from '../../hardware/instruction/load-store.ts';
 import type { Op } from '../../hardware/op.ts';
 import { physToVirt } from '../../kernel/address-space.ts';
-import { isSince } from '../../kernel/config.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { archAddMemory, archRemoveMemory, type MemoryHotplugText } from '../../kernel/linear-map/memory-hotplug.ts';
 import { setEntry } from '../../kernel/tables/lazy-mmu.ts';
@@ -94,8 +93,7 @@ const readWhileItGoes = ({ rounds, meanwhile }: Effort): Program =>
   };
 
 function* removeAll(cpu: Cpu, k: Kernel, range: Range): Op {
-  // Before 7.1 nobody asks, and a part of a leaf would take the rest along.
-  if (isSince(k.config.revision, '7.1')) yield* removeAPart(cpu, k, range);
+  yield* removeAPart(cpu, k, range); // is refused; before 7.1 nobody asks, and it goes
   yield* archRemoveMemory(cpu, k, range.pa, range.bytes);
 }
 

@@ -127,7 +127,7 @@ export const repaintBugs: readonly Bug[] = [
     wrong: 'GFP_ATOMIC fails half-way through the repaint: there is no way back, and the kernel panics by design',
     source: 'linear_map_split_to_ptes(), arch/arm64/mm/mmu.c',
     revision: 'all',
-    fix: 'none: so early in the boot memory is expected to be there',
+    fix: 'none: so early in the boot memory is expected to be there, as it is in the good scenario',
     act: { bad: outOfMemory, fixed: repaint },
   },
   {
