@@ -38,7 +38,7 @@ export interface IpaStateSet {
 /**
  * RSI_IPA_STATE_SET of `[base, top)`: the monitor asks the host, and changes the state of what that agrees to. On the way to the host
  * and back others step in. When the call is over nobody has a page in his TLB whose state has changed: the monitor has invalidated
- * everything of the realm's. [M] TLBI IPAS2E1IS, and then VMALLE1IS, for entries of both stages in one.
+ * everything of the realm's. Unverified: TLBI IPAS2E1IS, and then VMALLE1IS, for entries of both stages in one.
  */
 export function* rsiIpaStateSet(cpu: Cpu, base: number, top: number, ripas: Ripas): Op<IpaStateSet> {
   const { memory, dvm } = cpu;

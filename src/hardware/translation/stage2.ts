@@ -10,7 +10,7 @@ import type { Walk } from './walker.ts';
  * through one half only: through the lower while it is the realm's own (RIPAS RAM), through the upper while it is shared (RIPAS
  * EMPTY). RMM specification 1.0, "Realm IPA state".
  *
- * [M] Through the wrong half an access is a synchronous external abort. The specification says so of a page that is EMPTY; through
+ * Unverified: through the wrong half an access is a synchronous external abort. The specification says so of a page that is EMPTY; through
  * the upper half it is the host's to decide, and here it has mapped nothing. Tables are never shared.
  *
  * TLBs hold both stages in one, page by page where a shared page is near: what they give is the address behind stage 2.

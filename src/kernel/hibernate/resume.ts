@@ -52,7 +52,7 @@ export function* swsuspArchResume(cpu: Cpu, k: Kernel, list: readonly PageBackup
     yield* transPgdFree(cpu, k, copy);
     return roots.zeroPage;
   }
-  yield* cpuInstallIdmap(cpu, k); // [M] as for the idmap: trans_pgd_idmap_page() makes one of a safe page
+  yield* cpuInstallIdmap(cpu, k); // unverified: as for the idmap: trans_pgd_idmap_page() makes one of a safe page
   yield* swsuspArchSuspendExit(cpu, k, list, roots);
   yield* cpuUninstallIdmap(cpu, k);
   return 0;

@@ -13,7 +13,7 @@ import { flushTlbKernelRange } from '../tables/tlbflush.ts';
 
 /**
  * Hibernation saves every page that is in use, whatever the linear map says of it. Linux: kernel/power/snapshot.c, kernel/cpu.c.
- * One CPU does it, alone and with interrupts off. [M] Here they stay on: nothing raises any, and a split may sleep, which Linux
+ * One CPU does it, alone and with interrupts off. Unverified: here they stay on: nothing raises any, and a split may sleep, which Linux
  * does not mind while system_state is SYSTEM_SUSPEND.
  */
 

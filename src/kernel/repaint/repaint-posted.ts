@@ -13,7 +13,7 @@ import { REPAINT_6_18, type RepaintText } from './repaint.ts';
 
 /**
  * The repaint as it was posted before it was merged: bank by bank of memblock, with the kernel's text taken out beforehand
- * (marked NOMAP), and a flush after each bank. The secondaries wait as they do in 6.18, on a flag of its own, `repaint_done`.
+ * (marked NOMAP), and a flush after each bank. The secondaries wait as they do in 6.18, and on its flag; there it was `repaint_done`.
  */
 
 type SplitBank = (cpu: Cpu, k: Kernel, start: number, end: number) => Op<number>;

@@ -165,7 +165,7 @@ export function* waitWhileSet(cpu: Cpu, flag: number): Op {
 export function* setReservedTtbr1(cpu: Cpu, k: Kernel): Op {
   yield* msr(cpu, 'TTBR1_EL1', ttbr(k.symbols.reservedPgDir));
   yield* isb(cpu);
-  yield* tlbi(cpu, 'vmalle1'); // not local_flush_tlb_all(): no store of this CPU's is behind it [M]
+  yield* tlbi(cpu, 'vmalle1'); // not local_flush_tlb_all(): no store of this CPU's is behind it (unverified)
   yield* dsb(cpu, 'nsh');
   yield* isb(cpu);
 }

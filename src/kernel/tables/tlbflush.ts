@@ -51,7 +51,7 @@ export function* flushTlbKernelPgtable(cpu: Cpu, va: number): Op {
 }
 
 /**
- * Linux: __flush_tlb_range_limit_excess(). MAX_DVM_OPS is PTRS_PER_PTE; a range operation reaches 2^21 pages [M]. `stride`: pages
+ * Linux: __flush_tlb_range_limit_excess(). MAX_DVM_OPS is PTRS_PER_PTE; a range operation reaches 2^21 pages (unverified). `stride`: pages
  * from one operation to the next. Linux asks whether all CPUs have FEAT_TLBIRANGE, once the capabilities are final; here each
  * uses what it has.
  */

@@ -65,7 +65,7 @@ export const execmemBugs: readonly Bug[] = [
   {
     name: 'collapse-walk-cache',
     wrong: 'flush_tlb_kernel_range() is last-level only: walk caches still lead to the table that is freed',
-    source: `${RFC}, 6/6; F.1 and D8.17: inferred`,
+    source: `${RFC}, 6/6; DDI 0487, D8.17: inferred`,
     revision: 'never merged',
     fix: '__flush_tlb_kernel_pgtable(): TLBI VAAE1IS',
     act: { bad: walkCacheNotFlushed, fixed: execmem },
@@ -98,7 +98,7 @@ export const execmemBugs: readonly Bug[] = [
     name: 'collapse-page-mapped',
     wrong:
       'a block is made where the linear map was made of pages: split_kernel_leaf_mapping() takes nobody seriously who wants to split there (linear_map_requires_bbml2 is false), and the next change of a page fails',
-    source: `${RFC}, 6/6; C.1: inferred`,
+    source: `${RFC}, 6/6: inferred`,
     revision: 'never merged',
     fix: 'linear_map_requires_bbml2 as well',
     act: { bad: collapsePageMapped, fixed: execmemPageMapped },

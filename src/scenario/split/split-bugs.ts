@@ -139,7 +139,7 @@ export const splitBugs: readonly Bug[] = [
     name: 'realm-state-before-mapping',
     wrong:
       'the monitor makes a page EMPTY while it is mapped: who reads a word beyond his own page takes an external abort, and no exception table helps',
-    source: 'comment in __set_memory_enc_dec(), arch/arm64/mm/pageattr.c [M]',
+    source: 'comment in __set_memory_enc_dec(), arch/arm64/mm/pageattr.c (unverified)',
     revision: 'never merged',
     fix: 'the mapping is broken first: what is read then is a translation fault, which load_unaligned_zeropad() copes with',
     act: { bad: askedBeforeBroken, fixed: realmShare },
@@ -147,7 +147,7 @@ export const splitBugs: readonly Bug[] = [
   {
     name: 'realm-mapping-not-flushed',
     wrong: 'a page is taken out of the tables and shared, while TLBs still lead to it at its old address',
-    source: 'comment in __set_memory_enc_dec(), arch/arm64/mm/pageattr.c [M]',
+    source: 'comment in __set_memory_enc_dec(), arch/arm64/mm/pageattr.c (unverified)',
     revision: 'never merged',
     fix: '__change_memory_common() flushes whatever is not exactly invalid to valid',
     act: { bad: brokenNotFlushed, fixed: realmShare },
@@ -163,7 +163,7 @@ export const splitBugs: readonly Bug[] = [
   {
     name: 'realm-range-half-done',
     wrong: 'the host stops in the middle of a range, and the rest is taken for shared as well',
-    source: 'rsi_set_memory_range(), arch/arm64/include/asm/rsi.h [M]: it goes on from where the call says',
+    source: 'rsi_set_memory_range(), arch/arm64/include/asm/rsi.h (unverified): it goes on from where the call says',
     revision: 'never merged',
     fix: 'the monitor is asked again until all is done',
     act: { bad: askedOnce, fixed: realmShare },
