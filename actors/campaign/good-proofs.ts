@@ -1,6 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { uniform } from '../../src/explore/strategy/random.ts';
-import { search } from '../../src/explore/strategy/search.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
 import { DEFAULT_CONFIG } from '../../src/kernel/config.ts';
 import { catalogue } from '../../src/scenario/catalogue.ts';
@@ -8,15 +6,11 @@ import type { Scenario } from '../../src/scenario/scenario.ts';
 import { openRack } from '../thread/rack.ts';
 import { type SoakTotals, soak } from '../thread/soak.ts';
 import { eachOnPool } from './each-on-pool.ts';
-import { explorerOf } from './exploration.ts';
 import { type GoodTask, goodPlan, type Proof } from './good-worker.ts';
 
-/** What the good scenarios have gone through: under the explorer, and on threads. Each of the two takes three quarters of an hour. */
+/** What the good scenarios have gone through: under the explorer, which takes some hours, and on threads, an hour. */
 
 const SCHEDULES = 100_000;
-/** Where so many schedules have more points than that together, it is as many schedules as the lesser number of points holds. */
-const MOST_POINTS = 150_000_000;
-const POINTS = 40_000_000;
 const CHUNK = 10_000;
 const ACTS = [0, 1] as const;
 const LONGEST_TASK_MS = 3_600_000;
@@ -69,21 +63,12 @@ export async function exploreGood(
   );
 }
 
-function tasksOf(scenario: Scenario): GoodTask[] {
-  const { name } = scenario;
-  const points = pointsOf(scenario);
-  const schedules = points * SCHEDULES <= MOST_POINTS ? SCHEDULES : Math.floor(POINTS / points / 1_000) * 1_000;
-  const chunks = Array.from({ length: Math.ceil(schedules / CHUNK) }, (_, i) => i * CHUNK);
+function tasksOf({ name }: Scenario): GoodTask[] {
+  const chunks = Array.from({ length: SCHEDULES / CHUNK }, (_, i) => i * CHUNK);
   return [
     ...ACTS.map((acts): GoodTask => ({ name, kind: 'bounded', acts })),
-    ...chunks.map((from): GoodTask => ({ name, kind: 'random', from, to: Math.min(from + CHUNK, schedules) })),
+    ...chunks.map((from): GoodTask => ({ name, kind: 'random', from, to: from + CHUNK })),
   ];
-}
-
-/** Points of one random schedule, more or less. */
-function pointsOf(scenario: Scenario): number {
-  const { points, schedules } = search(explorerOf(goodPlan(scenario), scenario), uniform(1), 0, 20);
-  return points / schedules;
 }
 
 const SOAK_MS = 60_000;

@@ -1,10 +1,12 @@
 import { type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from '../hardware/cpu.ts';
 import { CPU_DOUBLES } from '../hardware/memory/layout.ts';
-import { ROOT1_CACHED } from '../hardware/translation/early-translation.ts';
+import { SEVERAL_ROOTS } from '../hardware/translation/early-translation.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { cachedRootOf } from './walkers.ts';
 
 /** Where the TTBRs of CPU `id` point, as any CPU can see: `TTBR0_EL1 idmap_pg_dir, TTBR1_EL1 swapper_pg_dir`. */
-export function walkerText({ allDoubles }: Cpu, k: Kernel, id: number): string {
+export function walkerText(cpu: Cpu, k: Kernel, id: number): string {
+  const { allDoubles } = cpu;
   const at = id * CPU_DOUBLES;
   const register = (name: string, now: number, next: number): string => {
     const written = allDoubles[at + next]!;
@@ -12,8 +14,9 @@ export function walkerText({ allDoubles }: Cpu, k: Kernel, id: number): string {
       written >= 0 && written !== allDoubles[at + now] ? `, ${rootName(k, written)} written but no ISB since` : '';
     return `${name} ${rootName(k, allDoubles[at + now]!)}${pending}`;
   };
-  const cached = allDoubles[at + ROOT1_CACHED]!;
-  const kept = cached >= 0 ? `, and no TLBI since it held ${rootName(k, cached)}` : '';
+  const cached = cachedRootOf(cpu, id);
+  const which = cached === SEVERAL_ROOTS ? 'others' : rootName(k, cached);
+  const kept = cached < 0 ? '' : `, and no TLBI since it held ${which}`;
   return `${register('TTBR0_EL1', ROOT0, ROOT0_NEXT)}; ${register('TTBR1_EL1', ROOT1, ROOT1_NEXT)}${kept}`;
 }
 

@@ -1,7 +1,7 @@
 import { CONTROL_ROOTS_EPOCH, type Cpu, classNumber, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from '../hardware/cpu.ts';
 import { CPU_DOUBLES, CPU_WORDS } from '../hardware/memory/layout.ts';
 import { CPU_APPLIED, CPU_BBM, CPU_POWER, TLBI_ALL } from '../hardware/tlbi/dvm.ts';
-import { ROOT1_CACHED } from '../hardware/translation/early-translation.ts';
+import { ROOT1_CACHED, SEVERAL_ROOTS } from '../hardware/translation/early-translation.ts';
 import { removalsDue } from './invalidation/removals-due.ts';
 
 /** The CPU that could be hurt most; `cpu` -1: nobody's TTBRs hold the root, and `bbm` is the class of who asks. */
@@ -31,19 +31,35 @@ export function weakestWalker(): (cpu: Cpu, rootPa: number) => Walker {
       const at = id * CPU_DOUBLES;
       const bbm = cpu.dvm.cpuWords[id * CPU_WORDS + CPU_BBM]!;
       if (answer.cpu >= 0 && bbm >= answer.bbm) continue;
-      if (doubles[at + ROOT1_CACHED] === rootPa) epoch = -1; // until a TLBI has completed, of which no TTBR tells
-      const held = [ROOT0, ROOT1, ROOT0_NEXT, ROOT1_NEXT].some((word) => doubles[at + word] === rootPa);
-      if (held || keepsTablesOf(cpu, id, rootPa)) answer = { bbm, cpu: id };
+      if (doubles[at + ROOT1_CACHED]! >= 0) epoch = -1; // until a TLBI has completed, of which no TTBR tells
+      if (holdsRoot(cpu, id, rootPa) || keepsTablesOf(cpu, id, rootPa)) answer = { bbm, cpu: id };
     }
     return answer;
   };
 }
 
-/** TTBR1 of CPU `id` held the root, and no TLBI has emptied its walk cache since: none of its own, and none that is due. */
-export function keepsTablesOf({ allDoubles, dvm }: Cpu, id: number, rootPa: number): boolean {
-  if (allDoubles[id * CPU_DOUBLES + ROOT1_CACHED] !== rootPa) return false;
-  const due = removalsDue(dvm, dvm.cpuWords[id * CPU_WORDS + CPU_APPLIED]!);
-  return due !== 'everything' && !due.some(({ flags }) => (flags & TLBI_ALL) !== 0);
+/** A TTBR of CPU `id` holds the root, or is about to. */
+export function holdsRoot({ allDoubles }: Cpu, id: number, rootPa: number): boolean {
+  return [ROOT0, ROOT1, ROOT0_NEXT, ROOT1_NEXT].some((word) => allDoubles[id * CPU_DOUBLES + word] === rootPa);
+}
+
+/**
+ * The root that TTBR1 of CPU `id` held before, while its walk cache may still lead there: no TLBI has emptied that since, none of its own and
+ * none that is due. -1: there is none; `SEVERAL_ROOTS`. TLBIs by address and by ASID do not count: what else a walk cache holds of a
+ * tree, nobody knows.
+ */
+export function cachedRootOf({ allDoubles, dvm }: Cpu, id: number): number {
+  const at = id * CPU_DOUBLES + ROOT1_CACHED;
+  const root = allDoubles[at]!;
+  if (root < 0) return -1;
+  const due = removalsDue(dvm, Atomics.load(dvm.cpuWords, id * CPU_WORDS + CPU_APPLIED));
+  const emptied = due === 'everything' || due.some(({ flags }) => (flags & TLBI_ALL) !== 0);
+  return emptied || allDoubles[at] !== root ? -1 : root; // it may have been carried out just now
+}
+
+export function keepsTablesOf(cpu: Cpu, id: number, rootPa: number): boolean {
+  const root = cachedRootOf(cpu, id);
+  return root === rootPa || root === SEVERAL_ROOTS;
 }
 
 /** The boot CPU needs nobody to switch it on. */

@@ -5,7 +5,7 @@ import { pendingIn } from '../invalidation/pending.ts';
 import { REPLACED } from '../invalidation/pending-row.ts';
 import type { Property } from '../violation.ts';
 import { walkerText } from '../walker-text.ts';
-import { weakestWalker } from '../walkers.ts';
+import { cachedRootOf, holdsRoot, weakestWalker } from '../walkers.ts';
 import { formatSpan, tlbiSoFar } from '../wording.ts';
 
 const ADDRESS = 0x0000_ffff_ffff_f000n;
@@ -25,13 +25,16 @@ export const tableLifetime: Property = {
     return {
       tableFreed(cpu, pa) {
         const { cpu: holder } = walker(cpu, pa);
-        if (holder >= 0) {
+        const held = holdsRoot(cpu, holder, pa);
+        if (holder >= 0 && (held || cachedRootOf(cpu, holder) === pa)) {
           report(
             cpu,
             'table-lifetime',
-            `the table page at ${formatPa(pa)} was freed while CPU ${holder} walks from it`,
+            `the table page at ${formatPa(pa)} was freed while CPU ${holder} ${held ? 'walks' : 'may still walk'} from it`,
             [walkerText(cpu, kernel, holder)],
-            'another root in TTBRn_EL1, and an ISB, before this one is freed',
+            held
+              ? 'another root in TTBRn_EL1, and an ISB, before this one is freed'
+              : `a TLBI VMALLE1 and DSB NSH on CPU ${holder} once another root is in force, before this one is freed`,
           );
           return;
         }

@@ -57,7 +57,6 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'repaint.release': `WRITE_ONCE(idmap_kpti_bbml2_flag, 0) in linear_map_split_to_ptes(), ${MMU}`,
   'repaint.waitForBootCpu': 'wait_linear_map_split_to_ptes(), arch/arm64/mm/proc.S',
   'repaint.setReservedTtbr1': '__idmap_cpu_set_reserved_ttbr1, arch/arm64/mm/proc.S',
-  'split.supported': `system_supports_bbml2_noabort() in split_kernel_leaf_mapping(), ${MMU}`,
   'split.locked': `pgtable_split_lock in split_kernel_leaf_mapping(), ${MMU}`,
   'split.childLeaf': SPLIT,
   'pageattr.isLeaf': 'pageattr_pmd_entry(), arch/arm64/mm/pageattr.c',

@@ -113,7 +113,7 @@ function spotOf({ stack, at, cpu, kernel }: Lane, { inserted, next, milestone, a
     milestone: marksOf(cpu, next).at(-1) ?? milestone,
     after,
     before: pointText(kernel, at),
-    inInterrupt: inInterrupt(kernel),
+    inInterrupt: inInterrupt(kernel) || kernel.percpu.irqThreadRuns,
   };
 }
 

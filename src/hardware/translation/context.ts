@@ -1,7 +1,9 @@
 import { CONTROL_ROOTS_EPOCH, type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from '../cpu.ts';
 import { refetch } from '../memory/instruction-memory.ts';
 import { type Memory, wordOf } from '../memory/memory.ts';
-import { forgetEarly, ROOT1_CACHED } from './early-translation.ts';
+import { completed } from '../tlbi/dvm.ts';
+import { applyUpTo } from '../tlbi/maintenance.ts';
+import { forgetEarly, ROOT1_CACHED, SEVERAL_ROOTS } from './early-translation.ts';
 
 /**
  * A context synchronisation event: ISB, exception entry or return. The registers as last written are in force, and what
@@ -29,10 +31,17 @@ export function synchroniseContext(cpu: Cpu): void {
   Atomics.add(cpu.memory.control, CONTROL_ROOTS_EPOCH, 1);
 }
 
-/** TTBR1 leads to `root` from here on, and the walk cache still to where it led before: from an empty root that is nowhere. */
-function keepsTables({ doubles, memory }: Cpu, root: number): void {
-  const before = doubles[ROOT1_CACHED]! < 0 ? doubles[ROOT1]! : doubles[ROOT1_CACHED]!;
-  doubles[ROOT1_CACHED] = before < 0 || before === root || isEmpty(memory, before) ? -1 : before;
+/**
+ * TTBR1 leads to `root` from here on, and the walk cache still to where it led before: from an empty root that is nowhere. What has completed
+ * by now emptied it before, and it may have been filled again.
+ */
+function keepsTables(cpu: Cpu, root: number): void {
+  applyUpTo(cpu, completed(cpu.dvm));
+  const { doubles, memory } = cpu;
+  const [cached, left] = [doubles[ROOT1_CACHED]!, doubles[ROOT1]!];
+  let kept = cached;
+  if (left >= 0 && left !== root && !isEmpty(memory, left)) kept = cached < 0 || cached === left ? left : SEVERAL_ROOTS;
+  doubles[ROOT1_CACHED] = kept === root ? -1 : kept;
 }
 
 function isEmpty(memory: Memory, table: number): boolean {

@@ -82,17 +82,17 @@ function* startKernel(cpu: Cpu, k: Kernel): Op {
 }
 
 /**
- * Linux: map_kernel(): contiguous groups in text and data only. rodata is read-only from the start here, as mark_rodata_ro() leaves it,
+ * Linux: map_kernel(): contiguous groups in text and data only, and of pages only. rodata is read-only from the start here, as mark_rodata_ro() leaves it,
  * and what lies between __init_begin and __init_end stays mapped.
  */
 function* mapKernel(cpu: Cpu, k: Kernel): Op {
   const { space, symbols, config } = k;
   const [text, rodata] = config.rodata === 'off' ? [PAGE_KERNEL_EXEC, PAGE_KERNEL] : [PAGE_KERNEL_ROX, PAGE_KERNEL_RO];
   const segments = [
-    [space.text, space.etext, text, {}],
+    [space.text, space.etext, text, { noContPmd: true }],
     [space.etext, space.initBegin, rodata, { noCont: true }],
     [space.initBegin, space.data, PAGE_KERNEL, { noCont: true }],
-    [space.data, space.end, PAGE_KERNEL, {}],
+    [space.data, space.end, PAGE_KERNEL, { noContPmd: true }],
   ] as const;
   for (const [start, end, prot, flags] of segments)
     yield* createPgdMappingLocked(

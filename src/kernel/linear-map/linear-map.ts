@@ -44,6 +44,8 @@ import { flushTlbKernelRange } from '../tables/tlbflush.ts';
 export interface MappingFlags {
   readonly noBlock?: boolean;
   readonly noCont?: boolean;
+  /** map_range(), which maps the image, makes groups of pages only. */
+  readonly noContPmd?: boolean;
   readonly noExec?: boolean;
 }
 
@@ -91,7 +93,7 @@ function* initLevel(
     return;
   }
   const bytes = levelBytes(space.granule, level);
-  const run = bytes * runOf(k, level);
+  const run = bytes * runWith(k, level, flags);
   for (let va = start, next: number; va < end; va = next) {
     next = addrEnd(space, level, va, end);
     const whole = isAligned(va, bytes) && next - va === bytes && isAligned(va + offset, bytes);
@@ -113,6 +115,10 @@ function* initLevel(
  */
 export function runOf({ space }: Kernel, level: number): number {
   return level === 3 || (level === 2 && space.startLevel < 2) ? contiguousRun(space.granule, level as Level) : 1;
+}
+
+function runWith(k: Kernel, level: number, { noContPmd }: MappingFlags): number {
+  return noContPmd && level < 3 ? 1 : runOf(k, level);
 }
 
 /** Linux maps PUD blocks with the 4K granule only, PMD blocks always. */
@@ -149,7 +155,7 @@ function* initLeaves(
 ): Op {
   const { granule } = k.space;
   const bytes = levelBytes(granule, level);
-  const entries = runOf(k, level);
+  const entries = runWith(k, level, flags);
   const run = bytes * entries;
   const leaf = level === 3 ? prot : blockProt(prot);
   for (let va = start, next: number; va < end; va = next) {

@@ -19,13 +19,16 @@ import { flushTlbKernelRange } from './tlbflush.ts';
 
 /** Since 6.9. */
 const FIXADDR_TOP = -8 * MiB;
-/** FIX_FDT takes 4 MiB; FIX_EARLYCON_MEM_BASE and FIX_TEXT_POKE0 come between. */
-const FDT_BYTES = 4 * MiB;
-const SLOTS_BETWEEN = 3;
+const MAX_FDT_BYTES = 2 * MiB;
+/** From FIX_HOLE, which is 0, to FIX_FDT there is the device tree, and a page more. */
+const FDT_END = 1;
+/** FIX_EARLYCON_MEM_BASE and FIX_TEXT_POKE0 come between (CONFIG_KVM is off, which has FIX_VNCR there). */
+const SLOTS_AFTER_FDT = 3;
 
 /** Linux: __fix_to_virt(FIX_APEI_GHES_IRQ): where the record of a hardware error is read that an interrupt reports. */
-export function fixApeiGhesIrq({ granule }: AddressSpace): number {
-  return FIXADDR_TOP - FDT_BYTES - SLOTS_BETWEEN * granule.pageBytes;
+export function fixApeiGhesIrq({ granule: { pageBytes } }: AddressSpace): number {
+  const fixFdt = FDT_END + Math.ceil(MAX_FDT_BYTES / pageBytes) + 1;
+  return FIXADDR_TOP - (fixFdt + SLOTS_AFTER_FDT) * pageBytes;
 }
 
 /**

@@ -115,7 +115,7 @@ export const innerLeaveDefers = defineScenario({
   }),
 });
 
-/** Linux from the revert that took them out until d0b7a302d58a. */
+/** Linux from 24fe1b0efad4 until d0b7a302d58a, which reverts it. */
 export const noPteIsb = defineScenario({
   ...race,
   name: 'debug-pagealloc/no-pte-isb',

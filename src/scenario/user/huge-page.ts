@@ -26,8 +26,8 @@ const oneBlock = boardPresets.get('one-block')!;
 export const hugePageBoard: Board = {
   ...oneBlock,
   name: 'huge-page',
-  summary: 'two CPUs without TLBI of ranges, a tiny kernel and two 2M blocks',
-  memory: [oneBlock.memory[0]!, { base: oneBlock.memory[1]!.base, bytes: 4 * 2 ** 20 }],
+  summary: 'two CPUs without TLBI of ranges, a tiny kernel and four 2M blocks',
+  memory: [oneBlock.memory[0]!, { base: oneBlock.memory[1]!.base, bytes: 8 * 2 ** 20 }],
   cpus: [cramped(cpuModels['cortex-a76']), cramped(cpuModels['cortex-a76'])],
 };
 

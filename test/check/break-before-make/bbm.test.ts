@@ -9,7 +9,7 @@ import { CPU_POWER } from '../../../src/hardware/tlbi/dvm.ts';
 import { tlbi } from '../../../src/hardware/tlbi/tlbi.ts';
 import { ttbr } from '../../../src/kernel/boot/idmap.ts';
 import { live, liveBlock, livePage, without } from '../live-entry.ts';
-import { block, change, entryAt, flush, leafTable, page, put, rigOf, run, said } from '../rig.ts';
+import { block, change, entryAt, flush, leafTable, newTable, page, put, rigOf, run, said } from '../rig.ts';
 
 const GiB = 2 ** 30;
 
@@ -33,19 +33,22 @@ describe('a change in place is judged by the weakest CPU that could walk it', ()
   });
 
   const nothing = (): void => {};
-  test.each<[what: string, before: (weak: Cpu) => void, after: (weak: Cpu, other: Cpu) => void, said: string[]]>([
+  test.each<
+    [what: string, before: (weak: Cpu, other: Cpu) => void, after: (weak: Cpu, other: Cpu) => void, said: string[]]
+  >([
     ['does not count once it has emptied its walk cache', nothing, (weak) => flush(weak, 'vmalle1'), []],
     ['does not count once another CPU has emptied it', nothing, (_, other) => flush(other, 'vmalle1is'), []],
     ['counts while its walk cache may lead there', nothing, nothing, ['bbm']],
     ['counts until its TLBI has completed', nothing, (weak) => void run(tlbi(weak, 'vmalle1')), ['bbm']],
     ['counts after a TLBI before the ISB', (weak) => flush(weak, 'vmalle1'), nothing, ['bbm']],
+    ["counts after another CPU's before the ISB", (_, other) => flush(other, 'vmalle1is'), nothing, ['bbm']],
     ['counts after a TLBI of an ASID', nothing, (weak) => flush(weak, 'aside1'), ['bbm']],
   ])('a level 0 CPU on a reserved TTBR1 %s', (_, before, after, expected) => {
     const { rig, entry, pa } = liveBlock({ classes: ['level3', 'level0'] });
     const [painter, weak] = rig.cpus as [Cpu, Cpu];
     rig.script.deliver = () => 1; // nothing is carried out before it must be
     run(msr(weak, 'TTBR1_EL1', ttbr(rig.k.symbols.reservedPgDir)));
-    before(weak);
+    before(weak, painter);
     run(isb(weak));
     after(weak, painter);
     change(painter, entry, leafTable(rig, 3, pa));
@@ -53,18 +56,23 @@ describe('a change in place is judged by the weakest CPU that could walk it', ()
     if (expected.length > 0) expect(rig.reports[0]!.evidence.join()).toMatch(/and no TLBI since it held /);
   });
 
-  test('a level 0 CPU that has left an empty table does not count: nothing of that is cached', () => {
+  test.each<[what: string, steps: string[], said: string[]]>([
+    ['counts although it came from an empty table to this one', ['reserved', 'flush', 'root', 'reserved'], ['bbm']],
+    ['counts although it came from another table to this one', ['other', 'root', 'reserved'], ['bbm']],
+    ['does not count when another table is all that it has left', ['other', 'flush', 'reserved'], []],
+  ])('a level 0 CPU on a reserved TTBR1 %s', (_, steps, expected) => {
     const { rig, entry, pa } = liveBlock({ classes: ['level3', 'level0'] });
     const [painter, weak] = rig.cpus as [Cpu, Cpu];
-    for (const to of [rig.k.symbols.reservedPgDir, rig.root, rig.k.symbols.reservedPgDir]) {
-      run(msr(weak, 'TTBR1_EL1', ttbr(to)));
-      run(isb(weak));
-    }
-    flush(weak, 'vmalle1');
-    run(msr(weak, 'TTBR1_EL1', ttbr(rig.k.symbols.idmapPgDir)));
-    run(isb(weak));
+    const other = newTable(rig, (i) => (i === 0 ? 3n : 0n));
+    const roots: Record<string, number> = { root: rig.root, other, reserved: rig.k.symbols.reservedPgDir };
+    for (const step of steps)
+      if (step === 'flush') flush(weak, 'vmalle1');
+      else {
+        run(msr(weak, 'TTBR1_EL1', ttbr(roots[step]!)));
+        run(isb(weak));
+      }
     change(painter, entry, leafTable(rig, 3, pa));
-    expect(said(rig)).toEqual([]);
+    expect(said(rig)).toEqual(expected);
   });
 
   test('a level 0 CPU between its write to TTBR1 and the ISB counts', () => {
