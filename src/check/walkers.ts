@@ -1,7 +1,7 @@
 import { CONTROL_ROOTS_EPOCH, type Cpu, classNumber, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } from '../hardware/cpu.ts';
 import { CPU_DOUBLES, CPU_WORDS } from '../hardware/memory/layout.ts';
-import { CPU_APPLIED, CPU_BBM, CPU_POWER, TLBI_ALL } from '../hardware/tlbi/dvm.ts';
-import { ROOT1_CACHED, SEVERAL_ROOTS } from '../hardware/translation/early-translation.ts';
+import { ahead, CPU_APPLIED, CPU_BBM, CPU_POWER, TLBI_ALL } from '../hardware/tlbi/dvm.ts';
+import { ROOT1_CACHED, ROOT1_CACHED_SINCE, SEVERAL_ROOTS } from '../hardware/translation/early-translation.ts';
 import { removalsDue } from './invalidation/removals-due.ts';
 
 /** The CPU that could be hurt most; `cpu` -1: nobody's TTBRs hold the root, and `bbm` is the class of who asks. */
@@ -52,7 +52,9 @@ export function cachedRootOf({ allDoubles, dvm }: Cpu, id: number): number {
   const at = id * CPU_DOUBLES + ROOT1_CACHED;
   const root = allDoubles[at]!;
   if (root < 0) return -1;
-  const due = removalsDue(dvm, Atomics.load(dvm.cpuWords, id * CPU_WORDS + CPU_APPLIED));
+  const since = allDoubles[id * CPU_DOUBLES + ROOT1_CACHED_SINCE]!;
+  const applied = Atomics.load(dvm.cpuWords, id * CPU_WORDS + CPU_APPLIED);
+  const due = removalsDue(dvm, ahead(since, applied) > 0 ? since : applied);
   const emptied = due === 'everything' || due.some(({ flags }) => (flags & TLBI_ALL) !== 0);
   return emptied || allDoubles[at] !== root ? -1 : root; // it may have been carried out just now
 }

@@ -2,7 +2,7 @@ import { INVERSE, POWER } from '../../arch/power.ts';
 import { TLBIS_APPLIED } from '../counters.ts';
 import { CONTROL_ROOTS_EPOCH, type Cpu } from '../cpu.ts';
 import { CONTROL_DVM_ISSUED, read } from '../memory/memory.ts';
-import { ROOT1_CACHED, TLB_AS_AT_RESET } from '../translation/early-translation.ts';
+import { ROOT1_CACHED, ROOT1_CACHED_SINCE, TLB_AS_AT_RESET } from '../translation/early-translation.ts';
 import { dropAll, dropEntry, setOf, type Tlb } from '../translation/tlb.ts';
 import {
   addFlag,
@@ -44,6 +44,17 @@ import {
 
 /** Applies the shared log up to `position`. */
 export function applyUpTo(cpu: Cpu, position: number): void {
+  const { words, doubles } = cpu;
+  const kept = doubles[ROOT1_CACHED]!;
+  const since = doubles[ROOT1_CACHED_SINCE]!;
+  if (kept >= 0 && ahead(since, words[CPU_APPLIED]!) > 0) {
+    applyLog(cpu, ahead(position, since) < 0 ? position : since);
+    doubles[ROOT1_CACHED] = kept; // what had completed by then says nothing of what has been cached since
+  }
+  applyLog(cpu, position);
+}
+
+function applyLog(cpu: Cpu, position: number): void {
   const { dvm, words, scratch } = cpu;
   let at = words[CPU_APPLIED]!;
   if (ahead(position, at) > dvm.records) {

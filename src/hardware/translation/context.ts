@@ -2,8 +2,7 @@ import { CONTROL_ROOTS_EPOCH, type Cpu, ROOT0, ROOT0_NEXT, ROOT1, ROOT1_NEXT } f
 import { refetch } from '../memory/instruction-memory.ts';
 import { type Memory, wordOf } from '../memory/memory.ts';
 import { completed } from '../tlbi/dvm.ts';
-import { applyUpTo } from '../tlbi/maintenance.ts';
-import { forgetEarly, ROOT1_CACHED, SEVERAL_ROOTS } from './early-translation.ts';
+import { forgetEarly, ROOT1_CACHED, ROOT1_CACHED_SINCE, SEVERAL_ROOTS } from './early-translation.ts';
 
 /**
  * A context synchronisation event: ISB, exception entry or return. The registers as last written are in force, and what
@@ -32,15 +31,15 @@ export function synchroniseContext(cpu: Cpu): void {
 }
 
 /**
- * TTBR1 leads to `root` from here on, and the walk cache still to where it led before: from an empty root that is nowhere. What has completed
- * by now emptied it before, and it may have been filled again.
+ * TTBR1 leads to `root` from here on, and the walk cache still to where it led before: from an empty root that is nowhere. TLBIs that have
+ * completed by now emptied it before, and it may have been filled again.
  */
 function keepsTables(cpu: Cpu, root: number): void {
-  applyUpTo(cpu, completed(cpu.dvm));
   const { doubles, memory } = cpu;
   const [cached, left] = [doubles[ROOT1_CACHED]!, doubles[ROOT1]!];
   let kept = cached;
   if (left >= 0 && left !== root && !isEmpty(memory, left)) kept = cached < 0 || cached === left ? left : SEVERAL_ROOTS;
+  doubles[ROOT1_CACHED_SINCE] = completed(cpu.dvm);
   doubles[ROOT1_CACHED] = kept === root ? -1 : kept;
 }
 

@@ -16,7 +16,9 @@ export const TLB_AS_AT_RESET = 10;
  * until this CPU's TLB has been invalidated as a whole it may go on from there, whatever TTBR1 holds. DDI 0487, D8.17.
  */
 export const ROOT1_CACHED = 11;
-/** There, in place of a root: of more than one. */
+/** Position of the TLBI log that had completed then: what comes before it does not count. */
+export const ROOT1_CACHED_SINCE = 12;
+/** In place of a root: of more than one. */
 export const SEVERAL_ROOTS = Number.POSITIVE_INFINITY;
 
 /**
