@@ -5,7 +5,7 @@ import { IN_PARTS, TABLE_FILES, TABLES, type TableName, withRows, withTable } fr
 
 /**
  * Measures the tables of docs/ again and writes them: `npm run tables`, some hours; `npm run tables -- twins` only that one;
- * `npm run tables -- good soaked --only repaint` of these two only a row.
+ * `npm run tables -- good soaked --only repaint` of these two only a row. Of what takes hours each row is written as soon as it is there.
  */
 
 const { positionals: names, values } = parseArgs({
@@ -20,7 +20,8 @@ const complain = (problem: string): never => {
 
 const unknown = names.find((name) => !Object.hasOwn(TABLES, name));
 if (unknown !== undefined) complain(`no table is called '${unknown}': ${Object.keys(TABLES).join(', ')}`);
-const notGood = only.find((name) => !catalogue.some((each) => each.name === name && each.expect === 'good'));
+const good = catalogue.filter(({ expect }) => expect === 'good').map(({ name }) => name);
+const notGood = only.find((name) => !good.includes(name));
 if (notGood !== undefined) complain(`no good scenario is called '${notGood}'`);
 const whole = names.find((name) => !IN_PARTS.includes(name as TableName));
 if (only.length > 0 && (names.length === 0 || whole !== undefined))
@@ -28,7 +29,8 @@ if (only.length > 0 && (names.length === 0 || whole !== undefined))
 
 for (const name of (names.length > 0 ? names : Object.keys(TABLES)) as TableName[]) {
   const file = new URL(`../../${TABLE_FILES[name]}`, import.meta.url);
-  const table = await TABLES[name](only);
-  const put = only.length > 0 ? withRows : withTable;
-  writeFileSync(file, put(readFileSync(file, 'utf8'), name, table));
+  if (IN_PARTS.includes(name))
+    for (const row of only.length > 0 ? only : good)
+      writeFileSync(file, withRows(readFileSync(file, 'utf8'), name, await TABLES[name]([row])));
+  else writeFileSync(file, withTable(readFileSync(file, 'utf8'), name, await TABLES[name]([])));
 }

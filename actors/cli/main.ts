@@ -31,11 +31,18 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 let exitCode = 0;
 
 function kernelOptions(command: Command): Command {
+  return shapeOptions(
+    command
+      .option('--board <name|file>', 'a preset (see `asymmu boards`) or a YAML file')
+      .option('--granule <4K|16K|64K>', 'translation granule'),
+  );
+}
+
+/** What changes a board, whichever it is, and the kernel. */
+function shapeOptions(command: Command): Command {
   return command
-    .option('--board <name|file>', 'a preset (see `asymmu boards`) or a YAML file')
     .option('--cpus <n>', 'resize the board to this many CPUs, same mix of models')
     .option('--memory <size>', 'resize RAM, e.g. 256GiB')
-    .option('--granule <4K|16K|64K>', 'translation granule')
     .option('--va-bits <n>', 'virtual address size: 36, 39, 42, 47 or 48')
     .option(`--revision <${REVISIONS.join('|')}>`, 'which kernel text acts')
     .option('--rodata <full|on|noalias|off>', 'the kernel parameter')
@@ -106,7 +113,7 @@ kernelOptions(
     exitCode = await explore(scenario, options);
   });
 
-kernelOptions(
+shapeOptions(
   program
     .command('matrix')
     .description(

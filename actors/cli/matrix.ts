@@ -70,7 +70,8 @@ export async function matrix(scenario: string, options: MatrixOptions): Promise<
   };
   const { small: _, ...shown } = config;
   for (const line of resolvedLines({ ...shown, revisions: revisions.join(' ') }, style.width)) say(line);
-  say('  each board as --small makes it: its mix of CPUs, at most four, and four blocks of memory');
+  const { cpus = 'at most four', memory = 'four blocks' } = options;
+  say(`  each board as --small makes it: its mix of CPUs, ${cpus}, and ${memory} of memory`);
   const stop = interrupted();
   const progress = statusLine(options.json ? process.stderr : process.stdout);
   const began = performance.now();
@@ -115,9 +116,6 @@ interface Wanted {
 /** Throws usage errors. All cells have one seed, drawn if nobody gives it. */
 async function wantedCells(scenario: string, options: MatrixOptions): Promise<Wanted[]> {
   const { boards, json: _, ...asked } = options;
-  if (options.board !== undefined) throw usageError('--board: matrix goes through several; --boards says which');
-  if (![undefined, '4K'].includes(options.granule))
-    throw usageError('--granule: matrix makes boards small, which those with the 4K granule alone can be');
   const seed = String(seedFrom(options.seed));
   const wanted: Wanted[] = [];
   for (const { name, board, kernel } of situationsFor(boards, options))
@@ -148,9 +146,11 @@ function situationsFor(boards: string | undefined, { realm, preemptRt }: MatrixO
     .split(',')
     .map((one) => one.trim())
     .flatMap((one) => {
-      const known = usual.filter(({ name, board }) => name === one || board === one);
       if (one === '') throw usageError('--boards: a name is missing');
-      return known.length > 0 ? known : [{ name: one, board: one, kernel: {} }];
+      const row = SITUATIONS.find(({ name, board }) => name === one && name !== board);
+      if (row !== undefined) return usual.includes(row) ? [row] : usual.filter(({ name }) => name === row.board);
+      const rows = usual.filter(({ board }) => board === one);
+      return rows.length > 0 ? rows : [{ name: one, board: one, kernel: {} }];
     });
   return [...new Map(asked.map((each) => [each.name, each])).values()];
 }

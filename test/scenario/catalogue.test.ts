@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { standardProperties } from '../../src/check/standard.ts';
-import { linuxSentence } from '../../src/explore/explain/linux-place.ts';
+import { linuxSentence, SENTENCE_PLACES } from '../../src/explore/explain/linux-place.ts';
 import { changedSentences } from '../../src/explore/explain/sentence.ts';
 import { checkedBoard } from '../../src/hardware/board/board-check.ts';
 import { boardPresets } from '../../src/hardware/board/board-presets.ts';
@@ -66,6 +66,14 @@ describe('the catalogue', () => {
       return changedSentences({ scenario, kernel }).filter((path) => linuxSentence(path) === undefined);
     });
     expect(homeless).toEqual([]);
+  });
+
+  test('and no place is for a sentence that no revision has', () => {
+    const has = (text: unknown, [name, ...deeper]: readonly string[]): boolean =>
+      name === undefined ||
+      (typeof text === 'object' && text !== null && name in text && has(Reflect.get(text, name), deeper));
+    const texts = REVISIONS.map(kernelText);
+    expect(SENTENCE_PLACES.filter((path) => !texts.some((text) => has(text, path.split('.'))))).toEqual([]);
   });
 
   test('a bad scenario that changes no sentence has circumstances, programs, a handler or a kernel of its own', () => {

@@ -121,6 +121,9 @@ const SENTENCES: Readonly<Record<string, string>> = {
   verifyLocalCpuCaps: 'verify_local_cpu_caps(), arch/arm64/kernel/cpufeature.c',
 };
 
+/** The sentences whose place in Linux is known. */
+export const SENTENCE_PLACES: readonly string[] = Object.keys(SENTENCES);
+
 /** What a sentence is in Linux; undefined where nobody can tell. */
 export function linuxSentence(path: string): string | undefined {
   return SENTENCES[path];
