@@ -108,9 +108,10 @@ class Watch {
         this.#races.get(name)![kind].add(this.#scenario);
   }
 
-  /** A program that waits is not on the call stack: it stands where it last was. */
+  /** A program that waits is not on the call stack: it stands where it last was; but between what a stop runs, in none of it. */
   #where({ at, cpu }: Lane, top: Op): Standing {
     const functions = [...new Set(functionsOnStack())].filter((name) => this.#races.has(name));
+    if (at!.kind === 'wait' && at!.reason?.startsWith(STOP_STATE)) return NOWHERE;
     if (at!.kind === 'wait') return { ...(this.#standing.get(top) ?? NOWHERE), usesMemory: false };
     return { functions, usesMemory: MEMORY.has(at!.kind) && !this.#isImage(cpu.point.address) };
   }
@@ -120,6 +121,9 @@ class Watch {
     return isImage(this.#kernel.space, va);
   }
 }
+
+/** What multi_cpu_stop() waits for. */
+const STOP_STATE = 'stop_machine: state ';
 
 const MEMORY: ReadonlySet<string> = new Set(['load', 'store', 'burst', 'fetch']);
 
