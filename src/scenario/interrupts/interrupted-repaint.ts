@@ -11,8 +11,11 @@ import { type Kernel, type KernelText, mark } from '../../kernel/kernel.ts';
 import { localIrqRestore, localIrqSave } from '../../kernel/locking/preempt.ts';
 import type { Softirq } from '../../kernel/locking/softirq.ts';
 import { setReservedTtbr1, waitWhileSet } from '../../kernel/repaint/repaint.ts';
-import { defineScenario, type Scenario } from '../scenario.ts';
-import { exchangeBuffer } from './device.ts';
+import { briefWork } from '../brief-work.ts';
+import { checkLinearMap } from '../check-linear-map.ts';
+import { defineScenario, type Program, type Scenario } from '../scenario.ts';
+import { armMeeting, meet } from '../staging/meeting.ts';
+import { exchangeBuffer, untilHandled } from './device.ts';
 
 /**
  * The repaint on a day when a device wants something of every CPU in the middle of it. It has to wait: multi_cpu_stop() has masked
@@ -49,8 +52,18 @@ const handler = (id: number): Softirq =>
     if (id < BUSY_CPUS) yield* exchangeBuffer(cpu, k, id);
   };
 
-const story: Pick<Scenario, 'board' | 'kernel' | 'circumstances' | 'irq'> = {
+/** Nobody reads what a handler takes away: all wait until the last of them is over. */
+const onThreads: Program = function* (cpu, k) {
+  armMeeting(cpu, k, Infinity);
+  yield* untilHandled(cpu);
+  yield* meet(cpu);
+  yield* checkLinearMap(cpu, k);
+};
+
+const story: Pick<Scenario, 'board' | 'kernel' | 'circumstances' | 'programs' | 'briefPrograms' | 'irq'> = {
   board: 'asymmetric-8',
+  programs: () => onThreads,
+  briefPrograms: () => briefWork,
   kernel: { kfence: 'early' },
   circumstances: lineUpInTheMiddle,
   irq: handler,
