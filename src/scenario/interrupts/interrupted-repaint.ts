@@ -14,7 +14,7 @@ import { setReservedTtbr1, waitWhileSet } from '../../kernel/repaint/repaint.ts'
 import { briefWork } from '../brief-work.ts';
 import { checkLinearMap } from '../check-linear-map.ts';
 import { defineScenario, type Program, type Scenario } from '../scenario.ts';
-import { armMeeting, meet } from '../staging/meeting.ts';
+import { armMeeting, meet, untilOthersMet } from '../staging/meeting.ts';
 import { exchangeBuffer, untilHandled } from './device.ts';
 
 /**
@@ -54,9 +54,12 @@ const handler = (id: number): Softirq =>
 
 /** Nobody reads what a handler takes away: all wait until the last of them is over. */
 const onThreads: Program = function* (cpu, k) {
-  armMeeting(cpu, k, Infinity);
-  yield* untilHandled(cpu);
-  yield* meet(cpu);
+  if (k.board.lateCpus.includes(cpu.id)) yield* untilOthersMet(cpu);
+  else {
+    armMeeting(cpu, k, Infinity);
+    yield* untilHandled(cpu);
+    yield* meet(cpu);
+  }
   yield* checkLinearMap(cpu, k);
 };
 

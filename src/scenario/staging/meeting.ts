@@ -34,6 +34,18 @@ export function* meet(cpu: Cpu): Op {
   }
 }
 
+/** For a CPU that comes late, and is not counted: until the others have all come once. They must have armed it, or be about to. */
+export function* untilOthersMet(cpu: Cpu): Op {
+  const { control } = cpu.memory;
+  const word = (control.byteOffset >> 2) + CONTROL_ARRIVED;
+  for (;;) {
+    const arrived = Atomics.load(control, CONTROL_ARRIVED);
+    const expected = Atomics.load(control, CONTROL_EXPECTED);
+    if (expected > 0 && arrived >= expected) return;
+    yield* waitForWord(cpu, word, arrived, 'the others to meet');
+  }
+}
+
 /** Everybody waits for everybody. */
 export const allTogether: Program = function* (cpu, k) {
   armMeeting(cpu, k, Infinity);
